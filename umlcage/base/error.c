@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Errors as values: see error.h for the contract. */
+#include "umlcage/base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "umlcage/base/str.h"
+
+static void replace(struct error *e, int errnum, char *text)
+{
+	free(e->text);
+	e->text = text;
+	e->errnum = errnum ? errnum : EIO;
+}
+
+int err_set(struct error *e, int errnum, const char *fmt, ...)
+{
+	if (e) {
+		va_list ap;
+
+		va_start(ap, fmt);
+		char *text = xvasprintf(fmt, ap);
+		va_end(ap);
+		replace(e, errnum, text);
+		e->usage = false;
+	}
+	return errnum ? -errnum : -EIO;
+}
+
+int err_sys(struct error *e, int errnum, const char *fmt, ...)
+{
+	if (e) {
+		va_list ap;
+
+		va_start(ap, fmt);
+		char *what = xvasprintf(fmt, ap);
+		va_end(ap);
+		replace(e, errnum, xasprintf("%s: %s", what, strerror(errnum)));
+		e->usage = false;
+		free(what);
+	}
+	return errnum ? -errnum : -EIO;
+}
+
+int err_usage(struct error *e, const char *fmt, ...)
+{
+	if (e) {
+		va_list ap;
+
+		va_start(ap, fmt);
+		char *text = xvasprintf(fmt, ap);
+		va_end(ap);
+		replace(e, EINVAL, text);
+		e->usage = true;
+	}
+	return -EINVAL;
+}
+
+int err_wrap(struct error *e, const char *fmt, ...)
+{
+	if (!e)
+		return -EIO;
+
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *what = xvasprintf(fmt, ap);
+	va_end(ap);
+	replace(e, e->errnum, xasprintf("%s: %s", what, err_text(e)));
+	free(what);
+	return -e->errnum;
+}
+
+int err_hint(struct error *e, const char *fmt, ...)
+{
+	if (!e)
+		return -EIO;
+
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *what = xvasprintf(fmt, ap);
+	va_end(ap);
+	replace(e, e->errnum, xasprintf("%s; %s", err_text(e), what));
+	free(what);
+	return -e->errnum;
+}
+
+int err_move(struct error *to, struct error *from)
+{
+	int ret = from->errnum ? -from->errnum : -EIO;
+
+	if (to) {
+		free(to->text);
+		*to = *from;
+	} else {
+		free(from->text);
+	}
+	*from = (struct error)ERROR_INIT;
+	return ret;
+}
+
+const char *err_text(const struct error *e)
+{
+	return e && e->text ? e->text : "unknown error";
+}
+
+void err_release(struct error *e)
+{
+	free(e->text);
+	*e = (struct error)ERROR_INIT;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Errors as values.
+ *
+ * The contract, everywhere in this project: a function that can fail takes a
+ * `struct error *` last, returns 0 (or something positive) on success without
+ * touching it, and returns -errno after filling it.  Libraries never print and
+ * never exit.  Messages are lower case, name the thing in quotes, the cause and
+ * what to do: "cannot open '%s': no such file; ...".  The error may be NULL
+ * where the caller only needs the number.
+ */
+#ifndef UMLCAGE_BASE_ERROR_H
+#define UMLCAGE_BASE_ERROR_H
+
+#include <stdbool.h>
+
+struct error {
+	int errnum;	/* positive errno, 0 while unset */
+	bool usage;	/* bad input of the user: exit status 2 */
+	char *text;	/* one line without a full stop; owned by the error */
+};
+
+#define ERROR_INIT { 0, false, (char *)0 }
+
+/* Fills @e with the formatted text; returns -@errnum. */
+int err_set(struct error *e, int errnum, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same with ": " and strerror(@errnum) appended. */
+int err_sys(struct error *e, int errnum, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Bad input: marks the error so that the program ends with status 2.  -EINVAL. */
+int err_usage(struct error *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Puts the formatted text and ": " before what is there; returns -e->errnum. */
+int err_wrap(struct error *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Adds "; " and the formatted text after what is there; returns -e->errnum. */
+int err_hint(struct error *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Moves @from into @to (releasing what was there); returns -errno of it. */
+int err_move(struct error *to, struct error *from);
+/* The text, never NULL. */
+const char *err_text(const struct error *e);
+void err_release(struct error *e);
+
+#define cleanup_error __attribute__((cleanup(err_release)))
+
+#endif

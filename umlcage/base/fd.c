@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Descriptors, whole-file reads and transfers, trees and locks: see fd.h. */
+#include "umlcage/base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		int saved = errno;
+
+		close(*fd);
+		errno = saved;
+	}
+	*fd = -1;
+}
+
+ssize_t read_full(int fd, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, (char *)buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t pread_full(int fd, void *buf, size_t len, off_t offset)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, (char *)buf + done, len - done, offset + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int write_full(int fd, const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int pwrite_full(int fd, const void *buf, size_t len, off_t offset)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		offset += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int fd_set_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+int fd_set_cloexec(int fd, bool on)
+{
+	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+int fd_read_all(int fd, size_t max, struct strbuf *out)
+{
+	for (;;) {
+		char *to = sb_reserve(out, 65536);
+		ssize_t n = read(fd, to, 65536);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		out->len += (size_t)n;
+		out->s[out->len] = '\0';
+		if (out->len > max)
+			return -EFBIG;
+		if (n == 0)
+			return 0;
+	}
+}
+
+int file_read(int dirfd, const char *path, size_t max, struct strbuf *out, struct error *e)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open '%s'", path);
+
+	int ret = fd_read_all(fd, max, out);
+
+	return ret < 0 ? err_sys(e, -ret, "cannot read '%s'", path) : 0;
+}
+
+int make_dirs(int dirfd, const char *path, mode_t mode, struct error *e)
+{
+	cleanup_free char *copy = xstrdup(path);
+
+	for (char *p = copy + (*copy == '/'); ; p++) {
+		if (*p != '/' && *p)
+			continue;
+
+		char saved = *p;
+
+		*p = '\0';
+		if (*copy && mkdirat(dirfd, copy, mode) < 0 && errno != EEXIST) {
+			int errnum = errno;
+			struct stat st;
+
+			/* a component we may not create in but that is there */
+			if (fstatat(dirfd, copy, &st, 0) < 0 || !S_ISDIR(st.st_mode))
+				return err_sys(e, errnum, "cannot create directory '%s'", copy);
+		}
+		*p = saved;
+		if (!saved)
+			break;
+	}
+
+	struct stat st;
+
+	if (fstatat(dirfd, path, &st, 0) < 0)
+		return err_sys(e, errno, "cannot create directory '%s'", path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ENOTDIR, "cannot create directory '%s': it exists and is not one",
+			       path);
+	return 0;
+}
+
+/* Removes what is in @fd; takes @fd. */
+static int remove_contents(int fd)
+{
+	DIR *dir = fdopendir(fd);
+	int ret = 0;
+
+	if (!dir) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	for (struct dirent *d; ret == 0 && (errno = 0, d = readdir(dir)) != NULL;) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		ret = remove_tree(fd, d->d_name, NULL);
+	}
+	closedir(dir);
+	return ret;
+}
+
+int remove_tree(int dirfd, const char *path, struct error *e)
+{
+	int ret = 0;
+
+	/* Nearly everything is no directory: one call. */
+	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_sys(e, errno, "cannot remove '%s'", path);
+
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, path, 0700, 0) == 0)
+		fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot remove '%s'", path);
+
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700);
+	ret = remove_contents(fd);
+	if (ret == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0)
+		ret = -errno;
+	return ret < 0 ? err_sys(e, -ret, "cannot remove '%s'", path) : 0;
+}
+
+int lock_file(int dirfd, const char *path, bool exclusive, bool wait, struct error *e)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open the lock '%s'", path);
+	while (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)) < 0)
+		if (errno != EINTR)
+			return err_sys(e, errno, "cannot lock '%s'", path);
+	return steal_fd(&fd);
+}
+
+int free_space(const char *path, uint64_t *bytes, struct error *e)
+{
+	struct statvfs st;
+
+	if (statvfs(path, &st) < 0)
+		return err_sys(e, errno, "cannot read the free space of '%s'", path);
+	*bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	return 0;
+}
+
+int memfd_with(const char *name, const void *data, size_t len, struct error *e)
+{
+	cleanup_close int fd = memfd_create(name, MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, errno, "cannot create a memory file");
+
+	int ret = write_full(fd, data, len);
+
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot write a memory file");
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(e, errno, "cannot rewind a memory file");
+	return steal_fd(&fd);
+}
