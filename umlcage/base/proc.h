@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Subprocesses: explicit descriptors, nothing inherited by accident, every
+ * child reaped, a child dies with its parent.
+ */
+#ifndef UMLCAGE_BASE_PROC_H
+#define UMLCAGE_BASE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "umlcage/base/error.h"
+#include "umlcage/base/str.h"
+
+struct proc_fd {
+	int ours;	/* the parent's descriptor; stays the caller's */
+	int theirs;	/* its number in the child, >= 0 */
+};
+
+struct proc_opts {
+	char *const *argv;	/* argv[0] is looked up in PATH unless exec_fd is set */
+	char *const *env;	/* NULL: the parent's */
+	int exec_fd;		/* > 0: fexecve() this */
+	const char *cwd;	/* NULL: the parent's */
+	const struct proc_fd *fds;	/* all the child has; 0, 1, 2 default to /dev/null */
+	size_t nfds;		/* at most 256 */
+	bool own_group;		/* setpgid(0, 0) */
+	/* Runs in the child just before exec (jail, limits); async-signal-safe;
+	 * a negative errno and a text on its @what stop the launch. */
+	int (*before_exec)(void *arg, const char **what);
+	void *before_exec_arg;
+};
+
+/*
+ * Starts a child with default signal dispositions and an empty mask; it is
+ * killed when this thread dies.  *@pid gets its id; @pidfd (may be NULL) a
+ * pidfd of it.  Failure to exec is reported here, not as an exit status.
+ */
+int proc_start(const struct proc_opts *opts, pid_t *pid, int *pidfd, struct error *e);
+/* Waits for @pid; *@status as of waitpid(). */
+int proc_wait(pid_t pid, int *status, struct error *e);
+/* "exit status 3", "killed by signal 9 (Killed)"; malloc'ed. */
+char *proc_status_text(int status);
+
+/*
+ * Runs @argv to its end with /dev/null as input.  Output goes into @out (may be
+ * NULL: /dev/null), errors into @err (NULL: joined with the output).  At most
+ * @max bytes of each are kept, the newest.  Fails only if it could not run;
+ * *@status has the rest.
+ */
+int proc_capture(char *const *argv, size_t max, struct strbuf *out, struct strbuf *err,
+		 int *status, struct error *e);
+
+#endif

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* umlcage: the table of commands. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "umlcage/cmd.h"
+
+#ifndef UMLCAGE_VERSION
+#define UMLCAGE_VERSION "0.1"
+#endif
+
+/* In the order of the help text; a line is added with the command's file. */
+static const struct subcommand commands[] = {
+	{ NULL, NULL, NULL },
+};
+
+int main(int argc, char **argv)
+{
+	/* a closed pipe is an error of the write, reported where it happens */
+	signal(SIGPIPE, SIG_IGN);
+	if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
+		puts("umlcage " UMLCAGE_VERSION);
+		return 0;
+	}
+	return cmd_dispatch("umlcage", "Fabricates root filesystems, and runs commands as root in "
+			    "them, without any privilege.", commands, argc, argv);
+}

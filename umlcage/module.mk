@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The supervisor: base helpers and the command line.
+$(eval $(call module,base,umlcage/base,error.c fd.c opts.c outfile.c proc.c progress.c str.c xdg.c,,))
+
+# A command's file in the tree is a command in the program.
+CMD_SRCS := umlcage/main.c umlcage/cmd.c $(wildcard umlcage/cmd-*.c)
