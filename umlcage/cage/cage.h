@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A cage: one UML kernel as an ordinary process, its agent (PID 1), its root and
+ * its network.
+ *
+ *	struct cage_config cfg = CAGE_CONFIG_INIT;
+ *	cfg.kernel = path; cfg.root.kind = CAGE_ROOT_SHARE; cfg.root.fd = dirfd; ...
+ *	cage_start(&cage, &cfg, &e);
+ *	cage_exec(cage, &what, &exit, &e);	(any number, one after the other)
+ *	cage_stop(cage, &e);			(clean: synced and unmounted)
+ *	cage_free(cage);			(kills what still runs)
+ *
+ * A cage never outlives the process that started it.  No call here prints.
+ */
+#ifndef UMLCAGE_CAGE_CAGE_H
+#define UMLCAGE_CAGE_CAGE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "umlcage/base/error.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/base/str.h"
+
+enum cage_root_kind {
+	CAGE_ROOT_SHARE,	/* a directory descriptor of a share, mounted by humfs */
+	CAGE_ROOT_IMAGE,	/* a disk image, through the UML block driver */
+};
+
+/* Where changes to the root go. */
+enum cage_upper {
+	CAGE_UPPER_MEMORY,	/* overlayfs on guest memory: gone with the cage */
+	CAGE_UPPER_SHARE,	/* overlayfs on the share root.upper_fd */
+	CAGE_UPPER_COW,		/* image only: UML's COW file root.upper_fd (-1: thrown away) */
+	CAGE_UPPER_NONE,	/* the root itself is written */
+};
+
+struct cage_root {
+	enum cage_root_kind kind;
+	enum cage_upper upper;
+	int fd;			/* share: O_DIRECTORY|O_RDONLY (or O_PATH) descriptor; image: the file */
+	int upper_fd;		/* see enum cage_upper; -1: none */
+	const char *image_path;	/* image: its path, recorded in a kept COW file */
+	const char *fstype;	/* image: NULL to try what the kernel knows */
+	bool nosync;		/* shares: fsync is counted, not obeyed, until cage_stop() */
+};
+
+/* A further host directory in the cage. */
+struct cage_mount {
+	int fd;			/* directory descriptor */
+	const char *where;	/* absolute path in the guest; made if it is not there */
+	bool plain;		/* no recorded ownership */
+	bool read_only;
+	bool nosync;
+};
+
+enum cage_net {
+	CAGE_NET_NAT,		/* out through the host, published ports in */
+	CAGE_NET_RESTRICTED,	/* published ports only */
+	CAGE_NET_NONE,		/* no interface but loopback */
+};
+
+struct cage_forward {
+	bool udp;
+	struct sockaddr_storage host;	/* address and port on the host */
+	uint16_t guest_port;
+};
+
+struct cage_config {
+	const char *kernel;		/* path of the linux binary */
+	uint64_t memory;		/* bytes of guest memory */
+	unsigned int cpus;		/* virtual CPUs, at least 1 */
+	struct cage_root root;
+	const struct cage_mount *mounts;
+	size_t nmounts;
+	enum cage_net net;
+	const struct cage_forward *forwards;
+	size_t nforwards;
+	bool reach_host;		/* the host's own addresses may be reached */
+	bool resolv_conf;		/* give the guest an /etc/resolv.conf for its network */
+	const char *hostname;		/* NULL: "cage" */
+	int console_fd;			/* the kernel's console goes here too; -1: kept only */
+	bool require_jail;		/* a missing jail feature is an error */
+	bool ptrace_mode;		/* run processes under ptrace instead of seccomp */
+	uint64_t boot_timeout;		/* milliseconds; 0: 60 s */
+	struct progress *progress;	/* for warnings; may be NULL */
+};
+
+#define CAGE_CONFIG_INIT { .memory = 1ULL << 30, .cpus = 1, .console_fd = -1, \
+			   .resolv_conf = true, .root = { .fd = -1, .upper_fd = -1 } }
+
+/* A command in the cage. */
+struct cage_exec {
+	char *const *argv;		/* argv[0] is looked up in PATH of env */
+	char *const *env;		/* NULL-terminated NAME=VALUE; NULL: a small default */
+	const char *cwd;		/* NULL: "/" or the user's home */
+	const char *user;		/* NAME or UID[:GID], in the guest; NULL: root */
+	bool tty;			/* a guest terminal; stdin_fd should be one, too */
+	int stdin_fd;			/* -1: /dev/null */
+	int stdout_fd, stderr_fd;	/* -1: dropped; the caller's */
+	/* Instead of stdout_fd/stderr_fd: called with every piece (2: stderr). */
+	void (*output)(int channel, const char *data, size_t len, void *arg);
+	void *output_arg;
+	uint64_t timeout;		/* milliseconds; 0: none */
+};
+
+/* How it ended, in the terms of a shell: status is what $? would be. */
+struct cage_exit {
+	int status;		/* command's; 128+N; 124 time limit; 126, 127 not started */
+	int signal;		/* N, or 0 */
+	bool timed_out;
+	bool oom;		/* the guest kernel killed it for lack of memory */
+	char *reason;		/* 126, 127: why; malloc'ed, NULL otherwise */
+};
+
+struct cage;
+
+/*
+ * Boots.  Descriptors in @cfg stay the caller's and are not needed afterwards.
+ * Errors: -ENOENT no kernel; -ETIMEDOUT did not come up; -EIO the kernel died or
+ * could not set up the root, with its last console lines in the text.
+ */
+int cage_start(struct cage **cage, const struct cage_config *cfg, struct error *e);
+
+/*
+ * Runs one command to its end.  Returns 0 with *@exit filled (the command may
+ * have failed: that is no error of ours), or -errno when the cage was lost;
+ * cage_exec() may not be called on it again.
+ * Signals SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 that reach this process
+ * meanwhile go to the command; a third SIGINT or SIGTERM ends the cage (-EINTR).
+ */
+int cage_exec(struct cage *cage, const struct cage_exec *what, struct cage_exit *exit,
+	      struct error *e);
+
+/* Ends the cage: guest processes ended, file systems synced and unmounted. */
+int cage_stop(struct cage *cage, struct error *e);
+
+/* The kernel's console so far (its newest 64 KiB); valid until the next call. */
+const char *cage_console(const struct cage *cage);
+
+/* Kills whatever still runs, frees; NULL is fine. */
+void cage_free(struct cage *cage);
+
+/* The kernel's command line for @cfg as one line a shell could run; malloc'ed. */
+char *cage_command_text(const struct cage_config *cfg);
+
+void cage_exit_release(struct cage_exit *exit);
+
+#endif

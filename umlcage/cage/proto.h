@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control protocol between supervisor and agent: the codec, used by both.
+ *
+ * The agent opens every TCP connection (see net.h for where to) and begins each
+ * with a struct proto_hello that says what it is for.  Stdio channels then carry
+ * plain bytes.  The control connection carries frames:
+ *
+ *	u32 type, u32 length, then fields: u32 id, u32 length, bytes
+ *
+ * all little endian, lengths bounded by PROTO_MAX_FRAME.  Neither side trusts the
+ * other: an unknown type or field, a length beyond its frame, a number that is
+ * not 8 bytes are -EPROTO.
+ */
+#ifndef UMLCAGE_CAGE_PROTO_H
+#define UMLCAGE_CAGE_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "umlcage/base/str.h"
+
+enum {
+	PROTO_VERSION = 1,
+	PROTO_MAX_FRAME = 1 << 20,	/* bytes of fields in one frame */
+	PROTO_HEADER = 8,
+	PROTO_HELLO_MAGIC = 0x47434c55,	/* "ULCG" */
+};
+
+enum proto_channel { CHAN_CONTROL, CHAN_STDIN, CHAN_STDOUT, CHAN_STDERR, CHAN_LAST = CHAN_STDERR };
+
+struct proto_hello {
+	uint32_t magic, channel, exec, version;
+};
+enum { PROTO_HELLO_SIZE = 16 };
+
+enum proto_type {
+	/* supervisor to agent */
+	MSG_SETUP = 1,	/* mount the root, configure the network */
+	MSG_EXEC,	/* start a command */
+	MSG_SIGNAL,	/* signal it */
+	MSG_WINSIZE,	/* its terminal changed size */
+	MSG_SHUTDOWN,	/* end everything; power off */
+	/* agent to supervisor */
+	MSG_READY,	/* answer to MSG_SETUP */
+	MSG_FAILED,	/* answer to MSG_SETUP: F_TEXT, F_ERRNO */
+	MSG_STARTED,	/* answer to MSG_EXEC */
+	MSG_REFUSED,	/* answer to MSG_EXEC: F_TEXT, F_STATUS (126 or 127) */
+	MSG_EXITED,	/* F_STATUS as of waitpid(), F_OOM */
+	MSG_STOPPED,	/* synced and unmounted; power-off follows; F_TEXT on trouble */
+	MSG_WARNING,	/* F_TEXT for the user */
+	MSG_LAST = MSG_WARNING,
+};
+
+enum proto_field_id {
+	F_EXEC = 1,	/* number: which command */
+	F_TEXT,		/* string */
+	F_ERRNO,	/* number */
+	F_STATUS,	/* number */
+	F_OOM,		/* number, 0 or 1 */
+	F_ARG,		/* string, repeated: argv */
+	F_ENV,		/* string, repeated */
+	F_CWD,		/* string */
+	F_USER,		/* string */
+	F_TTY,		/* number, 0 or 1 */
+	F_STDIN,	/* number: 1 if there is a stdin channel */
+	F_ROWS, F_COLS,	/* numbers */
+	F_SIGNAL,	/* number */
+	F_HOSTNAME,	/* string */
+	F_ROOT,		/* string: "humfs TAG" or "DEVICE" */
+	F_FSTYPE,	/* string */
+	F_UPPER,	/* string: "memory", "share TAG", "none" */
+	F_NOSYNC,	/* number: the root and upper obey no fsync */
+	F_MOUNT,	/* string, repeated: "TAG OPTIONS WHERE" */
+	F_NET,		/* number: 1 if the command has vec0 */
+	F_DNS,		/* number: 1 to write resolv.conf */
+	F_IPV6,		/* number: 1 for a default route over IPv6 */
+	F_LAST = F_IPV6,
+};
+
+/* A frame under construction or received: its type and its encoded fields. */
+struct proto_msg {
+	uint32_t type;
+	struct strbuf body;
+};
+
+#define PROTO_MSG_INIT { 0, STRBUF_INIT }
+
+void proto_begin(struct proto_msg *m, enum proto_type type);
+void proto_number(struct proto_msg *m, enum proto_field_id id, uint64_t value);
+void proto_string(struct proto_msg *m, enum proto_field_id id, const char *s);
+/* The whole frame as bytes appended to @out; -EMSGSIZE if it is too large. */
+int proto_encode(const struct proto_msg *m, struct strbuf *out);
+void proto_release(struct proto_msg *m);
+
+/*
+ * Takes one whole frame off the front of @in.  1: *@m has it; 0: more bytes are
+ * needed; -EPROTO: these bytes are no frame of this protocol.
+ */
+int proto_decode(struct strbuf *in, struct proto_msg *m);
+
+/* Fields in order.  proto_decode() has checked the structure. */
+struct proto_field {
+	enum proto_field_id id;
+	const char *data;	/* NUL-terminated copy-free view is not given: use len */
+	size_t len;
+	uint64_t number;	/* for number fields */
+};
+
+/* *@pos starts at 0; false after the last one. */
+bool proto_next(const struct proto_msg *m, size_t *pos, struct proto_field *f);
+/* The first field @id: number, or @otherwise. */
+uint64_t proto_get_number(const struct proto_msg *m, enum proto_field_id id, uint64_t otherwise);
+/* The first field @id as a malloc'ed string, or NULL. */
+char *proto_get_string(const struct proto_msg *m, enum proto_field_id id);
+
+void proto_hello_encode(const struct proto_hello *h, unsigned char out[PROTO_HELLO_SIZE]);
+/* 0 or -EPROTO. */
+int proto_hello_decode(const unsigned char in[PROTO_HELLO_SIZE], struct proto_hello *h);
+
+#endif
