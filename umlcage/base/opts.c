@@ -110,7 +110,8 @@ int opts_parse(const struct opt_spec *spec, int *argc, char ***argv, struct erro
 			longs[nlongs++] = (struct option){ o->name, has_arg, NULL,
 							   LONG_BASE + (int)i };
 		if (o->letter)
-			sb_addf(&letters, "%c%s", o->letter, o->arg ? ":" : "");
+			sb_addf(&letters, "%c%s", o->letter,
+				!o->arg ? "" : o->optional_arg ? "::" : ":");
 	}
 	longs[nlongs] = (struct option){ "help", no_argument, NULL, 'h' };
 
