@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One turn of an event loop: see pollset.h. */
+#include "umlcage/base/pollset.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "umlcage/base/progress.h"
+#include "umlcage/base/str.h"
+
+void pollset_reset(struct pollset *ps)
+{
+	ps->n = 0;
+	ps->deadline_ms = INT64_MAX;
+}
+
+int pollset_add(struct pollset *ps, int fd, short events)
+{
+	if (ps->n == ps->cap) {
+		ps->cap = ps->cap ? ps->cap * 2 : 32;
+		ps->fds = xreallocarray(ps->fds, ps->cap, sizeof(*ps->fds));
+	}
+	ps->fds[ps->n] = (struct pollfd){ .fd = fd, .events = events };
+	return (int)ps->n++;
+}
+
+void pollset_until(struct pollset *ps, int64_t deadline_ms)
+{
+	if (deadline_ms < ps->deadline_ms)
+		ps->deadline_ms = deadline_ms;
+}
+
+int pollset_wait(struct pollset *ps)
+{
+	int timeout = -1;
+
+	if (ps->deadline_ms != INT64_MAX) {
+		int64_t left = ps->deadline_ms - clock_ms();
+
+		timeout = left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	}
+	if (poll(ps->fds, ps->n, timeout) >= 0)
+		return 0;
+
+	int errnum = errno;
+
+	for (size_t i = 0; i < ps->n; i++)
+		ps->fds[i].revents = 0;
+	return -errnum;
+}
+
+short pollset_revents(const struct pollset *ps, int index)
+{
+	return index >= 0 && (size_t)index < ps->n ? ps->fds[index].revents : 0;
+}
+
+void pollset_release(struct pollset *ps)
+{
+	free(ps->fds);
+	*ps = (struct pollset)POLLSET_INIT;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the guest may not reach: the host itself.  libslirp connects to whatever
+ * address a packet names, as the user; without this filter every local service of
+ * the host that trusts its own addresses would be open to the guest.
+ */
+#ifndef UMLCAGE_NET_FILTER_H
+#define UMLCAGE_NET_FILTER_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct net_filter {
+	struct in_addr *v4;
+	size_t nv4;
+	struct in6_addr *v6;
+	size_t nv6;
+	int64_t read_ms;	/* when the host's addresses were last read */
+};
+
+/* Reads the host's addresses again if that was more than a few seconds ago. */
+void net_filter_refresh(struct net_filter *f);
+void net_filter_release(struct net_filter *f);
+
+enum { NET_FILTER_REPLY_MAX = 1280 };
+
+/*
+ * Looks at one Ethernet frame from the guest.  True: pass it on.  False: it names
+ * an address of the host; *@reply_len bytes of @reply (0: none) are an ICMP
+ * "administratively prohibited" to send back (RFC 1812 5.2.7.1, RFC 4443 3.1).
+ */
+bool net_filter_pass(const struct net_filter *f, const uint8_t *frame, size_t len,
+		     uint8_t reply[NET_FILTER_REPLY_MAX], size_t *reply_len);
+
+#endif
