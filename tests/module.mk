@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests.  tests/unit/test-MODULE.c and tests/unit/test-MODULE-TOPIC.c are programs of
-# their own, each linked with MODULE and what lies below it and nothing else, so that
-# the linker checks the layering.
+# Tests.
+#
+# tests/unit/test-MODULE.c and tests/unit/test-MODULE-TOPIC.c are programs of their own,
+# each linked with MODULE and what lies below it and nothing else, so that the linker
+# checks the layering.
+#
+# tests/fuzz/fuzz-THING.c has LLVMFuzzerTestOneInput(); tests/fuzz/corpus/THING/ is its
+# corpus.  `make check` replays the corpus, `make fuzz` looks for more with libFuzzer.
+#
+# tests/integration/AREA.sh: see tests/support/runner.c.
 
 TEST_OUT := $(O)/tests
-TEST_PKGS := check
-test_cflags = $(shell $(PKG_CONFIG) --cflags $(TEST_PKGS))
-test_ldlibs = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
+test_cflags = $(shell $(PKG_CONFIG) --cflags check)
+test_ldlibs = $(shell $(PKG_CONFIG) --libs check)
 
 UNIT_SRCS := $(sort $(wildcard tests/unit/test-*.c))
 UNIT_PROGS := $(UNIT_SRCS:tests/%.c=$(TEST_OUT)/%)
@@ -24,9 +30,46 @@ $(TEST_OUT)/unit/$(1): $(O)/obj/tests/unit/$(1).o $(call layer_libs,$(call unit_
 endef
 $(foreach t,$(UNIT_SRCS:tests/unit/%.c=%),$(eval $(call unit_program,$(t))))
 
-.PHONY: check-unit unit-programs
-unit-programs: $(UNIT_PROGS)
+FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz-*.c))
+FUZZ_THINGS := $(FUZZ_SRCS:tests/fuzz/fuzz-%.c=%)
+FUZZ_REPLAY := $(FUZZ_THINGS:%=$(TEST_OUT)/fuzz/replay-%)
+FUZZ_SECONDS ?= 60
 
-# every unit test, or those that TESTS=PATTERN (a shell pattern) names
-check-unit: $(UNIT_PROGS)
-	@tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_PROGS)
+# a fuzz target may use any module; the archives give it only what it refers to
+$(TEST_OUT)/fuzz/replay-%: $(O)/obj/tests/fuzz/fuzz-%.o $(O)/obj/tests/support/fuzz-main.o \
+		$(call layer_libs,$(modules))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(call layer_ldlibs,$(modules)) $(test_ldlibs) $(LDLIBS)
+
+$(TEST_OUT)/fuzz/fuzz-%: $(O)/obj/tests/fuzz/fuzz-%.o $(call layer_libs,$(modules))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call layer_ldlibs,$(modules)) $(LDLIBS)
+
+.PRECIOUS: $(O)/obj/tests/fuzz/%.o $(O)/obj/tests/support/%.o
+.PHONY: check-unit unit-programs check-asan fuzz fuzz-run
+unit-programs: $(UNIT_PROGS) $(FUZZ_REPLAY)
+
+UNIT_RUN = $(UNIT_PROGS:%=-- %) $(foreach t,$(FUZZ_THINGS),-- $(TEST_OUT)/fuzz/replay-$(t) tests/fuzz/corpus/$(t))
+
+# the unit tests and corpora alone; TESTS=PATTERN (a shell pattern) picks some by name
+check-unit: unit-programs
+	@tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN)
+
+# the same with the address and undefined-behaviour sanitizers
+check-asan:
+	+@$(MAKE) O=$(O)/asan check-unit OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+# FUZZ_SECONDS of libFuzzer for each target; what it finds stays in $(O)/fuzz/tests/found
+fuzz:
+	+@$(MAKE) O=$(O)/fuzz CC=clang fuzz-run OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
+
+fuzz-run: $(FUZZ_THINGS:%=$(TEST_OUT)/fuzz/fuzz-%)
+	@for thing in $(FUZZ_THINGS); do \
+		mkdir -p $(TEST_OUT)/found/$$thing $(TEST_OUT)/crash; \
+		echo "fuzzing $$thing for $(FUZZ_SECONDS) s"; \
+		$(TEST_OUT)/fuzz/fuzz-$$thing -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$(TEST_OUT)/crash/$$thing- -timeout=10 -verbosity=0 \
+			$(TEST_OUT)/found/$$thing tests/fuzz/corpus/$$thing || exit 1; \
+	done

@@ -303,6 +303,7 @@ START_TEST(options_of_every_kind)
 	ck_assert_int_eq(g.calls, 12);
 	ck_assert_str_eq(rest, "x y -z");
 	free(rest);
+	free((char *)g.string);
 	strv_release(&g.list);
 }
 END_TEST
