@@ -69,8 +69,7 @@ int share_remove(struct share_tree *t, const char *path, struct error *e)
 	int dir = share_parent(t, path, &name, e);
 
 	if (dir == -ENOENT || dir == -ENOTDIR) {
-		if (e)
-			err_release(e);
+		err_release(e);
 		return 0;
 	}
 	if (dir < 0)

@@ -125,12 +125,6 @@ void tree_later(struct share_tree *t, const char *path, const struct timespec *m
 	t->times[t->ntimes++] = (struct dir_time){ xstrdup(path), *mtime };
 }
 
-static void drop_error(struct error *e)
-{
-	if (e)
-		err_release(e);
-}
-
 int share_tree_finish(struct share_tree *t, struct error *e)
 {
 	size_t done = 0;
@@ -144,7 +138,7 @@ int share_tree_finish(struct share_tree *t, struct error *e)
 
 		/* gone again, or something else by now: then the time is of no use */
 		if (dir == -ENOENT || dir == -ENOTDIR)
-			drop_error(e);
+			err_release(e);
 		else if (dir < 0)
 			ret = dir;
 		else if (utimensat(dir, *name ? name : ".", ts, AT_SYMLINK_NOFOLLOW) < 0 &&
@@ -237,8 +231,20 @@ static int dir_at(struct share_tree *t, const char *path, size_t len)
 
 		if (above < 0)
 			return above;
-		if (mkdirat(above, last, 0755) < 0)
-			return errno == EEXIST ? -ENOENT : -errno;
+		int made = mkdirat(above, last, 0755) < 0 ? -errno : 0;
+
+		if (made < 0 && made != -EEXIST)
+			return made;
+		/* it is there by now: another tree's work, or a link to nothing */
+		if (made == -EEXIST) {
+			fd = openat(above, last,
+				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (fd < 0)
+				return -ENOENT;
+			drop_slot(s);
+			*s = (struct slot){ steal_ptr(&dir), len, fd };
+			return fd;
+		}
 		fd = openat(above, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return -errno;

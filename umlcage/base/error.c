@@ -111,6 +111,8 @@ const char *err_text(const struct error *e)
 
 void err_release(struct error *e)
 {
+	if (!e)
+		return;
 	free(e->text);
 	*e = (struct error)ERROR_INIT;
 }

@@ -41,7 +41,7 @@ int err_hint(struct error *e, const char *fmt, ...)
 int err_move(struct error *to, struct error *from);
 /* The text, never NULL. */
 const char *err_text(const struct error *e);
-void err_release(struct error *e);
+void err_release(struct error *e);	/* NULL is fine */
 
 #define cleanup_error __attribute__((cleanup(err_release)))
 
