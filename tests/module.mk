@@ -73,3 +73,59 @@ fuzz-run: $(FUZZ_THINGS:%=$(TEST_OUT)/fuzz/fuzz-%)
 			-artifact_prefix=$(TEST_OUT)/crash/$$thing- -timeout=10 -verbosity=0 \
 			$(TEST_OUT)/found/$$thing tests/fuzz/corpus/$$thing || exit 1; \
 	done
+
+RUNNER := $(TEST_OUT)/runner
+FILTER := $(TEST_OUT)/container-filter
+
+$(RUNNER): $(O)/obj/tests/support/runner.o $(call layer_libs,base)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(test_ldlibs) $(LDLIBS)
+
+$(FILTER): $(O)/obj/tests/support/container-filter.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs libseccomp) $(LDLIBS)
+
+INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(O)
+
+.PHONY: check check-run check-integration prepare demo
+# installs what is missing or says how, builds, shows what it does on a real system
+demo: prepare-demo
+	+@$(MAKE) demo-run
+
+demo-run: all
+	@tests/support/demo $(O)/umlcage
+
+prepare-demo:
+	@tests/support/prepare demo
+
+# installs or names what is missing, then builds and runs everything
+check: prepare
+	+@$(MAKE) check-run
+
+prepare:
+	@tests/support/prepare check
+
+check-run: all unit-programs $(RUNNER) $(FILTER)
+	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN) $(INTEGRATION_RUN)
+
+check-integration: all $(RUNNER) $(FILTER)
+	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(INTEGRATION_RUN)
+
+# every C file that is ours and runs on the host
+LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) $(wildcard tests/*/*.c))
+LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) $(PKG_CFLAGS) -std=gnu11 -Wall -Wextra
+
+.PHONY: lint lint-tidy lint-cppcheck lint-sh
+lint: lint-prepare lint-tidy lint-cppcheck
+
+lint-prepare:
+	@tests/support/prepare lint
+
+lint-tidy:
+	@printf '%s\n' $(LINT_SRCS) | xargs -P $$(nproc) -n 4 sh -c \
+		'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' sh
+
+lint-cppcheck:
+	@cppcheck --quiet --enable=warning,performance,portability --inline-suppr -j $$(nproc) \
+		--suppress=missingIncludeSystem --suppress=checkersReport --error-exitcode=1 \
+		--std=c11 -D_GNU_SOURCE -D__x86_64__ -I. $(LINT_SRCS)

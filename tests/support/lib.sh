@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What integration tests start with; see tests/support/runner.c.  bash, set -euo pipefail.
+#
+#	fail TEXT...			ends the test
+#	host_cannot REASON...		ends the test: this host cannot show it, for a reason
+#					that is the host's and not ours
+#	equal WANT GOT [WHAT]		compares two strings
+#	matches PATTERN STRING [WHAT]	a shell pattern for the whole string
+#	contains PART FILE		a file has a fixed string in it
+#	status WANT COMMAND...		runs it, checks its exit status; output goes on
+#	within SECONDS COMMAND...	repeats it until it succeeds
+#	scaled N			N times UMLCAGE_TEST_SCALE percent, at least 1
+
+fail()
+{
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+host_cannot()
+{
+	echo "$*" >"$HOME/.host-cannot"
+	exit 77
+}
+
+equal()
+{
+	[ "$1" = "$2" ] || fail "${3-value}: wanted '$1', got '$2'"
+}
+
+matches()
+{
+	# shellcheck disable=SC2053
+	[[ $2 == $1 ]] || fail "${3-value}: '$2' does not match '$1'"
+}
+
+contains()
+{
+	grep -qF -- "$1" "$2" && return
+	sed 's/^/| /' "$2" >&2
+	fail "'$2' does not have '$1' in it"
+}
+
+status()
+{
+	local want=$1 got=0
+	shift
+	"$@" || got=$?
+	[ "$got" -eq "$want" ] || fail "'$*' ended with $got instead of $want"
+}
+
+within()
+{
+	local until=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $until ] || fail "not within the time given: $*"
+		sleep 0.1
+	done
+}
+
+scaled()
+{
+	local n=$(($1 * ${UMLCAGE_TEST_SCALE:-100} / 100))
+	echo $((n > 0 ? n : 1))
+}
