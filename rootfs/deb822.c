@@ -143,7 +143,7 @@ static void terminate(struct deb822 *d)
 
 int deb822_next(struct deb822 *d, struct error *e)
 {
-	size_t at, len;
+	size_t at = 0, len = 0;
 	int ret;
 
 	d->start = d->pos;

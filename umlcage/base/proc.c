@@ -16,7 +16,7 @@
 
 #include "umlcage/base/fd.h"
 
-enum { PROC_MAX_FDS = 256 };
+enum { PROC_MAX_FDS = 256, CAPTURE_MAX_EXTRA = 16 };
 
 /* What a child that could not exec tells its parent through the pipe. */
 struct failure {
@@ -200,18 +200,30 @@ static void keep_newest(struct strbuf *sb, size_t max)
 int proc_capture(char *const *argv, size_t max, struct strbuf *out, struct strbuf *err,
 		 int *status, struct error *e)
 {
+	return proc_capture_fds(argv, NULL, 0, max, out, err, status, e);
+}
+
+int proc_capture_fds(char *const *argv, const struct proc_fd *extra, size_t nextra, size_t max,
+		     struct strbuf *out, struct strbuf *err, int *status, struct error *e)
+{
 	struct strbuf *into[2] = { out, err };
 	int pipes[2][2] = { { -1, -1 }, { -1, -1 } };
 	size_t n = err ? 2 : 1;
 	pid_t pid;
 	int ret = 0;
 
+	if (nextra > CAPTURE_MAX_EXTRA)
+		return err_set(e, E2BIG, "cannot run '%s': too many descriptors", argv[0]);
 	for (size_t i = 0; i < n; i++)
 		if (pipe2(pipes[i], O_CLOEXEC) < 0)
 			ret = err_sys(e, errno, "cannot run '%s': pipe", argv[0]);
 
-	struct proc_fd fds[2] = { { pipes[0][1], 1 }, { pipes[err ? 1 : 0][1], 2 } };
-	struct proc_opts opts = { .argv = argv, .fds = fds, .nfds = 2 };
+	struct proc_fd fds[2 + CAPTURE_MAX_EXTRA] = { { pipes[0][1], 1 },
+						      { pipes[err ? 1 : 0][1], 2 } };
+	struct proc_opts opts = { .argv = argv, .fds = fds, .nfds = 2 + nextra };
+
+	if (nextra)
+		memcpy(fds + 2, extra, nextra * sizeof(*extra));
 
 	if (ret == 0)
 		ret = proc_start(&opts, &pid, NULL, e);

@@ -51,5 +51,8 @@ char *proc_status_text(int status);
  */
 int proc_capture(char *const *argv, size_t max, struct strbuf *out, struct strbuf *err,
 		 int *status, struct error *e);
+/* The same with further descriptors (@n at most 16, none of them 1 or 2) for the child. */
+int proc_capture_fds(char *const *argv, const struct proc_fd *extra, size_t n, size_t max,
+		     struct strbuf *out, struct strbuf *err, int *status, struct error *e);
 
 #endif

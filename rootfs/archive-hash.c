@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sha256 through OpenSSL's EVP, over what streams by and over files in the cache. */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "rootfs/archive-private.h"
+#include "umlcage/base/fd.h"
+
+enum { CHUNK = 256 * 1024 };
+
+/* These fail only for want of memory. */
+static void must(int ok)
+{
+	if (ok != 1)
+		abort();
+}
+
+void hash_start(struct hash *h)
+{
+	if (!h->ctx)
+		h->ctx = EVP_MD_CTX_new();
+	must(h->ctx && EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1);
+}
+
+void hash_add(struct hash *h, const void *data, size_t len)
+{
+	must(EVP_DigestUpdate(h->ctx, data, len));
+}
+
+void hash_end(struct hash *h, char hex[SHA256_HEX + 1])
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+
+	must(EVP_DigestFinal_ex(h->ctx, md, &len));
+	hex_encode(md, len, hex);
+}
+
+void hash_release(struct hash *h)
+{
+	EVP_MD_CTX_free(h->ctx);
+	h->ctx = NULL;
+}
+
+int hash_add_fd(struct hash *h, int fd, uint64_t len)
+{
+	cleanup_free char *buf = xmalloc(CHUNK);
+
+	for (uint64_t at = 0; at < len;) {
+		size_t want = len - at < CHUNK ? (size_t)(len - at) : CHUNK;
+		ssize_t got = pread_full(fd, buf, want, (off_t)at);
+
+		if (got < 0)
+			return (int)got;
+		if ((size_t)got < want)
+			return -EIO;
+		hash_add(h, buf, want);
+		at += want;
+	}
+	return 0;
+}
+
+int hash_matches(int fd, uint64_t size, const char *hex)
+{
+	struct hash h = { NULL };
+	char found[SHA256_HEX + 1];
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return 0;
+	hash_start(&h);
+	ret = hash_add_fd(&h, fd, size);
+	hash_end(&h, found);
+	hash_release(&h);
+	return ret < 0 ? ret : strcmp(found, hex) == 0;
+}
+
+bool hash_valid(const char *s)
+{
+	return strlen(s) == SHA256_HEX && strspn(s, "0123456789abcdef") == SHA256_HEX;
+}
