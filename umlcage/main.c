@@ -13,6 +13,7 @@
 
 /* In the order of the help text; a line is added with the command's file. */
 static const struct subcommand commands[] = {
+	{ "doctor", cmd_doctor, "says what this host offers, and whether a cage can run" },
 	{ NULL, NULL, NULL },
 };
 
