@@ -173,8 +173,10 @@ static int start_attempt(struct downloader *dl, struct download *d)
 		curl_easy_setopt(d->easy, CURLOPT_RANGE, range);
 	}
 	if (d->if_modified_since) {
+		curl_off_t since = d->if_modified_since;
+
 		curl_easy_setopt(d->easy, CURLOPT_TIMECONDITION, (long)CURL_TIMECOND_IFMODSINCE);
-		curl_easy_setopt(d->easy, CURLOPT_TIMEVALUE_LARGE, (curl_off_t)d->if_modified_since);
+		curl_easy_setopt(d->easy, CURLOPT_TIMEVALUE_LARGE, since);
 	}
 	d->started_body = false;
 	d->write_errno = 0;
@@ -251,7 +253,11 @@ static void complete(struct downloader *dl, struct download *d)
 {
 	struct error why = ERROR_INIT;
 	bool had_resumed = d->resumed > 0;
-	int ret = store_complete(d, d->urls.v[d->url], &why);
+	curl_off_t announced = -1;
+	int ret;
+
+	curl_easy_getinfo(d->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+	ret = store_complete(d, d->urls.v[d->url], announced >= 0, &why);
 
 	if (ret == 0) {
 		finish(dl, d);
@@ -292,8 +298,9 @@ static int errno_of(CURLcode result, long code)
 {
 	switch (result) {
 	case CURLE_HTTP_RETURNED_ERROR:
-		return code == 404 || code == 410 ? ENOENT : code == 401 || code == 403 ? EACCES :
-			EREMOTEIO;
+		if (code == 404 || code == 410)
+			return ENOENT;
+		return code == 401 || code == 403 ? EACCES : EREMOTEIO;
 	case CURLE_FILE_COULDNT_READ_FILE:
 		return ENOENT;
 	case CURLE_OPERATION_TIMEDOUT:
@@ -316,12 +323,13 @@ static void explain(const struct downloader *dl, struct download *d, CURLcode re
 	const char *url = d->urls.v[d->url];
 
 	if (result == CURLE_HTTP_RETURNED_ERROR)
-		err_set(why, errno_of(result, code), "cannot download '%s': the server answered %ld%s",
-			url, code, code == 404 ? " (not found)" : code == 407 ?
+		err_set(why, errno_of(result, code),
+			"cannot download '%s': the server answered %ld%s", url, code, code == 404 ? " (not found)" : code == 407 ?
 			" (the proxy wants a password)" : "");
-	else if (result == CURLE_OPERATION_TIMEDOUT && strncmp(d->message, "Operation too slow", 18) == 0)
-		err_set(why, ETIMEDOUT, "cannot download '%s': the mirror stalled, no data for %u s",
-			url, dl->stall_seconds);
+	else if (result == CURLE_OPERATION_TIMEDOUT && str_starts(d->message, "Operation too slow"))
+		err_set(why, ETIMEDOUT,
+			"cannot download '%s': the mirror stalled, no data for %u s", url,
+			dl->stall_seconds);
 	else
 		err_set(why, errno_of(result, code), "cannot download '%s': %s", url,
 			d->message[0] ? d->message : curl_easy_strerror(result));
@@ -386,8 +394,8 @@ static void begin(struct downloader *dl, struct download *d)
 	} else if (ret < 0) {
 		finish(dl, d);
 	} else if (dl->offline && !str_starts(d->urls.v[d->url], "file:")) {
-		err_set(&d->error, ENETDOWN, "%s is not in the cache, and --offline was given",
-			d->what);
+		err_set(&d->error, ENETDOWN, "%s is not in the cache, and the network is not to be "
+			"used", d->what);
 		finish(dl, d);
 	} else if (start_attempt(dl, d) < 0) {
 		finish(dl, d);

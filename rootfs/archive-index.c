@@ -200,7 +200,7 @@ static struct download *new_index_download(const struct pkg_archive *a, struct w
 	cleanup_free char *plain = xasprintf("%s%s", w->path, f->suffix);
 	struct download *d = download_new(what);
 
-	if (release_by_hash(w->index.release)) {
+	if (release_says(w->index.release, "Acquire-By-Hash", "yes")) {
 		const char *slash = strrchr(w->path, '/');
 		int dir = slash ? (int)(slash + 1 - w->path) : 0;
 		cleanup_free char *by_hash = xasprintf("%.*sby-hash/SHA256/%s", dir, w->path,
@@ -349,8 +349,9 @@ static int want_component(const struct pkg_archive *a, struct list_of_wanted *l,
 			return ret;
 		found |= ret;
 	}
-	/* an archive that keeps "all" apart does not say No-Support-for-Architecture-all */
-	if (!strstr(r->text, "\nNo-Support-for-Architecture-all: Packages")) {
+	/* as apt understands it: "all" is apart if named, and not said to be in the others */
+	if (release_says(r, "Architectures", "all") &&
+	    !release_says(r, "No-Support-for-Architecture-all", "Packages")) {
 		ret = want(l, r, component, "all", e);
 		if (ret < 0)
 			return ret;

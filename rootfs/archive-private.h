@@ -120,10 +120,11 @@ int store_restart(struct download *d);
 /* Explains what store_write() returned. */
 void store_explain(const struct download *d, const char *url, int errnum, struct error *e);
 /*
- * All has come from @url: 0 if it is right, and then the file has its final name and is
- * d->fd; -EAGAIN if it is too short; -EBADMSG if it is wrong, the place is empty again then.
+ * All has come from @url; @whole if the server said how much that is.  0 if it is right,
+ * and then the file has its final name and is d->fd; -EAGAIN if it was cut short; -EBADMSG
+ * if it is wrong, the place is empty again then.
  */
-int store_complete(struct download *d, const char *url, struct error *e);
+int store_complete(struct download *d, const char *url, bool whole, struct error *e);
 /* Lets go of an unfinished file; it is resumed later. */
 void store_close(struct download *d);
 /* Opens the cache folder of a kind, below @cache or the user's own. */
@@ -160,7 +161,8 @@ int release_read(const struct pkg_archive *a, struct pkg_release *r, struct erro
 /* Looks @path up: 1 or 0, -EBADMSG. Strings are malloc'ed into @sha256. */
 int release_find(const struct pkg_release *r, const char *path, char sha256[SHA256_HEX + 1],
 		 uint64_t *size, struct error *e);
-bool release_by_hash(const struct pkg_release *r);
+/* Whether @word is among those of a field of one line. */
+bool release_says(const struct pkg_release *r, const char *field, const char *word);
 void release_free(struct pkg_release *r);
 /* The time of an RFC 5322 date in UTC as Release files have it; -1: no such thing. */
 time_t release_date(const char *s);

@@ -71,12 +71,12 @@ static int check_suite(const struct pkg_release *r, struct error *e)
 
 	if (slash)	/* "buster/updates" calls itself "buster" */
 		*slash = '\0';
-	if (str_ends(r->suite, "/") || str_eq(r->suite, r->name) || str_eq(r->suite, r->codename) ||
-	    str_eq(base, r->codename) || str_eq(base, r->name))
+	if (str_ends(r->suite, "/") || str_eq(r->suite, r->name) || str_eq(r->suite, r->codename))
 		return 0;
-	return err_set(e, EBADMSG, "the Release file of '%s %s' is for suite '%s' (%s): the mirror "
-		       "gives out another suite's", r->uri, r->suite, r->name ?: "?",
-		       r->codename ?: "?");
+	if (str_eq(base, r->codename) || str_eq(base, r->name))
+		return 0;
+	return err_set(e, EBADMSG, "the Release file of '%s %s' is another suite's: it says '%s' "
+		       "and '%s'", r->uri, r->suite, r->name ?: "", r->codename ?: "");
 }
 
 static int check_dates(const struct pkg_archive *a, const struct pkg_release *r, struct error *e)
@@ -86,11 +86,14 @@ static int check_dates(const struct pkg_archive *a, const struct pkg_release *r,
 	time_t now = pkg_archive_now(a);
 
 	if (r->date > now + FUTURE_SECONDS)
-		return err_set(e, ESTALE, "the Release file of '%s' is from the future (%s); is this "
-			       "host's clock right?", what, date);
-	if (r->valid_until && r->valid_until < now && !a->no_valid_until && !r->source->no_valid_until)
-		return err_set(e, ESTALE, "the Release file of '%s' has expired: it was valid until %s; "
-			       "the mirror is out of date, or this host's clock is wrong", what, until);
+		return err_set(e, ESTALE, "the Release file of '%s' is from the future (%s); is "
+			       "this host's clock right?", what, date);
+	if (a->no_valid_until || r->source->no_valid_until)
+		return 0;
+	if (r->valid_until && r->valid_until < now)
+		return err_set(e, ESTALE, "the Release file of '%s' has expired: it was valid "
+			       "until %s; the mirror is out of date, or this host's clock is "
+			       "wrong", what, until);
 	return 0;
 }
 
@@ -117,7 +120,7 @@ int release_read(const struct pkg_archive *a, struct pkg_release *r, struct erro
 	v = deb822_get(&d, "Valid-Until");
 	r->valid_until = v ? release_date(v) : 0;
 	if (r->date < 0 || r->valid_until < 0)
-		return err_set(e, EBADMSG, "the Release file of '%s' has a date that is none", what);
+		return err_set(e, EBADMSG, "the Release file of '%s' has a damaged date", what);
 	if (!r->source->trusted) {
 		ret = check_suite(r, e);
 		if (ret < 0)
@@ -150,16 +153,27 @@ int release_find(const struct pkg_release *r, const char *path, char sha256[SHA2
 			continue;
 		snprintf(sha256, SHA256_HEX + 1, "%.*s", (int)(num - hash), hash);
 		if (errno || end == num || num - hash != SHA256_HEX || !hash_valid(sha256))
-			return err_set(e, EBADMSG, "the Release file of '%s %s' has a bad line for '%s'",
-				       r->uri, r->suite, path);
+			return err_set(e, EBADMSG, "the Release file of '%s %s' has a bad line for "
+				       "'%s'", r->uri, r->suite, path);
 		return 1;
 	}
 	return 0;
 }
 
-bool release_by_hash(const struct pkg_release *r)
+bool release_says(const struct pkg_release *r, const char *field, const char *word)
 {
-	return strstr(r->text, "\nAcquire-By-Hash: yes") != NULL;
+	cleanup_free char *start = xasprintf("\n%s:", field);
+	cleanup_strv struct strv words = STRV_INIT;
+	const char *at = strstr(r->text, start);
+
+	if (!at)
+		return false;
+	at += strlen(start);
+
+	cleanup_free char *line = xstrndup(at, strcspn(at, "\n"));
+
+	strv_split(&words, line, " \t\r");
+	return strv_has(&words, word);
 }
 
 void release_free(struct pkg_release *r)
@@ -223,7 +237,8 @@ static char *cache_name(const struct pkg_release *r, enum part part)
 	return name;
 }
 
-static struct download *new_part(struct pkg_archive *a, struct pending *p, enum part part, bool refresh)
+static struct download *new_part(struct pkg_archive *a, struct pending *p, enum part part,
+				 bool refresh)
 {
 	cleanup_free char *name = cache_name(p->release, part);
 	struct download *d = download_new(part_names[part]);
@@ -255,8 +270,9 @@ static void read_cached(struct download *d)
 
 	sb_reset(&d->data);
 	if (file_read(d->dirfd, d->name, MAX_RELEASE, &d->data, &why) < 0) {
-		err_release(&d->error);
-		err_move(&d->error, &why);
+		err_set(&d->error, ENOENT, "it is not in the cache, and the network is not to be "
+			"used");
+		err_release(&why);
 	}
 }
 
@@ -320,12 +336,14 @@ static int keep(struct download *d, struct error *e)
 	return ret;
 }
 
-/* Verifies one and keeps it; 1: an optional suite that is not there. */
+/* Verifies one and keeps it; 1: an optional suite that is not there, or has expired. */
 static int settle(struct pkg_archive *a, struct pending *p, struct error *e)
 {
 	struct pkg_release *r = p->release;
-	struct download *in = p->got[INRELEASE], *text = p->got[RELEASE], *sig = p->got[RELEASE_GPG];
+	struct download *in = p->got[INRELEASE], *text = p->got[RELEASE];
+	struct download *sig = p->got[RELEASE_GPG];
 	bool detached = in->error.errnum != 0;
+	cleanup_error struct error stale = ERROR_INIT;
 	int ret;
 
 	if (detached && text->error.errnum) {
@@ -348,9 +366,14 @@ static int settle(struct pkg_archive *a, struct pending *p, struct error *e)
 		if (ret < 0)
 			return ret;
 	}
-	ret = release_read(a, r, e);
-	if (ret == 0)
-		ret = keep(main_part, e);
+	ret = release_read(a, r, &stale);
+	if (ret == -ESTALE && p->optional) {
+		progress_warn(a->progress, "left out: %s", err_text(&stale));
+		return 1;
+	}
+	if (ret < 0)
+		return err_move(e, &stale);
+	ret = keep(main_part, e);
 	if (ret == 0 && detached && !sig->error.errnum)
 		ret = keep(sig, e);
 	return ret;

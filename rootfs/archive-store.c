@@ -93,7 +93,9 @@ static int lock_partial(struct download *d, struct error *e)
 			return err_sys(e, errno, "cannot lock '%s' in the cache", name);
 		}
 		/* it may have been completed, and renamed, before the lock was ours */
-		if (fstat(fd, &ours) == 0 && fstatat(d->dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (fstat(fd, &ours) < 0)
+			return err_sys(e, errno, "cannot read '%s' in the cache", name);
+		if (fstatat(d->dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    ours.st_ino == there.st_ino && ours.st_dev == there.st_dev) {
 			d->part_fd = steal_fd(&fd);
 			d->got = (uint64_t)ours.st_size;
@@ -157,7 +159,7 @@ int store_begin(struct download *d, struct error *e)
 	d->resumed = d->got;
 	if (d->got < d->size)
 		return 0;
-	ret = store_complete(d, "the cache", NULL);
+	ret = store_complete(d, "the cache", true, NULL);
 	if (ret == 0)
 		return 1;
 	return ret == -EBADMSG ? 0 : err_sys(e, -ret, "cannot keep '%s' in the cache", d->name);
@@ -192,19 +194,27 @@ void store_explain(const struct download *d, const char *url, int errnum, struct
 	else if (errnum == EFBIG)
 		err_set(e, EBADMSG, "'%s' is larger than %s", url, size);
 	else if (errnum == ENOSPC || errnum == EDQUOT)
-		err_sys(e, errnum, "cannot store %s in the cache (%s to download); make room, or set "
+		err_sys(e, errnum, "cannot store %s (%s) in the cache; make room, or set "
 			"XDG_CACHE_HOME to another disk", d->what, size);
 	else
 		err_sys(e, errnum, "cannot store %s in the cache", d->what);
 }
 
-int store_complete(struct download *d, const char *url, struct error *e)
+int store_complete(struct download *d, const char *url, bool whole, struct error *e)
 {
 	char hex[SHA256_HEX + 1];
 	int ret;
 
 	if (!d->sha256)
 		return 0;
+	if (d->got < d->size && whole) {
+		uint64_t got = d->got;
+
+		(void)store_restart(d);
+		return err_set(e, EBADMSG, "'%s' is not what its index says: it has %llu bytes "
+			       "instead of %llu", url, (unsigned long long)got,
+			       (unsigned long long)d->size);
+	}
 	if (d->got < d->size) {
 		err_set(e, EIO, "cannot download '%s': it ends after %llu of %llu bytes", url,
 			(unsigned long long)d->got, (unsigned long long)d->size);
@@ -216,8 +226,8 @@ int store_complete(struct download *d, const char *url, struct error *e)
 	ret = store_restart(d);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot truncate '%s' in the cache", d->name);
-	return err_set(e, EBADMSG, "'%s' is not what its index says: its sha256 is %s instead of %s",
-		       url, hex, d->sha256);
+	return err_set(e, EBADMSG, "'%s' is not what its index says: its sha256 is %s instead of "
+		       "%s", url, hex, d->sha256);
 }
 
 void store_close(struct download *d)

@@ -150,7 +150,7 @@ static int add_path(struct keys *k, const char *path, struct error *e)
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return err_sys(e, errno == ENOENT ? ENOKEY : errno, "cannot use keyring '%s'", path);
+		return err_sys(e, errno, "cannot use keyring '%s'", path);
 	return S_ISDIR(st.st_mode) ? add_folder(k, path, e) : add_file(k, path, e);
 }
 
@@ -165,8 +165,8 @@ static int add_hosts(struct keys *k, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (access(files[i], R_OK) == 0)
 			return add_file(k, files[i], e);
-	return err_set(e, ENOKEY, "this host has no keyring to verify the archive with: there is no "
-		       "'%s'; install debian-archive-keyring or name a keyring with --keyring",
+	return err_set(e, ENOKEY, "this host has no keyring to verify the archive with: there is "
+		       "no '%s'; install debian-archive-keyring or name a keyring with --keyring",
 		       files[1]);
 }
 
@@ -190,7 +190,10 @@ static bool is_line(const char *line, const char *text)
 {
 	size_t len = strlen(text);
 
-	return strncmp(line, text, len) == 0 && strspn(line + len, " \t\r") == strcspn(line + len, "\n");
+	if (strncmp(line, text, len) != 0)
+		return false;
+	line += len;
+	return strspn(line, " \t\r") == strcspn(line, "\n");
 }
 
 /*
@@ -243,7 +246,8 @@ static bool fingerprint_wanted(const struct pkg_source *source, const struct str
 	       strv_has(&source->fingerprints, primary);
 }
 
-static void read_status(const struct pkg_source *source, const char *status, struct verdict *v)
+static void read_status(const struct pkg_source *source, const char *status,
+			struct verdict *v)
 {
 	cleanup_strv struct strv lines = STRV_INIT;
 	bool good = false;	/* the last signature seen */
@@ -272,7 +276,8 @@ static void read_status(const struct pkg_source *source, const char *status, str
 			v->revoked = true;
 		else if (str_eq(word, "NO_PUBKEY") && f.n > 2)
 			strv_add(&v->missing, f.v[2]);
-		else if (str_eq(word, "VALIDSIG") && good && f.n > 2 && fingerprint_wanted(source, &f)) {
+		else if (str_eq(word, "VALIDSIG") && good && f.n > 2 &&
+			 fingerprint_wanted(source, &f)) {
 			v->good = true;
 			if (!v->signer)
 				v->signer = xstrdup(f.v[f.n - 1]);
@@ -302,18 +307,18 @@ static int judge(const struct keys *k, const char *what, const struct verdict *v
 
 	if (v->bad)
 		return err_set(e, EBADMSG, "'%s' was changed after it was signed: its signature is "
-			       "wrong; the mirror, or something on the way to it, is not to be trusted",
-			       what);
+			       "wrong; the mirror, or what is on the way to it, is not to be "
+			       "trusted", what);
 	if (v->good && WIFEXITED(status))
 		return 0;
 	if (v->revoked)
 		return err_set(e, EBADMSG, "'%s' is signed by a key that was revoked", what);
 	if (v->expired)
-		return err_set(e, EBADMSG, "'%s' is signed by a key that has expired; a newer keyring "
-			       "than '%s' may help", what, rings);
+		return err_set(e, EBADMSG, "'%s' is signed by a key that has expired; a newer "
+			       "keyring than '%s' may help", what, rings);
 	if (v->missing.n)
-		return err_set(e, ENOKEY, "'%s' is signed by %s, and keyring '%s' has no such key; "
-			       "name one that has with --keyring", what, missing, rings);
+		return err_set(e, ENOKEY, "'%s' is signed by %s, and keyring '%s' has no such "
+			       "key; name one that has with --keyring", what, missing, rings);
 	return err_set(e, EBADMSG, "cannot verify '%s': %s", what,
 		       *words ? words : "it has no signature that counts");
 }
@@ -325,9 +330,9 @@ static int run_gpgv(const struct keys *k, int text_fd, int signature_fd, struct 
 	struct proc_fd fds[MAX_KEYRINGS + 2];
 	size_t n = 0;
 
-	strv_addv(&argv, (const char *const[]){ "gpgv", "--homedir", "/nonexistent", "--weak-digest",
-						"SHA1", "--weak-digest", "RIPEMD160", "--status-fd",
-						"2", NULL });
+	strv_addv(&argv, (const char *const[]){ "gpgv", "--homedir", "/nonexistent",
+						"--weak-digest", "SHA1", "--weak-digest",
+						"RIPEMD160", "--status-fd", "2", NULL });
 	for (size_t i = 0; i < k->n; i++) {
 		fds[n] = (struct proc_fd){ k->fd[i], FIRST_FD + (int)n };
 		strv_add(&argv, "--keyring");

@@ -48,7 +48,7 @@ struct pkg_source {
 	struct strv fingerprints;	/* Signed-By: only keys with these count; empty: all */
 	char *key;			/* Signed-By: an armoured key itself; NULL: none */
 	bool trusted;			/* take it without a signature */
-	bool optional;			/* a mirror without this suite is no error */
+	bool optional;			/* absent: no error; expired: a warning */
 	bool no_valid_until;		/* do not mind an expired Release file */
 };
 
