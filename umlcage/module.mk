@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The supervisor: base helpers, the network and the command line.
-$(eval $(call module,base,umlcage/base,error.c fd.c opts.c outfile.c pollset.c proc.c progress.c \
-	str.c xdg.c,,))
+$(eval $(call module,base,umlcage/base,error.c fd.c interrupt.c opts.c outfile.c pollset.c proc.c progress.c \
+	pump.c str.c xdg.c,,))
 $(eval $(call module,net,umlcage/net,filter.c net.c,slirp,base))
 $(eval $(call module,doctor,umlcage/cage,doctor.c doctor-probes.c,,base))
+
+$(eval $(call module,cage,umlcage/cage,cage.c console.c control.c cow.c exec.c jail.c launch.c place.c \
+	proto.c syscalls.c terminal.c,libseccomp,net base))
+
+# the agent's initramfs, as data in the library of cages
+$(MOD_cage_lib): $(O)/obj/umlcage/cage/initramfs.o
+$(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs.cpio
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) -DINITRAMFS='"$(O)/agent/initramfs.cpio"' -c -o $@ $<
 
 # A command's file in the tree is a command in the program.
 CMD_SRCS := umlcage/main.c umlcage/cmd.c $(wildcard umlcage/cmd-*.c)

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The agent: PID 1 of a cage.  It brings the control network up, connects to the
+ * supervisor, and then does what it is told: mount the root, start commands and
+ * relay their stdio, end everything.
+ */
+#ifndef ROOTFS_AGENT_AGENT_H
+#define ROOTFS_AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "umlcage/base/error.h"
+#include "umlcage/base/pollset.h"
+#include "umlcage/base/pump.h"
+#include "umlcage/base/str.h"
+#include "umlcage/cage/proto.h"
+
+/* ---- network.c ---- */
+
+/*
+ * Moves the agent into a network namespace of its own, with vec1, so that nothing
+ * a command does to its network can cut control; *@user_net becomes a descriptor
+ * of the namespace that commands run in.
+ */
+int network_split(int *user_net, struct error *e);
+/* A TCP connection to the supervisor that begins with the hello for @channel. */
+int network_connect(enum proto_channel channel, uint32_t exec, struct error *e);
+/* Configures lo and, with @have_link, vec0 in the namespace of commands. */
+int network_configure(int user_net, bool have_link, bool ipv6_route, struct error *e);
+
+/* ---- root.c ---- */
+
+/* Mounts what MSG_SETUP asks for and makes it the root of the agent and its children. */
+int root_setup(const struct proto_msg *m, int user_net, struct error *e);
+/* Writes everything back and unmounts what can be; the first trouble goes into @e. */
+int root_sync(struct error *e);
+
+/* ---- user.c ---- */
+
+struct user {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[64];
+	size_t ngroups;
+	char *name;	/* NULL if the number has none */
+	char *home;	/* never NULL */
+	char *shell;	/* never NULL */
+};
+
+/* "NAME", "UID", "NAME:GROUP", "UID:GID", by the guest's /etc/passwd and /etc/group. */
+int user_find(const char *spec, struct user *u, struct error *e);
+void user_release(struct user *u);
+
+/* ---- command.c ---- */
+
+struct command {
+	struct command *next;
+	uint32_t id;
+	pid_t pid;		/* 0 once reaped */
+	int status;		/* of waitpid() */
+	bool oom;
+	bool told;		/* MSG_EXITED was sent */
+	int pty;		/* master, or -1 */
+	struct pump in, out, err;
+};
+
+/*
+ * Starts what @m (MSG_EXEC) describes.  On failure *@status is 126 or 127 and
+ * @e says why; *@c is NULL then.
+ */
+int command_start(struct command **c, const struct proto_msg *m, int user_net, int *status,
+		  struct error *e);
+/* Sends @sig: to the foreground group of its terminal, else to its process group. */
+void command_signal(struct command *c, int sig);
+void command_winsize(struct command *c, unsigned int rows, unsigned int cols);
+/* The process is gone and its output has been handed over. */
+bool command_done(const struct command *c);
+void command_free(struct command *c);
+
+#endif

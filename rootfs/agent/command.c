@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Starting a command as a user of the guest, with its stdio relayed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "rootfs/agent/agent.h"
+#include "umlcage/base/fd.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* What the child needs; made before fork(). */
+struct launch {
+	struct strv argv, env;
+	struct user user;
+	char *cwd;
+	bool tty;
+	int stdio[3];	/* the child's ends */
+	int user_net;
+	int report;	/* pipe for a failure before or in exec */
+};
+
+/* Sent through launch.report. */
+struct failure {
+	int errnum;
+	int cwd;	/* it was the working directory */
+};
+
+static void __attribute__((noreturn)) child_fail(const struct launch *l, int errnum, int cwd)
+{
+	struct failure f = { errnum, cwd };
+
+	(void)write_full(l->report, &f, sizeof(f));
+	_exit(127);
+}
+
+static void __attribute__((noreturn)) child(struct launch *l)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &dfl, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)setsid();
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(l->stdio[fd], fd) < 0)
+			child_fail(l, errno, 0);
+	if (l->tty)
+		(void)ioctl(0, TIOCSCTTY, 0);
+	if (setns(l->user_net, CLONE_NEWNET) < 0)
+		child_fail(l, errno, 0);
+	if (setgroups(l->user.ngroups, l->user.groups) < 0 || setgid(l->user.gid) < 0 ||
+	    setuid(l->user.uid) < 0)
+		child_fail(l, errno, 0);
+	umask(022);
+	if (chdir(l->cwd) < 0)
+		child_fail(l, errno, 1);
+	execvpe(l->argv.v[0], l->argv.v, strv_argv(&l->env));
+	child_fail(l, errno, 0);
+}
+
+static bool env_has(const struct strv *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], name, len) == 0 && env->v[i][len] == '=')
+			return true;
+	return false;
+}
+
+static void env_default(struct strv *env, const char *name, const char *value)
+{
+	if (!env_has(env, name))
+		strv_addf(env, "%s=%s", name, value);
+}
+
+static int read_launch(struct launch *l, const struct proto_msg *m, struct error *e)
+{
+	cleanup_free char *user = proto_get_string(m, F_USER);
+	struct proto_field f;
+
+	for (size_t pos = 0; proto_next(m, &pos, &f);) {
+		if (f.id == F_ARG)
+			strv_take(&l->argv, xstrndup(f.data, f.len));
+		else if (f.id == F_ENV)
+			strv_take(&l->env, xstrndup(f.data, f.len));
+	}
+	if (!l->argv.n)
+		return err_set(e, EINVAL, "no command");
+
+	int ret = user_find(user ? user : "0", &l->user, e);
+
+	if (ret < 0)
+		return ret;
+	env_default(&l->env, "PATH", DEFAULT_PATH);
+	env_default(&l->env, "HOME", *l->user.home ? l->user.home : "/");
+	env_default(&l->env, "SHELL", l->user.shell);
+	if (l->user.name) {
+		env_default(&l->env, "USER", l->user.name);
+		env_default(&l->env, "LOGNAME", l->user.name);
+	}
+	/* the agent's own environment decides where execvpe() looks */
+	for (size_t i = 0; i < l->env.n; i++)
+		if (str_starts(l->env.v[i], "PATH="))
+			setenv("PATH", l->env.v[i] + 5, 1);
+	l->tty = proto_get_number(m, F_TTY, 0) != 0;
+	l->cwd = proto_get_string(m, F_CWD);
+	if (!l->cwd)
+		l->cwd = xstrdup("/");
+	return 0;
+}
+
+static void launch_release(struct launch *l)
+{
+	strv_release(&l->argv);
+	strv_release(&l->env);
+	user_release(&l->user);
+	free_ptr(&l->cwd);
+	for (int i = 0; i < 3; i++) {
+		/* a terminal is one descriptor three times */
+		int fd = l->stdio[i];
+
+		for (int j = i; j < 3; j++)
+			if (l->stdio[j] == fd)
+				l->stdio[j] = -1;
+		close_fd(&fd);
+	}
+	close_fd(&l->report);
+}
+
+/* A pipe between the command and a new stream to the supervisor. */
+static int open_channel(struct launch *l, struct pump *p, enum proto_channel chan, uint32_t id,
+			struct error *e)
+{
+	bool input = chan == CHAN_STDIN;
+	int pipes[2];
+	cleanup_close int s = network_connect(chan, id, e);
+
+	if (s < 0)
+		return s;
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "cannot make a pipe");
+	l->stdio[chan - CHAN_STDIN] = pipes[input ? 0 : 1];
+	if (input)
+		pump_open(p, steal_fd(&s), pipes[1], false);
+	else
+		pump_open(p, pipes[0], steal_fd(&s), true);
+	return 0;
+}
+
+static int open_terminal(struct launch *l, struct command *c, const struct proto_msg *m,
+			 struct error *e)
+{
+	cleanup_close int in = -1, out = -1, slave = -1;
+	char name[64];
+
+	c->pty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (c->pty < 0 || grantpt(c->pty) < 0 || unlockpt(c->pty) < 0 ||
+	    ptsname_r(c->pty, name, sizeof(name)) != 0)
+		return err_sys(e, errno, "cannot open a terminal");
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return err_sys(e, errno, "cannot open the terminal '%s'", name);
+	(void)fchown(slave, l->user.uid, (gid_t)-1);
+	command_winsize(c, (unsigned int)proto_get_number(m, F_ROWS, 24),
+			(unsigned int)proto_get_number(m, F_COLS, 80));
+	out = network_connect(CHAN_STDOUT, c->id, e);
+	if (out < 0)
+		return out;
+	pump_open(&c->out, fcntl(c->pty, F_DUPFD_CLOEXEC, 3), steal_fd(&out), true);
+	if (proto_get_number(m, F_STDIN, 0)) {
+		in = network_connect(CHAN_STDIN, c->id, e);
+		if (in < 0)
+			return in;
+		pump_open(&c->in, steal_fd(&in), fcntl(c->pty, F_DUPFD_CLOEXEC, 3), false);
+	}
+	l->stdio[0] = l->stdio[1] = l->stdio[2] = steal_fd(&slave);
+	return 0;
+}
+
+static int open_stdio(struct launch *l, struct command *c, const struct proto_msg *m,
+		      struct error *e)
+{
+	int ret = 0;
+
+	if (l->tty)
+		return open_terminal(l, c, m, e);
+	if (proto_get_number(m, F_STDIN, 0)) {
+		ret = open_channel(l, &c->in, CHAN_STDIN, c->id, e);
+	} else {
+		l->stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (l->stdio[0] < 0)
+			ret = err_sys(e, errno, "cannot open '/dev/null' in the root");
+	}
+	if (ret == 0)
+		ret = open_channel(l, &c->out, CHAN_STDOUT, c->id, e);
+	if (ret == 0)
+		ret = open_channel(l, &c->err, CHAN_STDERR, c->id, e);
+	return ret;
+}
+
+static int explain(const struct launch *l, const struct failure *f, int *status, struct error *e)
+{
+	const char *name = l->argv.v[0];
+	struct stat st;
+
+	if (f->cwd)
+		return err_sys(e, f->errnum, "cannot enter the working directory '%s'", l->cwd);
+	if (f->errnum == ENOENT && strchr(name, '/') && stat(name, &st) == 0)
+		return err_set(e, ENOENT, "cannot run '%s': its interpreter is missing in the root",
+			       name);
+	if (f->errnum == ENOENT) {
+		*status = 127;
+		return err_set(e, ENOENT, "cannot run '%s': command not found in the root", name);
+	}
+	if (strchr(name, '/') && stat(name, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(e, EISDIR, "cannot run '%s': it is a directory", name);
+	return err_sys(e, f->errnum, "cannot run '%s'", name);
+}
+
+int command_start(struct command **out, const struct proto_msg *m, int user_net, int *status,
+		  struct error *e)
+{
+	struct command *c = xcalloc(1, sizeof(*c));
+	struct launch l = { .stdio = { -1, -1, -1 }, .user_net = user_net, .report = -1 };
+	int report[2] = { -1, -1 };
+	struct failure f;
+	int ret;
+
+	*out = NULL;
+	*status = 126;
+	c->pty = -1;
+	c->id = (uint32_t)proto_get_number(m, F_EXEC, 0);
+	c->in = c->out = c->err = (struct pump)PUMP_CLOSED;
+	ret = read_launch(&l, m, e);
+	if (ret == 0)
+		ret = open_stdio(&l, c, m, e);
+	if (ret < 0)
+		goto out_release;
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		ret = err_sys(e, errno, "cannot make a pipe");
+		goto out_release;
+	}
+	l.report = report[1];
+	c->pid = fork();
+	if (c->pid < 0) {
+		c->pid = 0;
+		ret = err_sys(e, errno, "cannot fork in the cage");
+		goto out_release;
+	}
+	if (c->pid == 0)
+		child(&l);
+	close_fd(&l.report);
+	if (read_full(report[0], &f, sizeof(f)) == (ssize_t)sizeof(f)) {
+		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		c->pid = 0;
+		ret = explain(&l, &f, status, e);
+		goto out_release;
+	}
+	*out = c;
+	c = NULL;
+out_release:
+	close_fd(&report[0]);
+	launch_release(&l);
+	if (c)
+		command_free(c);
+	return ret;
+}
+
+void command_signal(struct command *c, int sig)
+{
+	pid_t group = 0;
+
+	if (!c->pid)
+		return;
+	if (c->pty >= 0 && ioctl(c->pty, TIOCGPGRP, &group) == 0 && group > 0 &&
+	    kill(-group, sig) == 0)
+		return;
+	if (kill(-c->pid, sig) < 0)
+		(void)kill(c->pid, sig);
+}
+
+void command_winsize(struct command *c, unsigned int rows, unsigned int cols)
+{
+	struct winsize ws = { .ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols };
+
+	if (c->pty >= 0)
+		(void)ioctl(c->pty, TIOCSWINSZ, &ws);
+}
+
+bool command_done(const struct command *c)
+{
+	return !c->pid && pump_done(&c->out) && pump_done(&c->err);
+}
+
+void command_free(struct command *c)
+{
+	pump_close(&c->in);
+	pump_close(&c->out);
+	pump_close(&c->err);
+	close_fd(&c->pty);
+	free(c);
+}

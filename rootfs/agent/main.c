@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * PID 1 of a cage: connects to the supervisor and obeys it; reaps orphans; ends
+ * the cage when the supervisor is gone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rootfs/agent/agent.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/progress.h"
+
+enum { GRACE_MS = 2000 };
+
+struct agent {
+	int control;
+	int user_net;
+	int signals;
+	struct strbuf in;
+	struct command *commands;
+	uint64_t oom_kills;
+	bool set_up;
+};
+
+static void __attribute__((noreturn)) power_off(void)
+{
+	for (;;) {
+		reboot(RB_POWER_OFF);
+		pause();
+	}
+}
+
+static void __attribute__((noreturn)) die(const struct error *e)
+{
+	/* the console is the kernel's, and the supervisor keeps its last lines */
+	fprintf(stderr, "agent: %s\n", err_text(e));
+	power_off();
+}
+
+static void send_msg(struct agent *a, const struct proto_msg *m)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	/* the supervisor gone is seen when reading; nothing else can be done about it here */
+	if (proto_encode(m, &out) == 0)
+		(void)write_full(a->control, out.s, out.len);
+}
+
+static void send_simple(struct agent *a, enum proto_type type, uint32_t exec, const char *text,
+			int64_t status)
+{
+	struct proto_msg m = PROTO_MSG_INIT;
+
+	proto_begin(&m, type);
+	if (exec)
+		proto_number(&m, F_EXEC, exec);
+	if (text)
+		proto_string(&m, F_TEXT, text);
+	if (status >= 0)
+		proto_number(&m, F_STATUS, (uint64_t)status);
+	send_msg(a, &m);
+	proto_release(&m);
+}
+
+static uint64_t count_oom_kills(void)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	const char *at;
+
+	if (file_read(AT_FDCWD, "/proc/vmstat", 1 << 16, &text, NULL) < 0)
+		return 0;
+	at = strstr(sb_str(&text), "oom_kill ");
+	return at ? strtoull(at + 9, NULL, 10) : 0;
+}
+
+static void handle_setup(struct agent *a, const struct proto_msg *m)
+{
+	cleanup_error struct error e = ERROR_INIT;
+	int ret = network_configure(a->user_net, proto_get_number(m, F_NET, 0) != 0,
+				    proto_get_number(m, F_IPV6, 0) != 0, &e);
+
+	if (ret == 0)
+		ret = root_setup(m, a->user_net, &e);
+	if (ret < 0) {
+		send_simple(a, MSG_FAILED, 0, err_text(&e), -1);
+		return;
+	}
+	a->set_up = true;
+	a->oom_kills = count_oom_kills();
+	send_simple(a, MSG_READY, 0, NULL, -1);
+}
+
+static void handle_exec(struct agent *a, const struct proto_msg *m)
+{
+	cleanup_error struct error e = ERROR_INIT;
+	uint32_t id = (uint32_t)proto_get_number(m, F_EXEC, 0);
+	struct command *c;
+	int status;
+
+	if (command_start(&c, m, a->user_net, &status, &e) < 0) {
+		send_simple(a, MSG_REFUSED, id, err_text(&e), status);
+		return;
+	}
+	c->next = a->commands;
+	a->commands = c;
+	send_simple(a, MSG_STARTED, id, NULL, -1);
+}
+
+static void reap(struct agent *a)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (struct command *c = a->commands; c; c = c->next) {
+			if (c->pid != pid)
+				continue;
+			c->pid = 0;
+			c->status = status;
+			c->out.draining = c->err.draining = true;
+			pump_close(&c->in);
+			if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+				uint64_t now = count_oom_kills();
+
+				c->oom = now > a->oom_kills;
+				a->oom_kills = now;
+			}
+		}
+	}
+}
+
+static void __attribute__((noreturn)) shut_down(struct agent *a)
+{
+	cleanup_error struct error e = ERROR_INIT;
+	int64_t until = clock_ms() + GRACE_MS;
+
+	kill(-1, SIGTERM);
+	while (clock_ms() < until) {
+		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+			break;
+		usleep(5000);
+	}
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	for (struct command *c; (c = a->commands) != NULL;) {
+		a->commands = c->next;
+		command_free(c);
+	}
+
+	int ret = root_sync(&e);
+
+	send_simple(a, MSG_STOPPED, 0, ret < 0 ? err_text(&e) : NULL, -1);
+	power_off();
+}
+
+static struct command *find_command(struct agent *a, const struct proto_msg *m)
+{
+	uint32_t id = (uint32_t)proto_get_number(m, F_EXEC, 0);
+
+	for (struct command *c = a->commands; c; c = c->next)
+		if (c->id == id)
+			return c;
+	return NULL;
+}
+
+static void handle(struct agent *a, const struct proto_msg *m)
+{
+	struct command *c;
+
+	switch ((enum proto_type)m->type) {
+	case MSG_SETUP:
+		if (!a->set_up)
+			handle_setup(a, m);
+		break;
+	case MSG_EXEC:
+		if (a->set_up)
+			handle_exec(a, m);
+		break;
+	case MSG_SIGNAL:
+		c = find_command(a, m);
+		if (c)
+			command_signal(c, (int)proto_get_number(m, F_SIGNAL, SIGTERM));
+		break;
+	case MSG_WINSIZE:
+		c = find_command(a, m);
+		if (c)
+			command_winsize(c, (unsigned int)proto_get_number(m, F_ROWS, 24),
+					(unsigned int)proto_get_number(m, F_COLS, 80));
+		break;
+	case MSG_SHUTDOWN:
+		shut_down(a);
+	default:
+		break;
+	}
+}
+
+static void read_control(struct agent *a)
+{
+	struct proto_msg m = PROTO_MSG_INIT;
+	ssize_t n = read(a->control, sb_reserve(&a->in, 65536), 65536);
+	int ret;
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n <= 0)
+		power_off();
+	a->in.len += (size_t)n;
+	a->in.s[a->in.len] = '\0';
+	while ((ret = proto_decode(&a->in, &m)) > 0)
+		handle(a, &m);
+	proto_release(&m);
+	if (ret < 0)
+		power_off();
+}
+
+/* Tells of ended commands, and frees those whose output is handed over. */
+static void finish_commands(struct agent *a)
+{
+	for (struct command **at = &a->commands; *at;) {
+		struct command *c = *at;
+
+		if (!c->pid && !c->told) {
+			struct proto_msg m = PROTO_MSG_INIT;
+
+			proto_begin(&m, MSG_EXITED);
+			proto_number(&m, F_EXEC, c->id);
+			proto_number(&m, F_STATUS, (uint64_t)(unsigned int)c->status);
+			proto_number(&m, F_OOM, c->oom);
+			send_msg(a, &m);
+			proto_release(&m);
+			c->told = true;
+		}
+		if (command_done(c)) {
+			*at = c->next;
+			command_free(c);
+		} else {
+			at = &c->next;
+		}
+	}
+}
+
+static void __attribute__((noreturn)) serve(struct agent *a)
+{
+	struct pollset ps = POLLSET_INIT;
+
+	for (;;) {
+		bool again = false;
+
+		pollset_reset(&ps);
+
+		int control = pollset_add(&ps, a->control, POLLIN);
+		int signals = pollset_add(&ps, a->signals, POLLIN);
+
+		for (struct command *c = a->commands; c; c = c->next) {
+			struct pump *pumps[] = { &c->in, &c->out, &c->err };
+
+			for (size_t i = 0; i < ARRAY_SIZE(pumps); i++) {
+				pump_fill(pumps[i], &ps);
+				again |= pumps[i]->draining && pumps[i]->from >= 0;
+			}
+		}
+		if (again)
+			pollset_until(&ps, clock_ms());
+		if (pollset_wait(&ps) < 0)
+			continue;
+		/* output before exit: what was written is read before the end is told */
+		for (struct command *c = a->commands; c; c = c->next) {
+			pump_dispatch(&c->in, &ps);
+			pump_dispatch(&c->out, &ps);
+			pump_dispatch(&c->err, &ps);
+		}
+		if (pollset_revents(&ps, signals)) {
+			struct signalfd_siginfo si;
+
+			(void)read(a->signals, &si, sizeof(si));
+			reap(a);
+		}
+		finish_commands(a);
+		if (pollset_revents(&ps, control))
+			read_control(a);
+	}
+}
+
+static int open_signals(struct error *e)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+	int fd;
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_sys(e, errno, "cannot watch children") : fd;
+}
+
+int main(void)
+{
+	struct agent a = { .control = -1, .user_net = -1, .signals = -1, .in = STRBUF_INIT };
+	struct rlimit files = { 1 << 20, 1 << 20 };
+	struct error e = ERROR_INIT;
+
+	if (getpid() != 1) {
+		fprintf(stderr, "agent: runs only as the first process of a cage\n");
+		return 1;
+	}
+	umask(0);
+	(void)mkdir("/proc", 0755);
+	if (mount("proc", "/proc", "proc", 0, "") < 0) {
+		err_sys(&e, errno, "cannot mount /proc");
+		die(&e);
+	}
+	/* a distribution's own init sets the same limits for what it starts */
+	(void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 1024, files.rlim_max });
+	a.signals = open_signals(&e);
+	if (a.signals < 0 || network_split(&a.user_net, &e) < 0)
+		die(&e);
+	a.control = network_connect(CHAN_CONTROL, 0, &e);
+	if (a.control < 0)
+		die(&e);
+	serve(&a);
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The root of a cage: mounted from a share or a block device, with an overlay
+ * where changes are to go elsewhere, and the usual kernel file systems in it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rootfs/agent/agent.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/net/addresses.h"
+
+#define LOWER "/lower"
+#define UPPER "/upper"
+#define ROOT "/root"
+
+static int mount_humfs(const char *tag, const char *where, const char *options, struct error *e)
+{
+	unsigned long flags = 0;
+
+	if (strstr(options, "ro"))
+		flags |= MS_RDONLY;
+	/* every share is mounted by the agent with options it was told, so no parsing here */
+	if (mount(tag, where, "humfs", flags, options) < 0)
+		return err_sys(e, errno, "cannot mount the share '%s'", tag);
+	return 0;
+}
+
+static int mount_device(const char *device, const char *fstype, bool *read_only, struct error *e)
+{
+	static const char *const known[] = { "ext4", "squashfs", NULL };
+	const char *one[] = { fstype, NULL };
+	const char *const *types = fstype ? one : known;
+
+	for (; *types; types++) {
+		*read_only = strcmp(*types, "squashfs") == 0;
+		if (mount(device, LOWER, *types, *read_only ? MS_RDONLY : 0, "") == 0)
+			return 0;
+		if (errno != EINVAL && errno != ENODEV)
+			break;
+	}
+	if (errno == EINVAL || errno == ENODEV)
+		return err_set(e, errno, "cannot mount the root image: it has no file system that "
+			       "this kernel knows (ext4, squashfs)");
+	return err_sys(e, errno, "cannot mount the root image");
+}
+
+static int mount_overlay(const char *upper, bool nosync, struct error *e)
+{
+	const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER "/work,"
+			      "xino=off";
+	cleanup_free char *full = xasprintf("%s%s", options, nosync ? ",volatile" : "");
+	int ret = 0;
+
+	if (strcmp(upper, "memory") == 0) {
+		if (mount("tmpfs", UPPER, "tmpfs", 0, "mode=755,size=90%") < 0)
+			return err_sys(e, errno, "cannot mount guest memory for changes");
+	} else {
+		ret = mount_humfs(upper, UPPER, nosync ? "nosync" : "", e);
+		if (ret < 0)
+			return ret;
+	}
+	if ((mkdir(UPPER "/upper", 0755) < 0 || mkdir(UPPER "/work", 0755) < 0) && errno != EEXIST)
+		return err_sys(e, errno, "cannot prepare the place for changes");
+
+	struct stat st;
+
+	/* the overlay's top is upper's: it must look like the root's */
+	if (stat(LOWER, &st) == 0) {
+		(void)chmod(UPPER "/upper", st.st_mode & 07777);
+		(void)chown(UPPER "/upper", st.st_uid, st.st_gid);
+	}
+	if (mount("overlay", ROOT, "overlay", 0, full) < 0)
+		return err_sys(e, errno, "cannot lay the place for changes over the root");
+	return 0;
+}
+
+static int mount_root(const struct proto_msg *m, struct error *e)
+{
+	cleanup_free char *root = proto_get_string(m, F_ROOT);
+	cleanup_free char *upper = proto_get_string(m, F_UPPER);
+	cleanup_free char *fstype = proto_get_string(m, F_FSTYPE);
+	bool nosync = proto_get_number(m, F_NOSYNC, 0) != 0;
+	bool none = !upper || strcmp(upper, "none") == 0;
+	bool read_only = false;
+	int ret;
+
+	if (!root)
+		return err_set(e, EPROTO, "no root was named");
+	if (str_starts(root, "humfs ")) {
+		ret = mount_humfs(root + 6, LOWER, none ? (nosync ? "nosync" : "") : "ro", e);
+	} else {
+		ret = mount_device(root, fstype, &read_only, e);
+		/* a block device with its own copy-on-write needs no overlay if it is writable */
+		if (ret == 0 && read_only && none)
+			return mount_overlay("memory", false, e);
+	}
+	if (ret < 0)
+		return ret;
+	if (!none)
+		return mount_overlay(str_starts(upper, "share ") ? upper + 6 : upper, nosync, e);
+	if (mount(LOWER, ROOT, NULL, MS_MOVE, NULL) < 0)
+		return err_sys(e, errno, "cannot move the root into place");
+	return 0;
+}
+
+/* A kernel file system at @where below the new root; a read-only root may lack the place. */
+static int mount_in(const char *source, const char *where, const char *type, unsigned long flags,
+		    const char *options, struct error *e)
+{
+	cleanup_free char *path = xasprintf(ROOT "%s", where);
+
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "the root has no '%s'", where);
+	if (mount(source, path, type, flags, options) < 0)
+		return err_sys(e, errno, "cannot mount '%s' in the root", where);
+	return 0;
+}
+
+/* sysfs shows the network namespace of whoever mounts it. */
+static int mount_sys(int user_net, struct error *e)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return err_sys(e, errno, "cannot mount '/sys' in the root");
+	if (pid == 0) {
+		if (setns(user_net, CLONE_NEWNET) < 0)
+			_exit(1);
+		_exit(mount_in("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "",
+			       NULL) < 0);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, errno, "cannot mount '/sys' in the root");
+	return status ? err_set(e, EIO, "cannot mount '/sys' in the root") : 0;
+}
+
+static int mount_kernel_filesystems(int user_net, struct error *e)
+{
+	static const struct { const char *target, *path; } links[] = {
+		{ "/proc/self/fd", ROOT "/dev/fd" },
+		{ "/proc/self/fd/0", ROOT "/dev/stdin" },
+		{ "/proc/self/fd/1", ROOT "/dev/stdout" },
+		{ "/proc/self/fd/2", ROOT "/dev/stderr" },
+	};
+	int ret = mount_in("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", e);
+
+	if (ret == 0)
+		ret = mount_sys(user_net, e);
+	if (ret == 0)
+		ret = mount_in("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=755", e);
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		(void)symlink(links[i].target, links[i].path);
+	ret = mount_in("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		       "gid=5,mode=620,ptmxmode=666", e);
+	if (ret < 0)
+		return ret;
+	(void)unlink(ROOT "/dev/ptmx");
+	(void)symlink("pts/ptmx", ROOT "/dev/ptmx");
+	ret = mount_in("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", e);
+	if (ret == 0)
+		(void)mount_in("mqueue", "/dev/mqueue", "mqueue",
+			       MS_NOSUID | MS_NODEV | MS_NOEXEC, "", NULL);
+	return ret;
+}
+
+static int switch_root(struct error *e)
+{
+	if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+	    chdir("/") < 0)
+		return err_sys(e, errno, "cannot switch to the root");
+	return 0;
+}
+
+/* "TAG OPTIONS WHERE", in the new root. */
+static int mount_share(const char *spec, struct error *e)
+{
+	cleanup_free char *copy = xstrdup(spec);
+	char *options = strchr(copy, ' ');
+	char *where = options ? strchr(options + 1, ' ') : NULL;
+
+	if (!where || where[1] != '/')
+		return err_set(e, EPROTO, "malformed mount '%s'", spec);
+	*options++ = '\0';
+	*where++ = '\0';
+
+	int ret = make_dirs(AT_FDCWD, where, 0755, e);
+
+	if (ret < 0)
+		return err_hint(e, "make it in the root, or use a writable one");
+	ret = mount_humfs(copy, where, strcmp(options, "-") == 0 ? "" : options, e);
+	return ret < 0 ? err_wrap(e, "cannot mount at '%s'", where) : 0;
+}
+
+/*
+ * Name resolution.  A root that keeps its changes gets the file laid over what it
+ * has (nothing if it has none), any other gets it written.
+ */
+static void write_resolv_conf(bool keeps, bool ipv6)
+{
+	static const char text[] = "nameserver " NET_DNS "\n";
+	static const char text6[] = "nameserver " NET_DNS "\nnameserver " NET6_DNS "\n";
+	const char *use = ipv6 ? text6 : text;
+	struct stat st;
+
+	if (!keeps) {
+		(void)mkdir("/etc", 0755);
+		(void)unlink("/etc/resolv.conf");
+		(void)file_replace(AT_FDCWD, "/etc/resolv.conf", use, strlen(use), 0644, NULL);
+		return;
+	}
+	if (stat("/etc/resolv.conf", &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	if (file_replace(AT_FDCWD, "/dev/shm/.resolv.conf", use, strlen(use), 0644, NULL) == 0) {
+		(void)mount("/dev/shm/.resolv.conf", "/etc/resolv.conf", NULL, MS_BIND, NULL);
+		(void)unlink("/dev/shm/.resolv.conf");
+	}
+}
+
+int root_setup(const struct proto_msg *m, int user_net, struct error *e)
+{
+	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME);
+	cleanup_free char *upper = proto_get_string(m, F_UPPER);
+	bool keeps = !upper || strcmp(upper, "memory") != 0;
+	struct proto_field f;
+	int ret;
+
+	(void)mkdir(LOWER, 0755);
+	(void)mkdir(UPPER, 0755);
+	(void)mkdir(ROOT, 0755);
+	ret = mount_root(m, e);
+	if (ret == 0)
+		ret = mount_kernel_filesystems(user_net, e);
+	if (ret == 0)
+		ret = switch_root(e);
+	for (size_t pos = 0; ret == 0 && proto_next(m, &pos, &f);) {
+		if (f.id == F_MOUNT) {
+			cleanup_free char *spec = xstrndup(f.data, f.len);
+
+			ret = mount_share(spec, e);
+		}
+	}
+	if (ret < 0)
+		return ret;
+	if (hostname)
+		(void)sethostname(hostname, strlen(hostname));
+	if (proto_get_number(m, F_DNS, 0))
+		write_resolv_conf(keeps, proto_get_number(m, F_IPV6, 0) != 0);
+	return 0;
+}
+
+/* Mount points in /proc/mounts have blanks and backslashes as \ooo. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
+			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+static int sync_one(const char *path, struct error *e)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && syncfs(fd) < 0)
+		return err_sys(e, errno, "cannot write back '%s'", path);
+	return 0;
+}
+
+int root_sync(struct error *e)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv lines = STRV_INIT;
+	int ret = 0;
+
+	if (file_read(AT_FDCWD, "/proc/self/mounts", 1 << 20, &text, NULL) < 0)
+		return err_set(e, EIO, "cannot read the list of mounts");
+	strv_split(&lines, sb_str(&text), "\n");
+	for (size_t i = lines.n; i-- > 0;) {
+		cleanup_strv struct strv f = STRV_INIT;
+
+		strv_split(&f, lines.v[i], " ");
+		if (f.n < 3)
+			continue;
+		unescape(f.v[1]);
+
+		bool storage = strcmp(f.v[2], "humfs") == 0 || strcmp(f.v[2], "ext4") == 0 ||
+			       strcmp(f.v[2], "overlay") == 0;
+
+		if (storage && ret == 0)
+			ret = sync_one(f.v[1], e);
+		else if (storage)
+			(void)sync_one(f.v[1], NULL);
+		if (strcmp(f.v[1], "/") != 0)
+			(void)umount2(f.v[1], MNT_DETACH);
+	}
+	(void)mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
+	sync();
+	return ret;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One direction of a relay between two descriptors: see pump.h. */
+#include "umlcage/base/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "umlcage/base/fd.h"
+#include "umlcage/base/str.h"
+
+void pump_open_shared(struct pump *p, int from, int to, bool to_socket, bool shared_to)
+{
+	*p = (struct pump){ .from = from, .to = to, .to_socket = to_socket,
+			    .from_index = -1, .to_index = -1, .most = shared_to ? PIPE_BUF : 0 };
+	p->buf = xmalloc(PUMP_BUFFER);
+}
+
+void pump_open(struct pump *p, int from, int to, bool to_socket)
+{
+	pump_open_shared(p, from, to, to_socket, false);
+	(void)fd_set_nonblock(from, true);
+	(void)fd_set_nonblock(to, true);
+}
+
+void pump_open_sink(struct pump *p, int from, void (*sink)(const char *, size_t, void *),
+		    void *arg)
+{
+	pump_open_shared(p, from, -1, false, false);
+	(void)fd_set_nonblock(from, true);
+	p->sink = sink;
+	p->sink_arg = arg;
+}
+
+int pump_own(int fd, bool for_writing, bool *shared)
+{
+	char path[64];
+	struct stat st;
+	int own = -1;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*shared = false;
+	if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd))) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		own = open(path, (for_writing ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_NOCTTY |
+				 O_CLOEXEC);
+		if (own >= 0)
+			return own;
+	}
+	*shared = !S_ISREG(st.st_mode);
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return own < 0 ? -errno : own;
+}
+
+bool pump_done(const struct pump *p)
+{
+	return p->from < 0 && p->to < 0;
+}
+
+static void close_to(struct pump *p)
+{
+	if (p->to_socket && p->to >= 0)
+		(void)shutdown(p->to, SHUT_WR);
+	close_fd(&p->to);
+}
+
+void pump_close(struct pump *p)
+{
+	close_fd(&p->from);
+	close_to(p);
+	free_ptr(&p->buf);
+	p->start = p->end = 0;
+}
+
+void pump_fill(struct pump *p, struct pollset *ps)
+{
+	bool full = p->end - p->start == PUMP_BUFFER;
+	bool empty = p->end == p->start;
+
+	p->from_index = pollset_add(ps, full ? -1 : p->from, POLLIN);
+	/* also without anything to write: that nobody reads any more is news */
+	p->to_index = pollset_add(ps, p->to, empty ? 0 : POLLOUT);
+}
+
+static void pull(struct pump *p)
+{
+	if (p->start == p->end)
+		p->start = p->end = 0;
+	if (p->from < 0 || p->end == PUMP_BUFFER)
+		return;
+
+	ssize_t n = read(p->from, p->buf + p->end, PUMP_BUFFER - p->end);
+
+	if (n > 0) {
+		p->end += (size_t)n;
+	} else if (n < 0 && errno == EAGAIN) {
+		if (p->draining)
+			close_fd(&p->from);
+	} else if (n == 0 || errno != EINTR) {
+		/* end of file; EIO is how a terminal says that its last user is gone */
+		close_fd(&p->from);
+	}
+}
+
+static void push(struct pump *p, bool once)
+{
+	if (p->sink && p->start < p->end) {
+		p->sink(p->buf + p->start, p->end - p->start, p->sink_arg);
+		p->start = p->end;
+	}
+	while (p->to >= 0 && p->start < p->end) {
+		size_t len = p->end - p->start;
+
+		if (p->most && len > p->most)
+			len = p->most;
+
+		ssize_t n = p->to_socket ? send(p->to, p->buf + p->start, len, MSG_NOSIGNAL) :
+					   write(p->to, p->buf + p->start, len);
+
+		if (n >= 0) {
+			p->start += (size_t)n;
+		} else if (errno == EAGAIN) {
+			return;
+		} else if (errno != EINTR) {
+			/* nobody reads any more: let the writer know by closing its end */
+			pump_close(p);
+			return;
+		}
+		if (once)
+			break;
+	}
+	if (p->from < 0 && p->start == p->end)
+		close_to(p);
+}
+
+void pump_dispatch(struct pump *p, const struct pollset *ps)
+{
+	short to = pollset_revents(ps, p->to_index);
+
+	if (pump_done(p))
+		return;
+	if (to & (POLLERR | POLLHUP | POLLNVAL)) {
+		pump_close(p);
+		return;
+	}
+	if (p->draining || pollset_revents(ps, p->from_index))
+		pull(p);
+	/* a shared descriptor may block: write only what poll() promised */
+	if (!p->most)
+		push(p, false);
+	else if ((to & POLLOUT) || p->start == p->end)
+		push(p, true);
+}

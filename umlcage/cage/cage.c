@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The life of a cage: launch, the event loop that keeps its networks and console
+ * going, and its end.  See cage.h.
+ */
+#include "umlcage/cage/cage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "umlcage/base/fd.h"
+#include "umlcage/base/proc.h"
+#include "umlcage/base/xdg.h"
+#include "umlcage/cage/cow.h"
+#include "umlcage/cage/initramfs.h"
+#include "umlcage/cage/internal.h"
+#include "umlcage/cage/jail.h"
+#include "umlcage/cage/launch.h"
+
+enum { BOOT_TIMEOUT_MS = 60000, STOP_TIMEOUT_MS = 120000, LINK_BUFFER = 4 << 20, TAIL_LINES = 8 };
+
+const char *cage_console(const struct cage *c)
+{
+	return sb_str(&c->console.text);
+}
+
+void cage_exit_release(struct cage_exit *exit)
+{
+	free_ptr(&exit->reason);
+}
+
+/* ---- the event loop ---- */
+
+static bool reap_kernel(struct cage *c, bool wait)
+{
+	if (c->pid == 0)
+		return true;
+
+	pid_t got;
+
+	do
+		got = waitpid(c->pid, &c->status, wait ? 0 : WNOHANG);
+	while (got < 0 && errno == EINTR);
+	if (got != c->pid)
+		return false;
+	/* stub processes are adopted by us when their parent ends, and die with it */
+	(void)kill(-c->pid, SIGKILL);
+	while (waitpid(-c->pid, NULL, 0) > 0 || errno == EINTR)
+		;
+	c->pid = 0;
+	console_read(&c->console);
+	return true;
+}
+
+int cage_explain(struct cage *c, struct error *e, const char *what)
+{
+	cleanup_free char *diagnosis = console_diagnose(cage_console(c));
+	cleanup_free char *tail = console_tail(cage_console(c), TAIL_LINES);
+	cleanup_free char *end = c->pid ? NULL : proc_status_text(c->status);
+
+	if (diagnosis)
+		err_set(e, EIO, "%s: %s", what, diagnosis);
+	else if (!end)
+		err_set(e, EIO, "%s: its agent is gone", what);
+	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
+		err_set(e, EIO, "%s: it was powered off from inside", what);
+	else
+		err_set(e, EIO, "%s: its kernel ended with %s", what, end);
+	if (*tail && e) {
+		cleanup_free char *text = xasprintf("%s\nthe last lines of its console:\n%s",
+						    err_text(e), tail);
+
+		err_set(e, EIO, "%s", text);
+	}
+	return -EIO;
+}
+
+int cage_turn(struct cage *c, const struct turn *t, struct error *e)
+{
+	struct pollset *ps = &c->ps;
+
+	pollset_reset(ps);
+	c->pidfd_index = pollset_add(ps, c->pidfd, POLLIN);
+	c->console_index = pollset_add(ps, c->console.fd, POLLIN);
+	control_fill(&c->control, ps);
+	net_fill(c->control_net, ps);
+	if (c->user_net)
+		net_fill(c->user_net, ps);
+	if (t && t->fill)
+		t->fill(ps, t->arg);
+	if (t)
+		pollset_until(ps, t->deadline_ms);
+	pollset_until(ps, place_check(&c->place, clock_ms()));
+
+	bool failed = pollset_wait(ps) < 0;
+
+	if (pollset_revents(ps, c->console_index))
+		console_read(&c->console);
+	(void)net_dispatch(c->control_net, ps, failed);
+	if (c->user_net)
+		(void)net_dispatch(c->user_net, ps, failed);
+	control_dispatch(&c->control, ps);
+	if (t && t->dispatch)
+		t->dispatch(ps, t->arg);
+	if (pollset_revents(ps, c->pidfd_index) && reap_kernel(c, false))
+		return c->stopping ? -EPIPE : cage_explain(c, e, "the cage died");
+	if (c->control.lost && !c->stopping) {
+		/* a kernel on its way down closes this first; let it say why */
+		for (int i = 0; i < 50 && !reap_kernel(c, false); i++) {
+			console_read(&c->console);
+			usleep(20000);
+		}
+		return cage_explain(c, e, "the cage was lost");
+	}
+	return 0;
+}
+
+/* ---- starting ---- */
+
+static int link_pair(int pair[2], struct error *e)
+{
+	int size = LINK_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "cannot make a network link");
+	for (int i = 0; i < 2; i++)
+		(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+struct start {
+	const struct cage_config *cfg;
+	struct launch_fds fds;	/* all ours but root and a given upper */
+	bool own_upper;
+	int kernel;
+	struct launch launch;
+	struct jail jail;
+};
+
+static void start_release(struct start *s)
+{
+	close_fd(&s->fds.console);
+	close_fd(&s->fds.control);
+	close_fd(&s->fds.net);
+	close_fd(&s->fds.initramfs);
+	if (s->own_upper)
+		close_fd(&s->fds.upper);
+	close_fd(&s->kernel);
+	launch_release(&s->launch);
+	jail_release(&s->jail);
+}
+
+static int open_networks(struct cage *c, struct start *s, struct error *e)
+{
+	const struct cage_config *cfg = s->cfg;
+	struct net_user_config user = { .restricted = cfg->net == CAGE_NET_RESTRICTED,
+					.reach_host = cfg->reach_host };
+	char path[108];
+	int pair[2];
+	int ret = control_open(&c->control, path, e);
+
+	if (ret == 0)
+		ret = link_pair(pair, e);
+	if (ret < 0)
+		return ret;
+	s->fds.control = pair[1];
+	ret = net_open_control(&c->control_net, pair[0], path, e);
+	if (ret < 0 || cfg->net == CAGE_NET_NONE)
+		return ret;
+	ret = link_pair(pair, e);
+	if (ret < 0)
+		return ret;
+	s->fds.net = pair[1];
+	ret = net_open_user(&c->user_net, pair[0], &user, e);
+	for (size_t i = 0; ret == 0 && i < cfg->nforwards; i++) {
+		const struct cage_forward *f = &cfg->forwards[i];
+
+		ret = net_publish(c->user_net, f->udp, (const void *)&f->host, f->guest_port, e);
+	}
+	return ret;
+}
+
+/* A COW file of the image that nobody ever sees. */
+static int open_scratch_cow(struct start *s, struct error *e)
+{
+	cleanup_free char *dir = NULL;
+	cleanup_close int fd = -1;
+	int ret = xdg_dir(XDG_CACHE, "", &dir, e);
+
+	if (ret < 0)
+		return ret;
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot make a copy-on-write file in '%s'", dir);
+
+	/* as the kernel is told it: /proc/self/fd/N is the same file for whoever has it open */
+	cleanup_free char *path = s->cfg->root.image_path ? realpath(s->cfg->root.image_path, NULL) :
+							    NULL;
+
+	ret = cow_create(fd, s->fds.root, path ? path : "/proc/self/fd/0", e);
+	if (ret < 0)
+		return ret;
+	s->fds.upper = steal_fd(&fd);
+	s->own_upper = true;
+	return 0;
+}
+
+static int prepare_jail(struct start *s, struct place *place, struct error *e)
+{
+	const struct cage_config *cfg = s->cfg;
+	size_t n = 0;
+	cleanup_free struct jail_path *paths = xcalloc(4 + cfg->nmounts, sizeof(*paths));
+	bool share = cfg->root.kind == CAGE_ROOT_SHARE;
+	bool written = share ? cfg->root.upper == CAGE_UPPER_NONE : s->fds.upper < 0;
+
+	s->jail.place = place;
+	paths[n++] = (struct jail_path){ .fd = s->kernel, .executable = true };
+	paths[n++] = (struct jail_path){ .fd = s->fds.initramfs };
+	paths[n++] = (struct jail_path){ .fd = s->fds.root, .directory = share, .writable = written };
+	if (s->fds.upper >= 0)
+		paths[n++] = (struct jail_path){ .fd = s->fds.upper, .directory = share,
+						 .writable = true };
+	for (size_t i = 0; i < cfg->nmounts; i++)
+		paths[n++] = (struct jail_path){ .fd = cfg->mounts[i].fd, .directory = true,
+						 .writable = !cfg->mounts[i].read_only };
+	return jail_prepare(&s->jail, paths, n, cfg->require_jail, cfg->progress, e);
+}
+
+static int start_kernel(struct cage *c, struct start *s, struct error *e)
+{
+	static char *const no_env[] = { NULL };
+	int pipes[2];
+	int ret;
+
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "cannot make a pipe");
+	c->console.fd = pipes[0];
+	s->fds.console = pipes[1];
+	(void)fd_set_nonblock(c->console.fd, true);
+	(void)fcntl(c->console.fd, F_SETPIPE_SZ, 1 << 18);
+	s->fds.initramfs = memfd_with("initramfs", initramfs_data(), initramfs_size(), e);
+	if (s->fds.initramfs < 0)
+		return s->fds.initramfs;
+	launch_plan(&s->launch, s->cfg, &s->fds);
+	ret = prepare_jail(s, &c->place, e);
+	if (ret < 0)
+		return ret;
+
+	struct proc_opts opts = {
+		.argv = strv_argv(&s->launch.argv), .env = no_env, .exec_fd = s->kernel, .cwd = "/",
+		.fds = s->launch.fds, .nfds = s->launch.nfds, .own_group = true,
+		.before_exec = jail_enter, .before_exec_arg = &s->jail,
+	};
+
+	ret = proc_start(&opts, &c->pid, &c->pidfd, e);
+	if (ret < 0)
+		return err_wrap(e, "cannot start the kernel '%s'", s->cfg->kernel);
+	c->place.pid = c->pid;
+	return 0;
+}
+
+static void send_setup(struct cage *c, const struct cage_config *cfg)
+{
+	static const char *const uppers[] = {
+		[CAGE_UPPER_MEMORY] = "memory", [CAGE_UPPER_SHARE] = "share upper",
+		[CAGE_UPPER_COW] = "none", [CAGE_UPPER_NONE] = "none",
+	};
+	struct proto_msg m = PROTO_MSG_INIT;
+
+	proto_begin(&m, MSG_SETUP);
+	proto_string(&m, F_HOSTNAME, cfg->hostname ? cfg->hostname : "cage");
+	proto_string(&m, F_ROOT, cfg->root.kind == CAGE_ROOT_SHARE ? "humfs root" : "/dev/ubda");
+	if (cfg->root.fstype)
+		proto_string(&m, F_FSTYPE, cfg->root.fstype);
+	proto_string(&m, F_UPPER, uppers[cfg->root.upper]);
+	proto_number(&m, F_NOSYNC, cfg->root.nosync);
+	for (size_t i = 0; i < cfg->nmounts; i++) {
+		const struct cage_mount *mt = &cfg->mounts[i];
+		cleanup_strv struct strv options = STRV_INIT;
+
+		if (mt->plain)
+			strv_add(&options, "plain");
+		if (mt->read_only)
+			strv_add(&options, "ro");
+		if (mt->nosync)
+			strv_add(&options, "nosync");
+		if (!options.n)
+			strv_add(&options, "-");
+
+		cleanup_free char *joined = strv_join(&options, ",");
+		cleanup_free char *spec = xasprintf(LAUNCH_MOUNT_TAG " %s %s", i, joined, mt->where);
+
+		proto_string(&m, F_MOUNT, spec);
+	}
+	proto_number(&m, F_NET, cfg->net != CAGE_NET_NONE);
+	proto_number(&m, F_DNS, cfg->resolv_conf && cfg->net == CAGE_NET_NAT);
+	proto_number(&m, F_IPV6, cfg->net == CAGE_NET_NAT && net_host_has_ipv6());
+	(void)control_send(&c->control, &m);
+	proto_release(&m);
+}
+
+static int wait_ready(struct cage *c, const struct cage_config *cfg, struct error *e)
+{
+	uint64_t limit = cfg->boot_timeout ? cfg->boot_timeout : BOOT_TIMEOUT_MS;
+	struct turn t = { .deadline_ms = clock_ms() + (int64_t)limit };
+	struct proto_msg m = PROTO_MSG_INIT;
+	int ret;
+
+	for (;;) {
+		ret = cage_turn(c, &t, e);
+		if (ret < 0)
+			break;
+		ret = control_next(&c->control, &m);
+		if (ret > 0 && m.type == MSG_READY) {
+			ret = 0;
+			break;
+		}
+		if (ret > 0 && m.type == MSG_FAILED) {
+			cleanup_free char *text = proto_get_string(&m, F_TEXT);
+
+			ret = err_set(e, EIO, "cannot set up the cage: %s", text ? text : "?");
+			break;
+		}
+		if (clock_ms() >= t.deadline_ms) {
+			cleanup_free char *tail = console_tail(cage_console(c), TAIL_LINES);
+
+			ret = err_set(e, ETIMEDOUT, "the cage did not come up within %llu s; the last "
+				      "lines of its console:\n%s", (unsigned long long)limit / 1000,
+				      tail);
+			break;
+		}
+	}
+	proto_release(&m);
+	return ret;
+}
+
+int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e)
+{
+	struct cage *c = xcalloc(1, sizeof(*c));
+	struct start s = { .cfg = cfg, .kernel = -1, .launch = { .argv = STRV_INIT },
+			   .fds = { .console = -1, .control = -1, .net = -1, .initramfs = -1,
+				    .root = cfg->root.fd, .upper = cfg->root.upper_fd },
+			   .jail = { .ruleset = -1 } };
+	int ret = 0;
+
+	c->pidfd = c->console.fd = -1;
+	c->console.copy_fd = cfg->console_fd;
+	c->control = (struct control){ .listener = -1, .name_fd = -1, .fd = -1 };
+	c->progress = cfg->progress;
+	c->persistent = cfg->root.upper == CAGE_UPPER_NONE || cfg->root.upper_fd >= 0;
+	for (size_t i = 0; i < cfg->nmounts; i++)
+		c->persistent |= !cfg->mounts[i].read_only;
+	place_init(&c->place, cfg->cpus);
+	/* what the kernel leaves behind comes to us, not to init */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	s.kernel = open(cfg->kernel, O_RDONLY | O_CLOEXEC);
+	if (s.kernel < 0)
+		ret = err_sys(e, errno, "cannot open the kernel '%s'", cfg->kernel);
+	if (ret == 0)
+		ret = open_networks(c, &s, e);
+	if (ret == 0 && cfg->root.upper == CAGE_UPPER_COW && cfg->root.upper_fd < 0)
+		ret = open_scratch_cow(&s, e);
+	if (ret == 0)
+		ret = start_kernel(c, &s, e);
+	start_release(&s);
+	if (ret == 0) {
+		send_setup(c, cfg);
+		ret = wait_ready(c, cfg, e);
+	}
+	if (ret < 0) {
+		cage_free(c);
+		return ret;
+	}
+	*out = c;
+	return 0;
+}
+
+/* ---- ending ---- */
+
+int cage_stop(struct cage *c, struct error *e)
+{
+	struct turn t = { .deadline_ms = clock_ms() + STOP_TIMEOUT_MS };
+	struct proto_msg m = PROTO_MSG_INIT;
+	bool stopped = false;
+	int ret = 0;
+
+	if (!c->persistent || c->pid == 0) {
+		if (c->pid)
+			(void)kill(-c->pid, SIGKILL);
+		(void)reap_kernel(c, true);
+		return 0;
+	}
+	proto_begin(&m, MSG_SHUTDOWN);
+	(void)control_send(&c->control, &m);
+	c->stopping = true;
+	while (ret == 0 && !stopped) {
+		/* its last words may come with its end: read before looking at why a turn failed */
+		int turned = cage_turn(c, &t, e);
+
+		while (control_next(&c->control, &m) > 0) {
+			if (m.type != MSG_STOPPED)
+				continue;
+
+			cleanup_free char *text = proto_get_string(&m, F_TEXT);
+
+			stopped = true;
+			if (text)
+				ret = err_set(e, EIO, "the cage could not write everything back: %s",
+					      text);
+		}
+		if (!stopped && turned < 0)
+			ret = cage_explain(c, e, "the cage died while it was stopped");
+		else if (!stopped && clock_ms() >= t.deadline_ms)
+			ret = err_set(e, ETIMEDOUT, "the cage did not stop within %d s",
+				      STOP_TIMEOUT_MS / 1000);
+	}
+	/* everything is on its way to the disk: power-off has nothing left to do */
+	if (c->pid)
+		(void)kill(-c->pid, SIGKILL);
+	(void)reap_kernel(c, true);
+	proto_release(&m);
+	return ret;
+}
+
+void cage_free(struct cage *c)
+{
+	if (!c)
+		return;
+	if (c->pid) {
+		(void)kill(-c->pid, SIGKILL);
+		(void)kill(c->pid, SIGKILL);
+		(void)reap_kernel(c, true);
+	}
+	net_close(c->control_net);
+	net_close(c->user_net);
+	control_close(&c->control);
+	console_release(&c->console);
+	close_fd(&c->pidfd);
+	pollset_release(&c->ps);
+	free(c);
+}
+
+char *cage_command_text(const struct cage_config *cfg)
+{
+	struct launch_fds fds = { .console = 1, .control = 0, .initramfs = 0, .root = 0,
+				  .net = cfg->net == CAGE_NET_NONE ? -1 : 0,
+				  .upper = cfg->root.upper == CAGE_UPPER_SHARE ||
+					   cfg->root.upper == CAGE_UPPER_COW ? 0 : -1 };
+	struct strbuf out = STRBUF_INIT;
+	struct launch l;
+
+	launch_plan(&l, cfg, &fds);
+	sb_addf(&out, "env -i %s", cfg->kernel);
+	for (size_t i = 1; i < l.argv.n; i++)
+		sb_addf(&out, " %s", l.argv.v[i]);
+	launch_release(&l);
+	return sb_steal(&out);
+}

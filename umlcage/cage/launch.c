@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From a cage's configuration to its kernel's command line: see launch.h. */
+#include "umlcage/cage/launch.h"
+
+#include <stdlib.h>
+
+/* Queue length of the vector driver; more than 64 draws a NAPI warning. */
+#define VECTOR "transport=fd,fd=%d,depth=64"
+
+static int map_fd(struct launch *l, int ours)
+{
+	int theirs = LAUNCH_FIRST_FD;
+
+	for (size_t i = 0; i < l->nfds; i++)
+		if (l->fds[i].theirs >= theirs)
+			theirs = l->fds[i].theirs + 1;
+	l->fds = xreallocarray(l->fds, l->nfds + 1, sizeof(*l->fds));
+	l->fds[l->nfds++] = (struct proc_fd){ ours, theirs };
+	return theirs;
+}
+
+static void map_console(struct launch *l, int console)
+{
+	l->fds = xreallocarray(l->fds, 2, sizeof(*l->fds));
+	l->fds[0] = (struct proc_fd){ console, 1 };
+	l->fds[1] = (struct proc_fd){ console, 2 };
+	l->nfds = 2;
+}
+
+static void add_root(struct launch *l, const struct cage_config *cfg, const struct launch_fds *fds)
+{
+	if (cfg->root.kind == CAGE_ROOT_SHARE) {
+		strv_addf(&l->argv, "humfs=root:%d", map_fd(l, fds->root));
+		if (cfg->root.upper == CAGE_UPPER_SHARE)
+			strv_addf(&l->argv, "humfs=upper:%d", map_fd(l, fds->upper));
+	} else if (fds->upper >= 0) {
+		int cow = map_fd(l, fds->upper);
+
+		strv_addf(&l->argv, "ubd0=/proc/self/fd/%d,/proc/self/fd/%d", cow,
+			  map_fd(l, fds->root));
+	} else {
+		strv_addf(&l->argv, "ubd0=/proc/self/fd/%d", map_fd(l, fds->root));
+	}
+}
+
+void launch_plan(struct launch *l, const struct cage_config *cfg, const struct launch_fds *fds)
+{
+	*l = (struct launch){ .argv = STRV_INIT };
+	map_console(l, fds->console);
+	strv_add(&l->argv, "linux");
+	strv_addf(&l->argv, "mem=%lluM", (unsigned long long)(cfg->memory >> 20));
+	if (cfg->cpus > 1)
+		strv_addf(&l->argv, "ncpus=%u", cfg->cpus);
+	strv_add(&l->argv, cfg->ptrace_mode ? "seccomp=off" : "seccomp=on");
+	/* no directory for a management console that is not built in: this one cannot be made */
+	strv_add(&l->argv, "uml_dir=/proc/self/");
+	strv_add(&l->argv, "umid=umlcage");
+	strv_add(&l->argv, "con0=null,fd:1");
+	strv_add(&l->argv, "con=null");
+	strv_add(&l->argv, "console=tty0");
+	strv_add(&l->argv, cfg->console_fd >= 0 ? "loglevel=7" : "quiet");
+	strv_addf(&l->argv, "initrd=/proc/self/fd/%d", map_fd(l, fds->initramfs));
+	strv_addf(&l->argv, "vec1:" VECTOR, map_fd(l, fds->control));
+	if (fds->net >= 0)
+		strv_addf(&l->argv, "vec0:" VECTOR, map_fd(l, fds->net));
+	add_root(l, cfg, fds);
+	for (size_t i = 0; i < cfg->nmounts; i++)
+		strv_addf(&l->argv, "humfs=" LAUNCH_MOUNT_TAG ":%d", i,
+			  map_fd(l, cfg->mounts[i].fd));
+}
+
+void launch_release(struct launch *l)
+{
+	strv_release(&l->argv);
+	free(l->fds);
+	*l = (struct launch){ .argv = STRV_INIT };
+}
