@@ -3,3 +3,7 @@
 $(eval $(call module,archive,rootfs,archive.c archive-download.c archive-fetch.c archive-find.c \
 	archive-hash.c archive-index.c archive-mirror.c archive-release.c archive-sources.c \
 	archive-store.c archive-verify.c deb822.c,libarchive libcrypto libcurl,base))
+
+# unpack: packages into a share, and dpkg's database.
+$(eval $(call module,unpack,rootfs,dpkg-db.c unpack.c unpack-claims.c unpack-deb.c unpack-preinst.c \
+	unpack-settle.c,libarchive libcrypto,archive share))

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Native unpacking: the contents of packages straight into a share, by any number of
+ * threads at once, with the result that mmdebstrap's two stages leave (the first: tar,
+ * then dpkg --install; the second: dpkg --unpack).
+ *
+ * Packages may arrive in any order.  What depends on their order is decided by their
+ * index: metadata of shared directories, files that several packages have.  Where
+ * packages get in each other's way all is unpacked once more, one after the other.
+ */
+#ifndef ROOTFS_UNPACK_H
+#define ROOTFS_UNPACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rootfs/unpack-deb.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/str.h"
+
+struct unpack_config {
+	int rootfd;			/* of the share; stays the caller's */
+	size_t n;			/* packages */
+	size_t nbase;			/* the first of them: stage one */
+	const struct strv *filters;	/* dpkg's "path-exclude=GLOB", "path-include=GLOB"; or NULL */
+	const struct strv *dirs;	/* directories that were there before, without a leading "/" */
+	/* symbolic links at the top ("bin"), to "usr/" and the name: they and what they lead to
+	 * are there already */
+	const struct strv *links;
+	bool plain;			/* only contents: no database, every package to the end */
+	/* A new descriptor of package @index, at offset 0, for when it must be read again. */
+	int (*reopen)(void *arg, size_t index, struct error *e);
+	void *reopen_arg;
+};
+
+struct unpack_conffile {
+	char *path;		/* "/etc/bash.bashrc" */
+	char md5[33];		/* "" until it was seen in the contents */
+	bool remove_on_upgrade;
+};
+
+/* A package as it was found. */
+struct unpacked {
+	bool read;		/* the rest is valid */
+	bool native;		/* its contents are there; false: left to dpkg in the cage */
+	bool preinst;		/* its preinst does something on a new system */
+	char *name, *version, *arch;
+	char *spec;		/* what dpkg calls its files in info/: "bash", "libc6:amd64" */
+	char *full;		/* "bash:amd64" */
+	char *control;		/* the control file */
+	struct strv list;	/* dpkg's names of its contents, in order */
+	struct unpack_conffile *conffiles;
+	size_t nconffiles;
+	char *triggers;		/* the control file of that name; NULL: none */
+};
+
+struct unpack;
+
+struct unpack *unpack_new(const struct unpack_config *cfg);
+/*
+ * Unpacks package @index, open at @fd (the caller's).  Any thread.  A package of the second
+ * stage whose preinst would do something is only read: it must see the system as it
+ * was before its contents.
+ */
+int unpack_package(struct unpack *u, size_t index, int fd, const char *label, struct error *e);
+/*
+ * When all have been unpacked: settles what several packages wanted, and writes the
+ * database of those that are there.  -EEXIST, in dpkg's words, for a file of two packages
+ * neither of which says that it replaces the other.
+ */
+int unpack_finish(struct unpack *u, struct error *e);
+const struct unpacked *unpack_get(const struct unpack *u, size_t index);
+/* Was everything unpacked a second time? */
+bool unpack_was_repeated(const struct unpack *u);
+/*
+ * The file triggers (names of paths) of first-stage packages that the unpacking of
+ * second-stage packages sets off, each once, as "PATH".
+ */
+void unpack_late_triggers(const struct unpack *u, struct strv *out);
+void unpack_free(struct unpack *u);
+
+/*
+ * Does a preinst script with the argument "install" and nothing else leave everything as
+ * it is?  True only when its text shows it.
+ */
+bool unpack_preinst_is_idle(const char *script);
+
+#endif
