@@ -129,3 +129,23 @@ lint-cppcheck:
 	@cppcheck --quiet --enable=warning,performance,portability --inline-suppr -j $$(nproc) \
 		--suppress=missingIncludeSystem --suppress=checkersReport --error-exitcode=1 \
 		--std=c11 -D_GNU_SOURCE -D__x86_64__ -I. $(LINT_SRCS)
+
+# benchmarks: static programs for the guest, and the scripts of tests/bench
+BENCH_PROGS := $(patsubst tests/bench/%.c,$(TEST_OUT)/bench/%,$(wildcard tests/bench/*.c))
+
+$(TEST_OUT)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -static -O2 -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
+
+.PHONY: bench bench-run bench-prepare
+# BENCH=PATTERN some of them, BENCH_RUNS=N how often
+bench: bench-prepare
+	+@$(MAKE) bench-run
+
+bench-prepare:
+	@tests/support/prepare bench
+
+bench-run: all $(BENCH_PROGS) $(O)/agent/pack
+	@UMLCAGE=$(abspath $(O))/umlcage BENCH_PROGS=$(abspath $(TEST_OUT))/bench \
+		BENCH_PACK=$(abspath $(O))/agent/pack \
+		tests/support/bench $(O)/bench $(sort $(wildcard tests/bench/*.sh))

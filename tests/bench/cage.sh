@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What a cage costs: starting one, a system call in it, bytes through its stdio and its
+# network.  "plainly" is the same kernel started without umlcage: no placement, its memory
+# where it wants it, guest-micro as its only process.
+#
+# promise: start to end of 'run -- true', seconds: run-true <= 0.25
+# promise: system call in a cage, microseconds: getppid-cage <= 6
+# promise: system call, kernel started plainly against a cage: getppid-plainly / getppid-cage >= 5
+# ratio: system call, ptrace mode started plainly against a cage: getppid-ptrace / getppid-cage
+# ratio: fork, exit and wait in a cage against the host: fork-exit-wait-cage / fork-exit-wait-host
+# ratio: fork and exec in a cage against the host: vfork-exec-wait-cage / vfork-exec-wait-host
+# ratio: first touch of a page in a cage against the host: touch-sequential-cage / touch-sequential-host
+
+micro=$BENCH_PROGS/guest-micro
+some="getppid fork-exit-wait vfork-exec-wait touch-sequential"
+
+setup_cage()
+{
+	"$UMLCAGE" run -- true
+	kernel=$("$UMLCAGE" kernel list --json | sed 's/.*"path":"\([^"]*\)".*/\1/; q')
+	"$BENCH_PACK" "$micro" "$BENCH_PROGS/micro.cpio"
+}
+
+# "getppid us min median max" -> "getppid-SUFFIX us median"
+medians()
+{
+	awk -v s="$1" '$1 ~ /^[a-z]/ && NF == 5 { print $1 "-" s, $2, $4 }'
+}
+
+bench_run_true()
+{
+	timed run-true "$UMLCAGE" run -- true
+}
+
+bench_native()
+{
+	# shellcheck disable=SC2086
+	"$micro" -n 3 $some | medians host
+}
+
+bench_in_cage()
+{
+	"$UMLCAGE" run -- sh -c "cat >/tmp/micro && chmod 755 /tmp/micro && /tmp/micro -n 3 $some" \
+		<"$micro" | medians cage
+}
+
+# plainly SUFFIX PARAMETER...
+plainly()
+{
+	local suffix=$1
+	shift
+	(cd "$BENCH_PROGS" && "$kernel" mem=512M initrd=micro.cpio con=null con0=null,fd:1 quiet \
+		"$@" -- -n 1 getppid) </dev/null 2>&1 | tr -d '\r' | medians "$suffix"
+}
+
+bench_started_plainly()
+{
+	plainly plainly seccomp=on
+}
+
+bench_started_plainly_with_ptrace()
+{
+	plainly ptrace seccomp=off
+}
+
+bench_stdio()
+{
+	timed 100-MB-to-and-from sh -c 'head -c 100000000 /dev/zero | "$1" run -- cat' sh "$UMLCAGE"
+}
