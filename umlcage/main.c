@@ -14,6 +14,7 @@
 /* In the order of the help text; a line is added with the command's file. */
 static const struct subcommand commands[] = {
 	{ "doctor", cmd_doctor, "says what this host offers, and whether a cage can run" },
+	{ "kernel", cmd_kernel, "builds, lists and removes the kernels that cages run on" },
 	{ NULL, NULL, NULL },
 };
 

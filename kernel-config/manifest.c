@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Manifests and keys of cached kernels: see manifest.h. */
+#include "kernel-config/manifest.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const manifest_fragments[] = {
+	"base.config", "fs.config", "net.config", "humfs.config", NULL,
+};
+
+struct digest {
+	EVP_MD_CTX *ctx;
+};
+
+struct digest *digest_new(void)
+{
+	struct digest *h = xmalloc(sizeof(*h));
+
+	h->ctx = EVP_MD_CTX_new();
+	if (!h->ctx || !EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL))
+		abort();
+	return h;
+}
+
+void digest_add(struct digest *h, const void *data, size_t len)
+{
+	if (!EVP_DigestUpdate(h->ctx, data, len))
+		abort();
+}
+
+void digest_field(struct digest *h, const char *s)
+{
+	digest_add(h, s, strlen(s) + 1);
+}
+
+char *digest_end(struct digest *h)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+	char *hex;
+
+	if (!EVP_DigestFinal_ex(h->ctx, md, &len))
+		abort();
+	hex = xmalloc(2 * (size_t)len + 1);
+	hex_encode(md, len, hex);
+	EVP_MD_CTX_free(h->ctx);
+	free(h);
+	return hex;
+}
+
+static bool in_recipe(const char *name)
+{
+	if (str_starts(name, "patches/") || str_starts(name, "humfs/"))
+		return true;
+	for (size_t i = 0; manifest_fragments[i]; i++)
+		if (str_eq(name, manifest_fragments[i]))
+			return true;
+	return false;
+}
+
+char *manifest_recipe(const struct asset *assets)
+{
+	struct digest *h = digest_new();
+
+	for (const struct asset *a = assets; a->name; a++) {
+		uint64_t len = (uint64_t)(a->end - a->start);
+
+		if (!in_recipe(a->name))
+			continue;
+		digest_field(h, a->name);
+		digest_add(h, &len, sizeof(len));
+		digest_add(h, a->start, len);
+	}
+	return digest_end(h);
+}
+
+char *manifest_key(const char *recipe, const char *source_id, const char *compiler,
+		   const char *extra)
+{
+	struct digest *h = digest_new();
+
+	digest_field(h, recipe);
+	digest_field(h, source_id);
+	digest_field(h, compiler);
+	digest_field(h, extra);
+	return digest_end(h);
+}
+
+/* One table for both directions. */
+static const struct field {
+	const char *name;
+	size_t offset;
+	bool number;
+} fields[] = {
+	{ "Key", offsetof(struct kernel_info, key), false },
+	{ "Version", offsetof(struct kernel_info, version), false },
+	{ "Source", offsetof(struct kernel_info, source), false },
+	{ "Compiler", offsetof(struct kernel_info, compiler), false },
+	{ "Fragments", offsetof(struct kernel_info, fragments), false },
+	{ "Recipe", offsetof(struct kernel_info, recipe), false },
+	{ "Size", offsetof(struct kernel_info, size), true },
+	{ "Built", offsetof(struct kernel_info, built), true },
+	{ "Seconds", offsetof(struct kernel_info, seconds), true },
+	{ "Units", offsetof(struct kernel_info, units), true },
+};
+
+void manifest_format(const struct kernel_info *k, struct strbuf *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const char *at = (const char *)k + fields[i].offset;
+
+		if (fields[i].number)
+			sb_addf(out, "%s: %llu\n", fields[i].name,
+				(unsigned long long)*(const uint64_t *)(const void *)at);
+		else
+			sb_addf(out, "%s: %s\n", fields[i].name, *(char *const *)(const void *)at);
+	}
+}
+
+static int take(struct kernel_info *k, const struct field *f, const char *value)
+{
+	char *at = (char *)k + f->offset;
+
+	if (f->number)
+		return parse_u64(value, 10, UINT64_MAX, (uint64_t *)(void *)at);
+	free(*(char **)(void *)at);
+	*(char **)(void *)at = xstrdup(value);
+	return 0;
+}
+
+int manifest_parse(const char *text, struct kernel_info *k, struct error *e)
+{
+	unsigned int seen = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		cleanup_free char *line = xstrndup(text, len);
+		char *value = strstr(line, ": ");
+
+		text += len + (text[len] == '\n');
+		if (!value)
+			return err_set(e, EBADMSG, "a line of the manifest is not 'Field: value'");
+		*value = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+			if (!str_eq(line, fields[i].name))
+				continue;
+			if (take(k, &fields[i], value + 2) < 0)
+				return err_set(e, EBADMSG, "the manifest's %s is no number", line);
+			seen |= 1U << i;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!(seen & 1U << i))
+			return err_set(e, EBADMSG, "the manifest has no %s", fields[i].name);
+	if (strlen(k->key) != 64 || strspn(k->key, "0123456789abcdef") != 64)
+		return err_set(e, EBADMSG, "the manifest's Key is no sha256");
+	return 0;
+}

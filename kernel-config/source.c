@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Finding a kernel's source: see source.h. */
+#include "kernel-config/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel-config/assets.h"
+#include "kernel-config/config.h"
+#include "kernel-config/manifest.h"
+#include "rootfs/archive.h"
+#include "umlcage/base/fd.h"
+
+char *source_version(const char *makefile)
+{
+	static const char *const keys[] = { "VERSION", "PATCHLEVEL", "SUBLEVEL", "EXTRAVERSION" };
+	cleanup_free char *v[ARRAY_SIZE(keys)] = { NULL };
+	char *version = NULL;
+
+	for (const char *p = makefile; p && *p; p = strchr(p, '\n'), p += p ? 1 : 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+			size_t n = strlen(keys[i]);
+			const char *q = p + n;
+
+			if (strncmp(p, keys[i], n) != 0 || v[i])
+				continue;
+			q += strspn(q, " \t");
+			if (*q++ != '=')
+				continue;
+			q += strspn(q, " \t");
+			v[i] = xstrndup(q, strcspn(q, " \t\n#"));
+		}
+	}
+	if (v[0] && v[1] && *v[0] && *v[1])
+		version = xasprintf("%s.%s.%s%s", v[0], v[1], v[2] && *v[2] ? v[2] : "0",
+				    v[3] ? v[3] : "");
+	for (size_t i = 1; i < ARRAY_SIZE(keys); i++)
+		free(v[i]);
+	return version;
+}
+
+static int hash_file(int fd, const char *name, char **id, struct error *e)
+{
+	cleanup_free char *buffer = xmalloc(1 << 20);
+	struct digest *h = digest_new();
+	ssize_t got;
+	off_t at = 0;
+
+	while ((got = pread_full(fd, buffer, 1 << 20, at)) > 0) {
+		digest_add(h, buffer, (size_t)got);
+		at += got;
+	}
+	*id = digest_end(h);
+	if (got == 0)
+		return 0;
+	free_ptr(id);
+	return err_sys(e, (int)-got, "cannot read '%s'", name);
+}
+
+static int open_path(struct source *s, const char *path, const struct exclude *x, struct error *e)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_free char *full = realpath(path, NULL);
+	struct stat st;
+
+	if (fd < 0 || !full || fstat(fd, &st) < 0)
+		return err_sys(e, errno, "cannot read kernel source '%s'", path);
+	s->name = xstrdup(full);
+	if (S_ISDIR(st.st_mode)) {
+		cleanup_free char *makefile = path_join(full, "Makefile");
+
+		if (access(makefile, R_OK) < 0)
+			return err_sys(e, errno, "'%s' is no Linux source: cannot read its Makefile",
+				       path);
+		s->dir = steal_ptr(&full);
+		return tree_identity(x, s->dir, &s->id, e);
+	}
+	if (!S_ISREG(st.st_mode))
+		return err_usage(e, "kernel source '%s' is neither a directory nor a file", path);
+	s->fd = steal_fd(&fd);
+	return hash_file(s->fd, path, &s->id, e);
+}
+
+static int take_fd(struct pkg_item *item, void *arg, struct error *e)
+{
+	struct source *s = arg;
+
+	(void)e;
+	s->fd = steal_fd(&item->fd);
+	return 0;
+}
+
+static int fetch(struct source *s, struct pkg_archive *a, const char *where, struct error *e)
+{
+	struct pkg_package p = PKG_PACKAGE_INIT;
+	int ret = pkg_find_newest(a, "linux-source-[0-9]*", &p, e);
+
+	if (ret == -ENOENT)
+		return err_set(e, ENOENT, "no linux-source package in %s; name a source of Linux "
+			       KERNEL_OLDEST " or later with --source", where);
+	if (ret < 0)
+		return ret;
+	if (version_compare(p.version, KERNEL_OLDEST) < 0) {
+		ret = err_set(e, ENOENT, "the newest Linux source in %s is %s, older than "
+			      KERNEL_OLDEST "; name another suite or a source with --source",
+			      where, p.version);
+	} else {
+		struct pkg_item item = {
+			.uri = p.index->base, .filename = p.filename, .size = p.size, .fd = -1,
+		};
+
+		memcpy(item.sha256, p.sha256, sizeof(item.sha256));
+		s->name = xasprintf("%s %s", p.name, p.version);
+		s->id = xstrdup(p.sha256);
+		ret = pkg_fetch(a, &item, 1, take_fd, s, e);
+	}
+	pkg_package_release(&p);
+	return ret;
+}
+
+/* The suites to look in: @only, or those of the data file. */
+static void list_suites(const char *only, struct strv *suites)
+{
+	cleanup_strv struct strv lines = STRV_INIT;
+	cleanup_free char *text = asset_text("suites");
+
+	if (only) {
+		strv_add(suites, only);
+		return;
+	}
+	strv_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (lines.v[i][0] != '#')
+			strv_add(suites, lines.v[i]);
+}
+
+static int open_suite(struct source *s, const struct kernel_request *req, struct error *e)
+{
+	cleanup_pkg_sources struct pkg_sources sources = PKG_SOURCES_INIT;
+	cleanup_pkg_archive struct pkg_archive *a = NULL;
+	cleanup_strv struct strv suites = STRV_INIT;
+	cleanup_free char *mirror = NULL, *names = NULL, *where = NULL;
+	cleanup_error struct error first = ERROR_INIT;
+	struct pkg_config config = { .keyrings = req->keyrings, .progress = req->progress };
+	int ret = pkg_mirror_find(req->mirror, &mirror, e);
+
+	if (ret < 0)
+		return ret;
+	list_suites(req->source, &suites);
+	for (size_t i = 0; i < suites.n; i++) {
+		struct pkg_source *as = pkg_sources_add(&sources, mirror, suites.v[i], "main", e);
+
+		if (!as)
+			return -EINVAL;
+		as->optional = !req->source;
+	}
+	names = strv_join(&suites, ", ");
+	where = xasprintf("%s of %s", names, mirror);
+	progress_stage(req->progress, "looking for a kernel source", 0);
+	ret = pkg_archive_open(&config, &sources, &a, e);
+	if (ret < 0)
+		return ret;
+	ret = pkg_archive_update(a, &first);
+	if (ret < 0) {
+		/* what was fetched before is as good as ever without the network */
+		pkg_archive_closep(&a);
+		a = NULL;
+		config.offline = true;
+		if (pkg_archive_open(&config, &sources, &a, NULL) < 0 || pkg_archive_update(a, NULL) < 0) {
+			err_move(e, &first);
+			return err_wrap(e, "cannot look for a kernel source");
+		}
+		progress_warn(req->progress, "%s; using the source lists of an earlier run",
+			      err_text(&first));
+	}
+	progress_stage(req->progress, "downloading the kernel source", 0);
+	return fetch(s, a, where, e);
+}
+
+static bool suite_ok(const char *name)
+{
+	return *name && *name != '-' && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789"
+					       "ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_") == strlen(name);
+}
+
+int source_open(struct source *s, const struct kernel_request *req, const struct exclude *x,
+		struct error *e)
+{
+	struct stat st;
+
+	if (!req->source)
+		return open_suite(s, req, e);
+	if (stat(req->source, &st) == 0)
+		return open_path(s, req->source, x, e);
+	if (!suite_ok(req->source))
+		return err_sys(e, errno, "cannot read kernel source '%s'", req->source);
+	return open_suite(s, req, e);
+}
+
+int source_extract(const struct source *s, struct tree *t, struct error *e)
+{
+	if (s->dir)
+		return tree_copy(t, s->dir, e);
+	if (lseek(s->fd, 0, SEEK_SET) < 0)
+		return err_sys(e, errno, "cannot read '%s'", s->name);
+	return tree_unpack(t, s->fd, s->name, e);
+}
+
+void source_release(struct source *s)
+{
+	free_ptr(&s->name);
+	free_ptr(&s->id);
+	free_ptr(&s->dir);
+	close_fd(&s->fd);
+}
