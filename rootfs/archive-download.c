@@ -15,7 +15,8 @@
 #include "rootfs/archive-private.h"
 #include "umlcage/base/fd.h"
 
-enum { BUSY_MS = 100, FIRST_WAIT_MS = 500, MAX_WAIT_MS = 8000, IDLE_MS = 1000 };
+enum { BUSY_MS = 100, FIRST_WAIT_MS = 500, MAX_WAIT_MS = 8000, IDLE_MS = 1000,
+       ENOUGH = 65536 /* bytes an attempt must bring not to count as failed */ };
 
 struct list {
 	struct download *first, **last;
@@ -178,6 +179,7 @@ static int start_attempt(struct downloader *dl, struct download *d)
 		curl_easy_setopt(d->easy, CURLOPT_TIMECONDITION, (long)CURL_TIMECOND_IFMODSINCE);
 		curl_easy_setopt(d->easy, CURLOPT_TIMEVALUE_LARGE, since);
 	}
+	d->attempt_from = d->got;
 	d->started_body = false;
 	d->write_errno = 0;
 	d->message[0] = '\0';
@@ -219,11 +221,14 @@ static bool next_url(struct downloader *dl, struct download *d)
 	return true;
 }
 
-/* Once more after a failure that may pass; otherwise the end. */
+/* Once more after a failure that may pass; otherwise the end.  What gets on may go on. */
 static void retry_or_fail(struct downloader *dl, struct download *d, struct error *why)
 {
-	int64_t delay = FIRST_WAIT_MS << (d->attempts < 4 ? d->attempts : 4);
+	int64_t delay;
 
+	if (d->got >= d->attempt_from + ENOUGH)
+		d->attempts = 0;
+	delay = FIRST_WAIT_MS << (d->attempts < 4 ? d->attempts : 4);
 	if (d->attempts++ < dl->retries) {
 		err_release(why);
 		wait_until(dl, d, delay < MAX_WAIT_MS ? delay : MAX_WAIT_MS);
@@ -352,7 +357,7 @@ static void attempt_ended(struct downloader *dl, struct download *d, CURLcode re
 	if (d->write_errno) {
 		store_explain(d, d->urls.v[d->url], d->write_errno, &why);
 		(void)store_restart(d);		/* too long: wrong; a full disk: make room */
-		if (d->write_errno == EFBIG) {
+		if (d->write_errno == EOVERFLOW) {
 			fail(dl, d, &why);
 		} else {
 			err_move(&d->error, &why);
@@ -470,13 +475,13 @@ static void *work(void *arg)
 	struct downloader *dl = arg;
 
 	while (take_inbox(dl)) {
-		int running = 0, wait = start_some(dl);
+		int running = 0, wait;
 
 		curl_multi_perform(dl->multi, &running);
 		take_finished(dl);
+		wait = start_some(dl);
 		count_bytes(dl);
-		curl_multi_poll(dl->multi, NULL, 0, dl->nactive < (unsigned int)running ? 0 : wait,
-				NULL);
+		curl_multi_poll(dl->multi, NULL, 0, wait, NULL);
 	}
 	return NULL;
 }

@@ -81,6 +81,7 @@ struct download {
 	int part_fd;
 	struct hash hash;
 	uint64_t got;		/* bytes in place */
+	uint64_t attempt_from;	/* of them, those before this attempt */
 	uint64_t resumed;	/* of them, those an earlier run left */
 	size_t url;
 	unsigned int attempts;

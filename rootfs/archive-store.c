@@ -171,12 +171,12 @@ int store_write(struct download *d, const void *data, size_t len)
 
 	if (!d->sha256) {
 		if (len > d->max - d->data.len)
-			return -EFBIG;
+			return -EOVERFLOW;
 		sb_add(&d->data, data, len);
 		return 0;
 	}
 	if (len > d->size - d->got)
-		return -EFBIG;
+		return -EOVERFLOW;
 	ret = pwrite_full(d->part_fd, data, len, (off_t)d->got);
 	if (ret < 0)
 		return ret;
@@ -189,9 +189,9 @@ void store_explain(const struct download *d, const char *url, int errnum, struct
 {
 	cleanup_free char *size = format_size(d->sha256 ? d->size : d->max);
 
-	if (errnum == EFBIG && d->sha256)
+	if (errnum == EOVERFLOW && d->sha256)
 		err_set(e, EBADMSG, "'%s' is larger than the %s its index says", url, size);
-	else if (errnum == EFBIG)
+	else if (errnum == EOVERFLOW)
 		err_set(e, EBADMSG, "'%s' is larger than %s", url, size);
 	else if (errnum == ENOSPC || errnum == EDQUOT)
 		err_sys(e, errnum, "cannot store %s (%s) in the cache; make room, or set "
