@@ -7,3 +7,7 @@ $(eval $(call module,archive,rootfs,archive.c archive-download.c archive-fetch.c
 # unpack: packages into a share, and dpkg's database.
 $(eval $(call module,unpack,rootfs,dpkg-db.c unpack.c unpack-claims.c unpack-deb.c unpack-preinst.c \
 	unpack-settle.c,libarchive libcrypto,archive share))
+
+# plan: fabricate's options, the solver, the order of installation.
+$(eval $(call module,plan,rootfs,plan.c plan-local.c plan-options.c plan-sources.c solve-index.c \
+	solve-mark.c solve-order.c solve-sat.c solve-select.c,libsolv libsolvext libcrypto,archive))

@@ -74,6 +74,7 @@ struct fab_options {
 	size_t nsources;
 	char *logfile;		/* NULL: none */
 	bool simulate;
+	bool no_valid_until;	/* take an expired Release file */
 	bool no_cache;		/* neither answer from nor store finished trees */
 	bool force;		/* replace a non-empty directory share */
 	int64_t source_date_epoch;	/* from the environment; -1: unset */

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rootfs/archive.h"
 #include "rootfs/options.h"
 #include "umlcage/base/error.h"
 #include "umlcage/base/progress.h"
@@ -18,8 +19,8 @@
 struct plan_package {
 	char *name, *version, *arch;	/* "libc6", "2.36-9+deb12u10", "amd64" or "all" */
 	char *section, *priority;	/* "" where the index has none */
-	char *uri;	/* base of the repository, "http://host/debian"; NULL: a local file */
-	char *path;	/* the index's Filename below uri; an absolute path of a local file */
+	char *uri;	/* what path is relative to (pkg_index.base); NULL: a local file */
+	char *path;	/* the index's Filename field; an absolute path of a local file */
 	uint64_t size;			/* bytes of the .deb */
 	uint64_t installed_kb;		/* Installed-Size, 0 if the index has none */
 	char sha256[65];		/* lower-case hexadecimal; local files: computed */
@@ -47,33 +48,27 @@ struct plan_step {
 	size_t n;
 };
 
-/* What was read to make the plan: part of a finished tree's recipe. */
-struct plan_index {
-	char *uri, *suite, *component;	/* "http://host/debian", "bookworm", "main" */
-	char *path;			/* of the uncompressed index in the cache */
-	char sha256[65];		/* of it */
-};
-
 struct plan {
 	struct plan_package *packages;	/* in the order of their unpacking, base stage first */
 	size_t n;
 	size_t nbase;			/* how many of them are base stage */
 	struct plan_step *steps;
 	size_t nsteps;
-	struct plan_index *indexes;
-	size_t nindexes;
 	uint64_t download_bytes;	/* of all packages that are not local files */
 	uint64_t installed_kb;
 };
 
 #define PLAN_INIT { 0 }
 
+/* Opens the archive session for @o's sources, keyrings and architectures. */
+int plan_open_archive(const struct fab_options *o, struct progress *progress,
+		      struct pkg_archive **a, struct error *e);
 /*
- * Reads the indexes of @o's sources (fetching what changed) and solves.
- * An unsatisfiable request is -EINVAL with the reason in words.
+ * Solves on the indexes of @a (after pkg_archive_update(); it must outlive the plan,
+ * and pkg_archive_update() makes the plan stale).  An unsatisfiable request is
+ * -EINVAL, a usage error with the reason in words.
  */
-int plan_make(const struct fab_options *o, struct plan *plan, struct progress *progress,
-	      struct error *e);
+int plan_make(const struct fab_options *o, struct pkg_archive *a, struct plan *plan, struct error *e);
 void plan_release(struct plan *plan);
 
 /* The plan as `--simulate` prints it, one line a package; malloc'ed. */
