@@ -118,14 +118,15 @@ static int add_field(struct deb822 *d, size_t at, size_t len, struct error *e)
 			name_len = 0;
 	if (!name_len || line[0] == '-')
 		return err_set(e, EBADMSG, "%s:%u: expected 'Field: value'", d->name, d->line);
-	while (value < len && (line[value] == ' ' || line[value] == '\t'))
+	/* also past the blanks that end the line, up to its end or the buffer's NUL */
+	while (line[value] && strchr(" \t\r", line[value]))
 		value++;
 	if (d->n == d->cap) {
 		d->cap = d->cap ? d->cap * 2 : 32;
 		d->fields = xreallocarray(d->fields, d->cap, sizeof(*d->fields));
 	}
 	d->fields[d->n++] = (struct deb822_field){
-		.name = at, .name_len = name_len, .value = at + value, .value_len = len - value,
+		.name = at, .name_len = name_len, .value = at + value, .value_len = value < len ? len - value : 0,
 	};
 	return 0;
 }
