@@ -18,6 +18,7 @@ static const struct subcommand commands[] = {
 	{ "run", cmd_run, "runs a command as root in a cage" },
 	{ "share", cmd_share, "imports, exports, lists and checks shares" },
 	{ "kernel", cmd_kernel, "builds, lists and removes the kernels that cages run on" },
+	{ "root", cmd_root, "roots kept by name" },
 	{ NULL, NULL, NULL },
 };
 
