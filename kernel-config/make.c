@@ -30,7 +30,7 @@ bool make_is_complaint(const char *line)
 {
 	static const char *const marks[] = {
 		"error:", " Error ", "*** ", "FAILED", "undefined reference", "No space left",
-		"not found", "cannot find",
+		"not found", "cannot find", "can't open",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
