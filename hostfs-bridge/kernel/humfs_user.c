@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * humfs on the host: names, attributes and extended attributes.
+ *
+ * Every name is relative to a descriptor, beneath it, without following a link:
+ * nothing the guest does can name a file outside of the share.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+#include "humfs.h"
+#include "humfs_user.h"
+
+#ifndef __NR_getxattrat
+#define __NR_getxattrat		464
+#define __NR_listxattrat	465
+#endif
+#ifndef O_TMPFILE
+#define O_TMPFILE	(020000000 | O_DIRECTORY)
+#endif
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH	0x1000
+#endif
+
+/* struct xattr_args of linux/xattr.h, which is newer than many hosts' headers */
+struct xattr_at_args {
+	unsigned long long value __attribute__((aligned(8)));
+	unsigned int size;
+	unsigned int flags;
+};
+
+static int have_openat2 = 1;
+static int have_xattrat = 1;
+
+/* One component that stays where it is: the kernel's VFS passes nothing else. */
+static int check_name(const char *name)
+{
+	if (!*name || strchr(name, '/') || !strcmp(name, "..") || !strcmp(name, "."))
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * openat2() is missing on hosts before 5.6 and refused by some container
+ * runtimes with EPERM.  One checked component with O_NOFOLLOW is as confined.
+ */
+static int open_beneath(int dirfd, const char *name, int flags, unsigned int mode)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC | O_NOFOLLOW,
+		.mode = mode,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int ret;
+
+	if (have_openat2) {
+		ret = HOST_CALL(__NR_openat2, dirfd, name, &how, sizeof(how));
+		if (ret != -ENOSYS && ret != -EPERM && ret != -EAGAIN)
+			return ret;
+		if (ret == -ENOSYS)
+			have_openat2 = 0;
+	}
+	return HOST_CALL(__NR_openat, dirfd, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+
+/* Makes a descriptor of the command line close-on-exec; it must be a directory. */
+int humfs_host_adopt(int fd)
+{
+	struct humfs_stat st;
+	int ret = humfs_host_stat(fd, "", &st);
+
+	if (ret)
+		return ret;
+	if ((st.mode & 0170000) != 0040000)
+		return -ENOTDIR;
+	return HOST_CALL(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC);
+}
+
+unsigned long humfs_host_max_fds(void)
+{
+	struct rlimit limit = { 1024, 1024 };
+
+	if (HOST_CALL(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0)
+		return 1024;
+	return limit.rlim_cur;
+}
+
+void humfs_host_close(int fd)
+{
+	syscall(__NR_close, fd);
+}
+
+static int open_flags(enum humfs_open how)
+{
+	switch (how) {
+	case HUMFS_OPEN_DIR:
+		return O_RDONLY | O_DIRECTORY;
+	case HUMFS_OPEN_WRITE:
+		return O_RDWR | O_NONBLOCK;
+	default:
+		return O_RDONLY | O_NONBLOCK;
+	}
+}
+
+/* O_NOATIME is the owner's alone, so a foreign file is opened without it. */
+int humfs_host_open(int dirfd, const char *name, enum humfs_open how)
+{
+	int ret = check_name(name);
+
+	if (ret)
+		return ret;
+	ret = open_beneath(dirfd, name, open_flags(how) | O_NOATIME, 0);
+	if (ret == -EPERM)
+		ret = open_beneath(dirfd, name, open_flags(how), 0);
+	return ret;
+}
+
+/* A second description of an open directory, with a position of its own. */
+int humfs_host_open_self(int dirfd)
+{
+	int ret = open_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
+
+	if (ret == -EPERM)
+		ret = open_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	return ret;
+}
+
+/* For a file that has no name any more; needs the host's /proc. */
+int humfs_host_reopen(int fd, enum humfs_open how)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return HOST_CALL(__NR_openat, AT_FDCWD, path, open_flags(how) | O_CLOEXEC, 0);
+}
+
+int humfs_host_replace(int fd, int onto)
+{
+	int ret = HOST_CALL(__NR_dup3, fd, onto, O_CLOEXEC);
+
+	return ret < 0 ? ret : 0;
+}
+
+int humfs_host_create(int dirfd, const char *name, unsigned int mode)
+{
+	int ret = check_name(name);
+
+	if (ret)
+		return ret;
+	return open_beneath(dirfd, name, O_RDWR | O_CREAT | O_EXCL, mode);
+}
+
+int humfs_host_tmpfile(int dirfd, unsigned int mode)
+{
+	return open_beneath(dirfd, ".", O_RDWR | O_TMPFILE, mode);
+}
+
+static void copy_time(struct humfs_time *to, const struct statx_timestamp *from)
+{
+	to->sec = from->tv_sec;
+	to->nsec = from->tv_nsec;
+}
+
+int humfs_host_stat(int dirfd, const char *name, struct humfs_stat *st)
+{
+	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+	struct statx sx;
+	int ret = *name ? check_name(name) : 0;
+
+	if (ret)
+		return ret;
+	if (!*name)
+		flags |= AT_EMPTY_PATH;
+	ret = HOST_CALL(__NR_statx, dirfd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &sx);
+	if (ret)
+		return ret;
+	st->dev = ((unsigned long long)sx.stx_dev_major << 32) | sx.stx_dev_minor;
+	st->ino = sx.stx_ino;
+	st->size = sx.stx_size;
+	st->blocks = sx.stx_blocks;
+	st->mode = sx.stx_mode;
+	st->nlink = sx.stx_nlink;
+	st->rdev_major = sx.stx_rdev_major;
+	st->rdev_minor = sx.stx_rdev_minor;
+	copy_time(&st->atime, &sx.stx_atime);
+	copy_time(&st->mtime, &sx.stx_mtime);
+	copy_time(&st->ctime, &sx.stx_ctime);
+	copy_time(&st->btime, &sx.stx_btime);
+	return 0;
+}
+
+int humfs_host_mkdir(int dirfd, const char *name, unsigned int mode)
+{
+	int ret = check_name(name);
+
+	return ret ? ret : HOST_CALL(__NR_mkdirat, dirfd, name, mode);
+}
+
+int humfs_host_mknod(int dirfd, const char *name, unsigned int mode)
+{
+	int ret = check_name(name);
+
+	return ret ? ret : HOST_CALL(__NR_mknodat, dirfd, name, mode, 0);
+}
+
+int humfs_host_symlink(const char *target, int dirfd, const char *name)
+{
+	int ret = check_name(name);
+
+	return ret ? ret : HOST_CALL(__NR_symlinkat, target, dirfd, name);
+}
+
+int humfs_host_readlink(int dirfd, const char *name, char *buf, unsigned long len)
+{
+	int ret = check_name(name);
+
+	return ret ? ret : HOST_CALL(__NR_readlinkat, dirfd, name, buf, len);
+}
+
+int humfs_host_link(int from_fd, const char *from, int to_fd, const char *to)
+{
+	int ret = check_name(from);
+
+	if (!ret)
+		ret = check_name(to);
+	return ret ? ret : HOST_CALL(__NR_linkat, from_fd, from, to_fd, to, 0);
+}
+
+/*
+ * A name for an open file that has none.  Since Linux 6.10 the opener may do
+ * this; before that it takes the detour over /proc.
+ */
+int humfs_host_link_fd(int fd, int to_fd, const char *to)
+{
+	char path[32];
+	int ret = check_name(to);
+
+	if (ret)
+		return ret;
+	ret = HOST_CALL(__NR_linkat, fd, "", to_fd, to, AT_EMPTY_PATH);
+	if (ret != -ENOENT && ret != -EPERM)
+		return ret;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return HOST_CALL(__NR_linkat, AT_FDCWD, path, to_fd, to, AT_SYMLINK_FOLLOW);
+}
+
+int humfs_host_unlink(int dirfd, const char *name, int is_dir)
+{
+	int ret = check_name(name);
+
+	return ret ? ret : HOST_CALL(__NR_unlinkat, dirfd, name, is_dir ? AT_REMOVEDIR : 0);
+}
+
+/* NOREPLACE is already the guest kernel's promise; some hosts do not know it. */
+int humfs_host_rename(int from_fd, const char *from, int to_fd, const char *to,
+		      unsigned int flags)
+{
+	int ret = check_name(from);
+
+	if (!ret)
+		ret = check_name(to);
+	if (ret)
+		return ret;
+	ret = HOST_CALL(__NR_renameat2, from_fd, from, to_fd, to, flags);
+	if (ret == -EINVAL && flags == HUMFS_RENAME_NOREPLACE)
+		ret = HOST_CALL(__NR_renameat2, from_fd, from, to_fd, to, 0);
+	return ret;
+}
+
+int humfs_host_chmod(int fd, unsigned int mode)
+{
+	return HOST_CALL(__NR_fchmod, fd, mode);
+}
+
+static struct timespec to_timespec(const struct humfs_time *t)
+{
+	if (!t)
+		return (struct timespec){ .tv_nsec = UTIME_OMIT };
+	return (struct timespec){ .tv_sec = t->sec, .tv_nsec = t->nsec };
+}
+
+int humfs_host_utimes(int dirfd, const char *name, const struct humfs_time *atime,
+		      const struct humfs_time *mtime)
+{
+	struct timespec ts[2] = { to_timespec(atime), to_timespec(mtime) };
+	int ret;
+
+	if (!*name)
+		return HOST_CALL(__NR_utimensat, dirfd, NULL, ts, 0);
+	ret = check_name(name);
+	return ret ? ret : HOST_CALL(__NR_utimensat, dirfd, name, ts, AT_SYMLINK_NOFOLLOW);
+}
+
+int humfs_host_getxattr(int fd, const char *attr, void *buf, unsigned long len)
+{
+	return HOST_CALL(__NR_fgetxattr, fd, attr, buf, len);
+}
+
+int humfs_host_listxattr(int fd, char *buf, unsigned long len)
+{
+	return HOST_CALL(__NR_flistxattr, fd, buf, len);
+}
+
+/* These came with Linux 6.13; a seccomp filter may not know them either. */
+static int xattrat_result(int ret)
+{
+	if (ret != -ENOSYS && ret != -EPERM)
+		return ret;
+	have_xattrat = 0;
+	return -ENOSYS;
+}
+
+int humfs_host_getxattrat(int dirfd, const char *name, const char *attr, void *buf,
+			  unsigned long len)
+{
+	struct xattr_at_args args = { .value = (unsigned long)buf, .size = len };
+	int ret = check_name(name);
+
+	if (ret)
+		return ret;
+	if (!have_xattrat)
+		return -ENOSYS;
+	return xattrat_result(HOST_CALL(__NR_getxattrat, dirfd, name, AT_SYMLINK_NOFOLLOW, attr,
+					&args, sizeof(args)));
+}
+
+int humfs_host_listxattrat(int dirfd, const char *name, char *buf, unsigned long len)
+{
+	int ret = check_name(name);
+
+	if (ret)
+		return ret;
+	if (!have_xattrat)
+		return -ENOSYS;
+	return xattrat_result(HOST_CALL(__NR_listxattrat, dirfd, name, AT_SYMLINK_NOFOLLOW, buf,
+					len));
+}
+
+int humfs_host_setxattr(int fd, const char *attr, const void *buf, unsigned long len, int flags)
+{
+	return HOST_CALL(__NR_fsetxattr, fd, attr, buf, len, flags);
+}
+
+int humfs_host_removexattr(int fd, const char *attr)
+{
+	return HOST_CALL(__NR_fremovexattr, fd, attr);
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * humfs: inodes, and what of them is found on the host.
+ *
+ * A host file without HUMFS_META_XATTR is root's with the host's permissions.
+ * One call lists the attributes that a file has, so that for most files it is
+ * known from the beginning that there is neither metadata, nor an ACL, nor a
+ * capability, and nobody asks again.
+ */
+#include <linux/pagemap.h>
+#include <linux/posix_acl.h>
+#include <linux/slab.h>
+#include <linux/writeback.h>
+#include "humfs_kern.h"
+
+#define LIST_MAX	1024	/* a longer list of attributes counts as "may have any" */
+
+struct kmem_cache *humfs_inode_cache;
+
+struct inode *humfs_alloc_inode(struct super_block *sb)
+{
+	struct humfs_inode *hi = alloc_inode_sb(sb, humfs_inode_cache, GFP_KERNEL);
+
+	if (!hi)
+		return NULL;
+	hi->host_dev = 0;
+	hi->host_ino = 0;
+	hi->flags = 0;
+	hi->host_mode = 0;
+	hi->link = NULL;
+	hi->fd = -1;
+	hi->fd_write = false;
+	hi->pins = 0;
+	mutex_init(&hi->open_mutex);
+	INIT_LIST_HEAD(&hi->lru);
+	return &hi->vfs_inode;
+}
+
+/* After the grace period: a path walk may still be reading the link. */
+void humfs_free_inode(struct inode *inode)
+{
+	kfree(HUMFS_I(inode)->link);
+	kmem_cache_free(humfs_inode_cache, HUMFS_I(inode));
+}
+
+void humfs_evict_inode(struct inode *inode)
+{
+	truncate_inode_pages_final(&inode->i_data);
+	clear_inode(inode);
+	humfs_drop_fd(inode);
+}
+
+/*
+ * Only times are ever written late; owner, mode and size go to the host at
+ * once.  An inode that cannot be found any more has lost its name, and with it
+ * the use of its times.
+ */
+int humfs_write_inode(struct inode *inode, struct writeback_control *wbc)
+{
+	struct humfs_time atime = humfs_time(inode_get_atime(inode));
+	struct humfs_time mtime = humfs_time(inode_get_mtime(inode));
+	struct humfs_place place;
+	int fd, err;
+
+	if (!inode->i_nlink || IS_RDONLY(inode))
+		return 0;
+	fd = humfs_get_open_fd(inode);
+	if (fd >= 0) {
+		err = humfs_host_utimes(fd, "", &atime, &mtime);
+		humfs_put_fd(inode);
+		return err;
+	}
+	err = humfs_locate(inode, &place);
+	if (err)
+		return 0;
+	err = humfs_host_utimes(place.dirfd, place.name, &atime, &mtime);
+	humfs_unlocate(inode, &place);
+	return err;
+}
+
+static void set_times(struct inode *inode, const struct humfs_stat *st)
+{
+	inode_set_atime(inode, st->atime.sec, st->atime.nsec);
+	inode_set_mtime(inode, st->mtime.sec, st->mtime.nsec);
+	inode_set_ctime(inode, st->ctime.sec, st->ctime.nsec);
+	HUMFS_I(inode)->btime = (struct timespec64){ st->btime.sec, st->btime.nsec };
+}
+
+static void set_operations(struct inode *inode, dev_t rdev)
+{
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		inode->i_op = &humfs_file_iops;
+		inode->i_fop = &humfs_file_fops;
+		inode->i_mapping->a_ops = &humfs_aops;
+		break;
+	case S_IFDIR:
+		inode->i_op = &humfs_dir_iops;
+		inode->i_fop = &humfs_dir_fops;
+		break;
+	case S_IFLNK:
+		inode->i_op = &humfs_symlink_iops;
+		break;
+	default:
+		init_special_inode(inode, inode->i_mode, rdev);
+		inode->i_op = &humfs_special_iops;
+		break;
+	}
+}
+
+/* Fills a new inode from what the host said and @meta; takes @link. */
+static void fill_inode(struct inode *inode, const struct humfs_meta *meta,
+		       const struct humfs_stat *st, char *link)
+{
+	struct humfs_inode *hi = HUMFS_I(inode);
+
+	inode->i_mode = humfs_type_bits(meta->type) | meta->mode;
+	i_uid_write(inode, meta->uid);
+	i_gid_write(inode, meta->gid);
+	set_nlink(inode, st->nlink);
+	set_times(inode, st);
+	inode->i_blocks = st->blocks;
+	hi->host_mode = st->mode & 0777;
+	if (S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode))
+		i_size_write(inode, st->size);
+	if (S_ISLNK(inode->i_mode)) {
+		hi->link = link;
+		inode->i_link = link;
+		i_size_write(inode, strlen(link));
+	}
+	if (!test_bit(HUMFS_HAS_XATTRS, &hi->flags))
+		cache_no_acl(inode);
+	set_operations(inode, MKDEV(meta->major, meta->minor));
+}
+
+/* Notes what a list of the host's attribute names means. */
+static void note_names(struct humfs_inode *hi, const char *names, int len)
+{
+	const char *end = names + len;
+	const char *name;
+
+	for (name = names; name < end; name += strlen(name) + 1) {
+		if (!strcmp(name, HUMFS_META_XATTR))
+			set_bit(HUMFS_HAS_META, &hi->flags);
+		else if (humfs_xattr_to_guest(name))
+			set_bit(HUMFS_HAS_XATTRS, &hi->flags);
+	}
+}
+
+/*
+ * Finds out which attributes a file or directory has.  On a host that cannot be
+ * asked by name, the file is opened, and its descriptor goes to the inode.
+ */
+static int list_names(struct inode *inode, int dirfd, const char *name, int *fd)
+{
+	struct humfs_inode *hi = HUMFS_I(inode);
+	char *names = kmalloc(LIST_MAX, GFP_KERNEL);
+	int len = -ENOSYS;
+
+	if (!names)
+		return -ENOMEM;
+	if (*fd < 0)
+		len = humfs_host_listxattrat(dirfd, name, names, LIST_MAX - 1);
+	if (*fd < 0 && len == -ENOSYS) {
+		*fd = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
+		if (*fd == -EMFILE && humfs_shrink_fds())
+			*fd = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
+		len = *fd;
+	}
+	if (*fd >= 0)
+		len = humfs_host_listxattr(*fd, names, LIST_MAX - 1);
+	if (len >= 0) {
+		names[len] = '\0';
+		note_names(hi, names, len);
+	} else if (len == -ERANGE || len == -E2BIG) {
+		set_bit(HUMFS_HAS_META, &hi->flags);
+		set_bit(HUMFS_HAS_XATTRS, &hi->flags);
+		len = 0;
+	} else if (len == -EOPNOTSUPP) {
+		len = 0;
+	}
+	kfree(names);
+	return len < 0 ? len : 0;
+}
+
+/* Metadata that cannot be right is not guessed at: the tools can mend it. */
+static int read_recorded(struct inode *inode, int dirfd, const char *name, int fd,
+			 enum humfs_type host, struct humfs_meta *meta)
+{
+	char text[HUMFS_META_READ_MAX];
+	int len;
+
+	if (fd >= 0)
+		len = humfs_host_getxattr(fd, HUMFS_META_XATTR, text, sizeof(text));
+	else
+		len = humfs_host_getxattrat(dirfd, name, HUMFS_META_XATTR, text, sizeof(text));
+	if (len == -ENODATA) {
+		clear_bit(HUMFS_HAS_META, &HUMFS_I(inode)->flags);
+		return 0;
+	}
+	if (len == -ERANGE)
+		len = -EUCLEAN;
+	if (len >= 0)
+		len = humfs_meta_parse(text, len, host, meta);
+	if (len == -EINVAL || (!len && !humfs_meta_fits(meta, host)))
+		len = -EUCLEAN;
+	if (len == -EUCLEAN)
+		pr_warn_ratelimited("humfs: %s: \"%s\" has bad metadata\n",
+				    humfs_share_of(inode->i_sb)->tag, name);
+	return len;
+}
+
+/* The target of a symbolic link, wherever the host keeps it. */
+static char *read_link(int dirfd, const char *name, int fd, bool real)
+{
+	char *target = kmalloc(PATH_MAX, GFP_KERNEL);
+	int opened = -1;
+	int len;
+
+	if (!target)
+		return ERR_PTR(-ENOMEM);
+	if (real) {
+		len = humfs_host_readlink(dirfd, name, target, PATH_MAX);
+	} else {
+		if (fd < 0)
+			fd = opened = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
+		len = fd < 0 ? fd : humfs_host_read(fd, target, PATH_MAX, 0);
+		if (opened >= 0)
+			humfs_host_close(opened);
+	}
+	if (len <= 0 || len == PATH_MAX) {
+		kfree(target);
+		return ERR_PTR(len < 0 ? len : -EUCLEAN);
+	}
+	target[len] = '\0';
+	return target;
+}
+
+static int load_inode(struct inode *inode, int dirfd, const char *name, int *fd,
+		      const struct humfs_stat *st)
+{
+	int host = humfs_type_of_mode(st->mode);
+	struct humfs_inode *hi = HUMFS_I(inode);
+	struct humfs_meta meta;
+	char *link = NULL;
+	int err;
+
+	if (host < 0)
+		return -EUCLEAN;
+	humfs_meta_default(host, st->mode, &meta);
+	meta.major = st->rdev_major;
+	meta.minor = st->rdev_minor;
+	if (host == HUMFS_FILE || host == HUMFS_DIR) {
+		err = list_names(inode, dirfd, name, fd);
+		if (!err && !humfs_plain(inode) && test_bit(HUMFS_HAS_META, &hi->flags))
+			err = read_recorded(inode, dirfd, name, *fd, host, &meta);
+		if (err)
+			return err;
+	} else {
+		set_bit(host == HUMFS_SYMLINK ? HUMFS_REAL_SYMLINK : HUMFS_FOREIGN, &hi->flags);
+	}
+	if (meta.type == HUMFS_SYMLINK) {
+		meta.mode = 0777;
+		link = read_link(dirfd, name, *fd, host == HUMFS_SYMLINK);
+		if (IS_ERR(link))
+			return PTR_ERR(link);
+	}
+	fill_inode(inode, &meta, st, link);
+	return 0;
+}
+
+static unsigned long hash_of(const struct humfs_stat *st)
+{
+	return humfs_hash(st->dev, st->ino);
+}
+
+static int same_file(struct inode *inode, void *data)
+{
+	const struct humfs_stat *st = data;
+
+	return HUMFS_I(inode)->host_ino == st->ino && HUMFS_I(inode)->host_dev == st->dev;
+}
+
+static int set_file(struct inode *inode, void *data)
+{
+	const struct humfs_stat *st = data;
+
+	HUMFS_I(inode)->host_ino = st->ino;
+	HUMFS_I(inode)->host_dev = st->dev;
+	inode->i_ino = st->ino;
+	return 0;
+}
+
+struct inode *humfs_iget(struct super_block *sb, int dirfd, const char *name, int fd,
+			 const struct humfs_stat *st)
+{
+	int opened = fd;
+	struct inode *inode;
+	int err;
+
+	inode = iget5_locked(sb, hash_of(st), same_file, set_file, (void *)st);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	if (!(inode_state_read_once(inode) & I_NEW))
+		return inode;
+	err = load_inode(inode, dirfd, name, &opened, st);
+	if (!err && opened != fd)
+		humfs_adopt_fd(inode, opened, false);
+	else if (opened != fd && opened >= 0)
+		humfs_host_close(opened);
+	if (err) {
+		iget_failed(inode);
+		return ERR_PTR(err);
+	}
+	unlock_new_inode(inode);
+	return inode;
+}
+
+/*
+ * The host may give a new file the inode number of one that was just removed
+ * and whose inode here is still on its way out.  A new file is in no cache, so
+ * whatever is found under its number is that one.
+ */
+static void unhash_stale(struct super_block *sb, const struct humfs_stat *st)
+{
+	struct inode *inode;
+
+	while ((inode = ilookup5(sb, hash_of(st), same_file, (void *)st))) {
+		remove_inode_hash(inode);
+		iput(inode);
+	}
+}
+
+struct inode *humfs_iget_new(struct super_block *sb, const struct humfs_meta *meta,
+			     const struct humfs_stat *st, const char *link)
+{
+	int host = humfs_type_of_mode(st->mode);
+	struct inode *inode;
+	char *copy = NULL;
+
+	if (link) {
+		copy = kstrdup(link, GFP_KERNEL);
+		if (!copy)
+			return ERR_PTR(-ENOMEM);
+	}
+	unhash_stale(sb, st);
+	inode = iget5_locked(sb, hash_of(st), same_file, set_file, (void *)st);
+	if (!inode || WARN_ON_ONCE(!(inode_state_read_once(inode) & I_NEW))) {
+		iput(inode);
+		kfree(copy);
+		return ERR_PTR(inode ? -ESTALE : -ENOMEM);
+	}
+	if (host == HUMFS_SYMLINK)
+		set_bit(HUMFS_REAL_SYMLINK, &HUMFS_I(inode)->flags);
+	else if (host != HUMFS_FILE && host != HUMFS_DIR)
+		set_bit(HUMFS_FOREIGN, &HUMFS_I(inode)->flags);
+	fill_inode(inode, meta, st, copy);
+	unlock_new_inode(inode);
+	return inode;
+}
+
+void humfs_rehash(struct inode *inode, const struct humfs_stat *st)
+{
+	unhash_stale(inode->i_sb, st);
+	remove_inode_hash(inode);
+	set_file(inode, (void *)st);
+	HUMFS_I(inode)->host_mode = st->mode & 0777;
+	__insert_inode_hash(inode, hash_of(st));
+}
+
+struct inode *humfs_iget_root(struct super_block *sb, int fd)
+{
+	struct humfs_stat st;
+	struct inode *inode;
+	int err;
+
+	err = humfs_host_stat(fd, "", &st);
+	if (err)
+		return ERR_PTR(err);
+	inode = humfs_iget(sb, -1, "/", fd, &st);
+	if (IS_ERR(inode))
+		return inode;
+	humfs_adopt_fd(inode, fd, false);
+	err = humfs_pin(inode);
+	if (!err)
+		return inode;
+	iput(inode);
+	return ERR_PTR(err);
+}
+
+void humfs_read_meta(const struct inode *inode, struct humfs_meta *meta)
+{
+	*meta = (struct humfs_meta){
+		.uid = i_uid_read(inode),
+		.gid = i_gid_read(inode),
+		.mode = inode->i_mode & 07777,
+		.type = humfs_type_of_mode(inode->i_mode),
+	};
+	if (S_ISCHR(inode->i_mode) || S_ISBLK(inode->i_mode)) {
+		meta->major = MAJOR(inode->i_rdev);
+		meta->minor = MINOR(inode->i_rdev);
+	}
+}
