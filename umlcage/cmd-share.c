@@ -6,6 +6,12 @@
 static const struct subcommand commands[] = {
 	{ "import", share_cmd_import, "makes a share of a tar or cpio archive" },
 	{ "export", share_cmd_export, "writes a share as a tar or cpio archive" },
+	{ "list", share_cmd_list, "lists a share as the guest sees it" },
+	{ "chown", share_cmd_chown, "changes owners" },
+	{ "chmod", share_cmd_chmod, "changes modes" },
+	{ "mknod", share_cmd_mknod, "makes a device, fifo or socket" },
+	{ "fakeroot", share_cmd_fakeroot, "writes a state for 'fakeroot -i'" },
+	{ "verify", share_cmd_verify, "checks a share, and mends it" },
 	{ NULL, NULL, NULL },
 };
 

@@ -372,7 +372,7 @@ static int own_symlink(struct share_tree *t, const char *path, const struct shar
 {
 	char target[4096 + 1];
 	struct stat st;
-	unsigned int r = 0;
+	unsigned long long r = 0;
 	const char *name;
 	int dir = share_parent(t, path, &name, e);
 
@@ -389,7 +389,8 @@ static int own_symlink(struct share_tree *t, const char *path, const struct shar
 			       "several names", path);
 	(void)!getrandom(&r, sizeof(r), 0);
 
-	cleanup_free char *tmp = xasprintf("%.*s.umlcage-%08x", (int)(strlen(path) - strlen(name)),
+	/* the name that the kernel's filesystem uses for this, too: see verify.c */
+	cleanup_free char *tmp = xasprintf("%.*s.humfs-%016llx", (int)(strlen(path) - strlen(name)),
 					   path, r);
 	struct share_attr link = *a;
 	int ret;

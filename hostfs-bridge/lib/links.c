@@ -2,6 +2,7 @@
 /* Inodes with several names, in a hash table: see links.h. */
 #include "hostfs-bridge/lib/links.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "umlcage/base/str.h"
@@ -10,6 +11,7 @@ struct link {
 	dev_t dev;
 	ino_t ino;
 	uint64_t number;
+	uint64_t left;		/* names not counted yet */
 	char *path;		/* NULL: a free place */
 };
 
@@ -74,7 +76,7 @@ const char *links_first(struct links *l, dev_t dev, ino_t ino, const char *path)
 		return at->path;
 	}
 	l->last = ++l->used;
-	*at = (struct link){ dev, ino, l->used, xstrdup(path) };
+	*at = (struct link){ dev, ino, l->used, 0, xstrdup(path) };
 	if (l->used * 2 > l->size)
 		grow(l);
 	return NULL;
@@ -83,4 +85,22 @@ const char *links_first(struct links *l, dev_t dev, ino_t ino, const char *path)
 uint64_t links_number(const struct links *l)
 {
 	return l->last;
+}
+
+void links_count(struct links *l, dev_t dev, ino_t ino, const char *path, uint64_t nlink)
+{
+	bool known = links_first(l, dev, ino, path) != NULL;
+	struct link *at = find(l, dev, ino);
+
+	if (!known)
+		at->left = nlink;
+	if (at->left)
+		at->left--;
+}
+
+void links_incomplete(const struct links *l, void (*fn)(const char *path, void *arg), void *arg)
+{
+	for (size_t i = 0; i < l->size; i++)
+		if (l->table[i].path && l->table[i].left)
+			fn(l->table[i].path, arg);
 }

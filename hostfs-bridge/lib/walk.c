@@ -294,7 +294,7 @@ static int visit(struct walker *w, int dirfd, const char *name, struct error *e)
 		ret = err_sys(e, -ret, "cannot read '%s'", *ent.path ? ent.path : "/");
 	else
 		ret = w->fn(&ent, w->arg, e);
-	if (ret >= 0 && ent.fd >= 0 && S_ISDIR(ent.host.st_mode))
+	if (ret == 0 && ent.fd >= 0 && S_ISDIR(ent.host.st_mode))
 		return push(w, ent.fd, &ent.host, e);
 	close_fd(&ent.fd);
 	return ret;

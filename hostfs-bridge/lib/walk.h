@@ -31,7 +31,8 @@ enum share_walk_flags {
 
 /*
  * Calls @fn for all of the share at @rootfd (stays the caller's); what it is given is
- * valid during the call.  A negative result of @fn ends the walk and is returned.
+ * valid during the call.  A negative result of @fn ends the walk and is returned; a
+ * positive one leaves out what is in this directory.
  */
 int share_walk(int rootfd, unsigned int flags,
 	       int (*fn)(const struct share_entry *entry, void *arg, struct error *e),
