@@ -45,7 +45,7 @@ $(TEST_OUT)/fuzz/fuzz-%: $(O)/obj/tests/fuzz/fuzz-%.o $(call layer_libs,$(module
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call layer_ldlibs,$(modules)) $(LDLIBS)
 
-.PRECIOUS: $(O)/obj/tests/fuzz/%.o $(O)/obj/tests/support/%.o
+.SECONDARY:
 .PHONY: check-unit unit-programs check-asan fuzz fuzz-run
 unit-programs: $(UNIT_PROGS) $(FUZZ_REPLAY)
 

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What goes wrong in a cage or with it is named: its cause, the console where that helps.
+
+run()
+{
+	"$UMLCAGE" run "$@"
+}
+
+# the processes below a supervisor: its kernel and what that started
+kernel_of()
+{
+	local child
+	for child in $(cat "/proc/$1/task/$1/children"); do
+		echo "$child"
+		return
+	done
+	return 1
+}
+
+test_panic_is_named_with_the_console()
+{
+	status 125 run -- sh -c 'echo c >/proc/sysrq-trigger; sleep 30' 2>err
+	cat err
+	grep -qi 'panic' err || fail "no word of a panic"
+	contains "sysrq" err
+}
+
+test_killed_kernel_is_named()
+{
+	run -- sh -c 'echo ready; sleep 1000' >out 2>err &
+	local pid=$! got=0
+	within 30 grep -q ready out
+	kill -9 "$(kernel_of $pid)"
+	wait $pid || got=$?
+	cat err
+	equal 125 $got status
+	contains "signal 9" err
+}
+
+test_out_of_memory_inside_is_named()
+{
+	local got=0
+	run --memory 96M -- sh -c 'x=x; while :; do x=$x$x; done' 2>err || got=$?
+	cat err
+	equal 137 $got status
+	grep -qi 'memory' err || fail "no word of memory"
+}
+
+test_too_little_memory_to_boot()
+{
+	status 125 run --memory 4M -- true 2>err || status 2 run --memory 4M -- true 2>err
+	cat err
+	grep -qi 'memory' err || fail "no word of memory"
+}
+
+test_root_that_is_no_root()
+{
+	head -c 5000000 /dev/urandom >noise.img
+	status 125 run --root noise.img -- true 2>err
+	cat err
+	contains "noise.img" err
+	mkdir empty
+	local got=0
+	run --root empty -- true 2>err || got=$?
+	cat err
+	[ $got -ge 125 ] || fail "an empty root ran something"
+}
+
+test_descriptor_limit()
+{
+	(
+		ulimit -n 64
+		local got=0
+		run -- true 2>err || got=$?
+		[ $got -eq 0 ] || { equal 125 $got status; cat err; [ -s err ]; }
+	)
+}
+
+test_runtime_folder_that_cannot_be_used()
+{
+	touch file
+	XDG_RUNTIME_DIR=$T/file TMPDIR=/no/such run -- true 2>err || true
+	! grep -qi 'assert\|segmentation' err || fail "$(cat err)"
+}

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The network of a cage: out through the host, published ports in, the host out of reach.
+# The servers on the host are this file's own, in bash and perl, on ports the host gives.
+
+run()
+{
+	"$UMLCAGE" run "$@"
+}
+
+# listen_on ADDRESS FILE: accepts on a free port, answers each line with "got LINE";
+# the port goes into FILE
+listen_on()
+{
+	perl -MIO::Socket::INET -e '
+		my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => $ARGV[0], LocalPort => 0,
+			ReuseAddr => 1) or die $@;
+		open my $f, ">", "$ARGV[1].new" or die; print $f $s->sockport; close $f;
+		rename "$ARGV[1].new", $ARGV[1] or die;
+		$SIG{ALRM} = sub { exit }; alarm 100;
+		while (my $c = $s->accept) { my $l = <$c>; print $c "got $l" if defined $l; close $c }
+	' "$1" "$2" &
+	within 10 test -s "$2"
+}
+
+# ask ADDRESS PORT TEXT: one line there, one line back; bash's own sockets
+ask()
+{
+	timeout 10 bash -c 'exec 3<>/dev/tcp/$0/$1 && echo "$2" >&3 && head -n 1 <&3' "$@"
+}
+
+end_servers()
+{
+	# shellcheck disable=SC2046
+	kill $(jobs -p) 2>/dev/null || true
+	wait || true
+}
+
+free_port()
+{
+	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1,
+		LocalAddr => "127.0.0.1", LocalPort => 0)->sockport'
+}
+
+guest_ask='exec 3<>/dev/tcp/$0/$1 && echo "$2" >&3 && head -n 1 <&3'
+
+# limit: 120
+test_published_port_answers()
+{
+	local port
+	port=$(free_port)
+	run -p "$port:7000" -- perl -MIO::Socket::INET -e '
+		my $s = IO::Socket::INET->new(Listen => 5, LocalPort => 7000) or die $@;
+		$| = 1; print "listening\n";
+		for (1..2) { my $c = $s->accept; my $l = <$c>; print $c "cage got $l"; close $c }' \
+		>out 2>err &
+	within 60 grep -q listening out
+	equal "cage got one" "$(ask 127.0.0.1 "$port" one)"
+	# loopback only, unless an address is given
+	local address
+	for address in $(hostname -I 2>/dev/null); do
+		case $address in *:*) continue ;; esac
+		! ask "$address" "$port" no >/dev/null 2>&1 || fail "reachable on $address"
+		break
+	done
+	equal "cage got two" "$(ask 127.0.0.1 "$port" two)"
+	wait
+}
+
+test_published_port_in_use_is_an_error()
+{
+	listen_on 127.0.0.1 port
+	status 125 run -p "$(cat port):7000" -- true 2>err
+	contains "$(cat port)" err
+	end_servers
+	status 2 run -p 80 -- true 2>err
+	status 2 run -p 99999:80 -- true 2>err
+	contains "99999" err
+	status 2 run --net=none -p 8080:80 -- true 2>err
+}
+
+test_restricted_network_still_publishes()
+{
+	local port
+	port=$(free_port)
+	run --net=restricted -p "$port:7000" -- perl -MIO::Socket::INET -e '
+		my $s = IO::Socket::INET->new(Listen => 5, LocalPort => 7000) or die $@;
+		$| = 1; print "listening\n"; my $c = $s->accept; my $l = <$c>; print $c "cage got $l"' \
+		>out 2>err &
+	within 60 grep -q listening out
+	equal "cage got one" "$(ask 127.0.0.1 "$port" one)"
+	wait
+}
+
+test_host_loopback_is_out_of_reach()
+{
+	listen_on 127.0.0.1 port
+	equal "got here" "$(ask 127.0.0.1 "$(cat port)" here)"
+	local address
+	for address in 127.0.0.1 10.0.2.2 $(hostname -I 2>/dev/null | tr ' ' '\n' | grep -v :); do
+		! run -- timeout 5 bash -c "$guest_ask" "$address" "$(cat port)" in >out 2>&1 ||
+			fail "the host's server was reached at $address: $(cat out)"
+		! grep -q got out || fail "the host's server answered at $address"
+	done
+	end_servers
+}
+
+test_host_is_reached_when_asked_for()
+{
+	listen_on 127.0.0.1 port
+	equal "got in" "$(run --reach-host -- timeout 20 bash -c "$guest_ask" 10.0.2.2 "$(cat port)" in)"
+	end_servers
+}
+
+test_no_network_is_none()
+{
+	run --net=none -- sh -c 'cat /proc/net/dev; cat /proc/net/route' >out
+	equal 1 "$(grep -c ': ' out)" "interfaces: $(cat out)"
+	contains "lo:" out
+	equal 1 "$(grep -c Iface out)"
+	! grep -q '^vec' out || fail "an interface: $(cat out)"
+	status 1 run --net=none -- timeout 5 bash -c 'exec 3<>/dev/tcp/10.0.2.2/1' 2>err
+}
+
+test_network_is_configured()
+{
+	run -- cat /proc/net/route >out
+	grep -q '^vec0[[:space:]]00000000' out || fail "no default route: $(cat out)"
+	run -- cat /etc/resolv.conf >out
+	contains "nameserver" out
+	run -- cat /proc/net/dev >out
+	! grep -q vec1 out || fail "the control interface can be seen"
+}
+
+# what a command does to its own network does not cut its stdio
+test_network_can_be_wrecked()
+{
+	run -- perl -e '
+		# SIOCGIFFLAGS, SIOCSIFFLAGS: every interface down, as "ip link set down"
+		socket my $s, 2, 2, 0 or die;
+		for my $if ("lo", "vec0") {
+			my $req = pack "a16 s x14", $if, 0;
+			ioctl $s, 0x8913, $req or die "$if: $!";
+			my (undef, $flags) = unpack "a16 s", $req;
+			$req = pack "a16 s x14", $if, $flags & ~1;
+			ioctl $s, 0x8914, $req or die "$if: $!";
+		}
+		print "down\n"; print STDERR "still here\n"; my $l = <STDIN>; print "read $l"; exit 4' \
+		<<<hello >out 2>err || equal 4 $? status
+	equal "down read hello" "$(tr '\n' ' ' <out | sed 's/ $//')"
+	contains "still here" err
+}
+
+# limit: 200
+test_packages_are_fetched_over_the_network()
+{
+	command -v apt-get >/dev/null || true
+	run --memory 1G -- sh -c 'test -x /usr/bin/apt-get' ||
+		host_cannot "the default root has no apt"
+	run -- apt-get -q update >out 2>&1 || fail "$(tail -n 5 out)"
+	contains "Reading package lists" out
+	! grep -qE '^(Err|W:|E:)' out || fail "$(cat out)"
+}

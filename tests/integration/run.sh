@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# umlcage run: stdio to the byte, exit status, limits, environment.
+
+run()
+{
+	"$UMLCAGE" run "$@"
+}
+
+test_root_of_its_own_kernel()
+{
+	run -- sh -c 'id -u; id -g; uname -s; uname -r' >out
+	equal "0 0 Linux" "$(head -n 3 out | tr '\n' ' ' | sed 's/ $//')"
+	local major minor
+	IFS=. read -r major minor _ <<<"$(tail -n 1 out)"
+	[ $((major * 100 + ${minor%%[!0-9]*})) -ge 702 ] || fail "kernel $major.$minor is too old"
+	[ "$(uname -r)" != "$(tail -n 1 out)" ] || fail "this is the host's kernel"
+}
+
+test_nothing_is_said_when_all_is_well()
+{
+	run -- true >out 2>err
+	[ ! -s out ] || fail "stdout: $(cat out)"
+	[ ! -s err ] || fail "stderr: $(cat err)"
+}
+
+test_exit_status_is_the_commands()
+{
+	status 0 run -- true
+	status 1 run -- false
+	status 7 run -- sh -c 'exit 7'
+	status 255 run -- sh -c 'exit 255'
+	status 137 run -- sh -c 'kill -9 $$'
+	status 143 run -- sh -c 'kill -TERM $$'
+	status 134 run -- sh -c 'kill -ABRT $$'
+}
+
+test_command_that_cannot_start()
+{
+	status 127 run -- no-such-command 2>err
+	contains "no-such-command" err
+	equal 1 "$(wc -l <err)" "lines on stderr"
+	status 127 run -- /no/such/command 2>err
+	contains "/no/such/command" err
+	status 126 run -- /etc 2>err
+	contains "/etc" err
+	status 126 run -- /proc/version 2>err
+	contains "/proc/version" err
+}
+
+test_time_limit()
+{
+	local began=$SECONDS
+	status 124 run --timeout 1 -- sleep 100 2>err
+	[ $((SECONDS - began)) -le 10 ] || fail "took $((SECONDS - began)) s"
+	contains "time" err
+	status 0 run --timeout 50 -- sleep 1
+	status 3 run --timeout 50 -- sh -c 'exit 3'
+}
+
+test_time_limit_ends_one_that_ignores_signals()
+{
+	status 124 run --timeout 1 -- sh -c 'trap "" TERM INT HUP; while :; do sleep 1; done'
+}
+
+test_three_bytes_with_a_zero()
+{
+	equal "0000000   a  \0   b 0000003" \
+		"$(printf 'a\0b' | run -- cat | od -c | tr '\n' ' ' | sed 's/ $//')"
+}
+
+test_every_byte_both_ways()
+{
+	head -c 3000000 /dev/urandom >in
+	run -- cat <in >out
+	cmp in out
+	run -- sh -c 'cat >&2' <in 2>err >out
+	cmp in err
+	[ ! -s out ] || fail "stdout has something"
+}
+
+# limit: 300
+test_hundred_mebibytes_through()
+{
+	head -c 104857600 /dev/urandom | tee >(sha256sum >want) | run -- cat | sha256sum >got
+	within 5 test -s want
+	equal "$(cat want)" "$(cat got)" sha256
+}
+
+test_streams_are_separate()
+{
+	run -- sh -c 'echo one; echo two >&2; echo three' >out 2>err
+	equal "one three" "$(tr '\n' ' ' <out | sed 's/ $//')" stdout
+	equal two "$(cat err)" stderr
+}
+
+test_both_streams_at_once()
+{
+	run -- sh -c 'head -c 5000000 /dev/zero & head -c 5000000 /dev/zero >&2; wait' >out 2>err
+	equal 5000000 "$(stat -c %s out)" "bytes on stdout"
+	equal 5000000 "$(stat -c %s err)" "bytes on stderr"
+}
+
+test_input_that_ends_and_input_not_wanted()
+{
+	equal 0 "$(run -- wc -c </dev/null | tr -d ' ')" "bytes of /dev/null"
+	status 0 run -- true < <(yes)
+	equal "y" "$(yes 2>/dev/null | run -- head -n 1)"
+	status 0 run -- cat <&- >out
+	[ ! -s out ] || fail "a closed stdin gave something"
+}
+
+test_output_nobody_reads()
+{
+	(run -- yes || true) | head -n 3 >out
+	equal 3 "$(wc -l <out)" lines
+	status 0 run -- echo x >/dev/null
+	run -- echo x >/dev/full 2>err && fail "a full device went unnoticed" || true
+	[ -s err ] || fail "nothing was said about it"
+}
+
+test_background_process_does_not_hold_the_run()
+{
+	local began=$SECONDS
+	status 5 run -- sh -c 'sleep 1000 >/dev/null 2>&1 </dev/null & exit 5'
+	[ $((SECONDS - began)) -le 10 ] || fail "took $((SECONDS - began)) s"
+}
+
+test_environment()
+{
+	SECRET=x LD_PRELOAD='' run -- env >out
+	! grep -q SECRET out || fail "the host's environment got in"
+	grep -q '^PATH=.*/bin' out || fail "no PATH"
+	equal "b c" "$(run --env A='b c' --env B=d -- sh -c 'echo "$A"')"
+	equal "/tmp" "$(run --workdir /tmp -- pwd)"
+	status 126 run --workdir /no/such -- pwd 2>err || true
+	contains "/no/such" err
+}
+
+test_arguments_arrive_as_they_are()
+{
+	run -- sh -c 'for a; do echo "<$a>"; done' sh '' 'a b' '*' $'new\nline' '$HOME' '--x' >out
+	printf '<%s>\n' '' 'a b' '*' $'new\nline' '$HOME' '--x' | cmp - out
+}
+
+test_another_user()
+{
+	equal "1000 1000" "$(run --user 1000:1000 -- sh -c 'echo $(id -u) $(id -g)')"
+	status 125 run --user nobody-of-that-name -- true 2>err ||
+		status 126 run --user nobody-of-that-name -- true 2>err
+	contains "nobody-of-that-name" err
+}
+
+test_changes_are_thrown_away()
+{
+	status 0 run -- sh -c 'echo x >/etc/kept && cat /etc/kept' >out
+	equal x "$(cat out)"
+	status 1 run -- test -e /etc/kept
+}
+
+test_memory_and_processors()
+{
+	local kb
+	kb=$(run --memory 300M -- sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+	[ "$kb" -gt 240000 ] && [ "$kb" -le 307200 ] || fail "300M gave $kb kB"
+	equal 2 "$(run --cpus 2 -- grep -c '^processor' /proc/cpuinfo)" processors
+}
+
+test_signals_reach_the_command()
+{
+	run -- sh -c 'trap "echo got; exit 9" TERM; echo ready; while :; do sleep 0.1; done' >out &
+	local pid=$! got=0
+	within 30 grep -q ready out
+	kill -TERM $pid
+	wait $pid || got=$?
+	equal 9 $got status
+	contains got out
+}
+
+test_second_interrupt_ends_the_stubborn()
+{
+	run -- sh -c 'trap "" INT TERM; echo ready; while :; do sleep 0.1; done' >out 2>err &
+	local pid=$! got=0
+	within 30 grep -q ready out
+	for _ in 1 2 3; do
+		kill -TERM $pid 2>/dev/null || true
+		sleep 0.3
+	done
+	wait $pid || got=$?
+	[ $got -ne 0 ] || fail "ended with 0"
+}
+
+test_print_command_starts_nothing()
+{
+	run --print-command -- no-such-thing >out
+	contains "mem=" out
+	contains "seccomp=on" out
+}
+
+test_bad_use_is_told_from_failure()
+{
+	status 2 run --nonsense -- true 2>err
+	contains "--nonsense" err
+	status 2 run --memory=lots -- true 2>err
+	contains "lots" err
+	status 2 run 2>err
+	status 125 run --kernel /no/such/kernel -- true 2>err
+	contains "/no/such/kernel" err
+	status 125 run --kernel /bin/true -- true 2>err
+	contains "/bin/true" err
+	status 125 run --root /no/such/root -- true 2>err
+	contains "/no/such/root" err
+}
+
+test_console_is_shown_when_wanted()
+{
+	run --console -- true 2>err
+	contains "Linux version" err
+}

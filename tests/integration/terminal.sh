@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# umlcage run -t in a real terminal, which tmux is for a test.
+
+TMUX_SOCKET=$T/tmux
+
+tm()
+{
+	tmux -S "$TMUX_SOCKET" -f /dev/null "$@"
+}
+
+# screen_has TEXT
+screen_has()
+{
+	tm capture-pane -pt cage | grep -qF -- "$1"
+}
+
+# A host shell in the terminal, whose settings and liveliness can be looked at after.
+open_terminal()
+{
+	command -v tmux >/dev/null || host_cannot "tmux is not installed"
+	tm new-session -d -s cage -x "${1:-80}" -y "${2:-24}" \
+		"env PS1='host> ' UMLCAGE='$UMLCAGE' bash --norc --noprofile"
+	within 10 screen_has "host>"
+	trap 'tm capture-pane -pt cage; tm kill-server' EXIT
+}
+
+type_line()
+{
+	tm send-keys -t cage -l -- "$1"
+	tm send-keys -t cage Enter
+}
+
+enter_cage()
+{
+	type_line "\$UMLCAGE run -t --env PS1='in-cage# ' -- sh"
+	within 60 screen_has "in-cage#"
+}
+
+test_prompt_editing_and_status()
+{
+	open_terminal
+	enter_cage
+	tm send-keys -t cage -l 'echo helloX'
+	tm send-keys -t cage BSpace
+	tm send-keys -t cage -l '-$((6*7))'
+	tm send-keys -t cage Enter
+	within 10 screen_has "hello-42"
+	type_line 'test -t 0 && test -t 1 && test -t 2 && echo three-$((1+2))'
+	within 10 screen_has "three-3"
+	type_line 'exit 5'
+	within 10 screen_has "host>"
+	type_line 'echo status-$?'
+	within 10 screen_has "status-5"
+}
+
+test_interrupt_reaches_the_foreground_job()
+{
+	open_terminal
+	enter_cage
+	type_line 'sleep 1000; echo ended-$?'
+	sleep 1
+	tm send-keys -t cage C-c
+	within 10 screen_has "in-cage#"
+	type_line 'echo alive-$((40+2))'
+	within 10 screen_has "alive-42"
+	type_line 'sleep 1000 & jobs; kill %1; echo jobs-$((1+1))'
+	within 10 screen_has "jobs-2"
+	tm send-keys -t cage C-d
+	within 10 screen_has "host>"
+}
+
+test_window_size_follows()
+{
+	open_terminal 80 24
+	enter_cage
+	type_line 'stty size'
+	within 10 screen_has "24 80"
+	tm resize-window -t cage -x 101 -y 33
+	within 10 size_is "33 101"
+}
+
+size_is()
+{
+	type_line 'clear; stty size'
+	sleep 0.3
+	screen_has "$1"
+}
+
+test_terminal_is_restored_after_a_crash()
+{
+	open_terminal
+	type_line 'stty -a >before'
+	enter_cage
+	local supervisor
+	supervisor=$(pgrep -u "$(id -u)" -f "^$UMLCAGE run -t" | head -n 1)
+	kill -9 "$(tr ' ' '\n' <"/proc/$supervisor/task/$supervisor/children" | head -n 1)"
+	within 20 screen_has "host>"
+	type_line 'clear; echo "status-$?"; stty -a >after; echo done-$((1+1))'
+	within 10 screen_has "done-2"
+	screen_has "status-125"
+	diff before after
+}
+
+test_terminal_is_restored_after_a_signal()
+{
+	open_terminal
+	type_line 'stty -a >before'
+	enter_cage
+	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run -t"
+	sleep 0.5
+	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run -t" || true
+	sleep 0.5
+	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run -t" || true
+	within 20 screen_has "host>"
+	type_line 'clear; stty -a >after; echo done-$((1+1))'
+	within 10 screen_has "done-2"
+	diff before after
+}
