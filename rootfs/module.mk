@@ -11,3 +11,7 @@ $(eval $(call module,unpack,rootfs,dpkg-db.c unpack.c unpack-claims.c unpack-deb
 # plan: fabricate's options, the solver, the order of installation.
 $(eval $(call module,plan,rootfs,plan.c plan-local.c plan-options.c plan-sources.c solve-index.c \
 	solve-mark.c solve-order.c solve-sat.c solve-select.c,libsolv libsolvext libcrypto,archive))
+
+# fabricate: from a plan to a target.
+$(eval $(call module,fabricate,rootfs,configure.c fabricate.c fabricate-setup.c fabricate-work.c \
+	hooks.c hooks-pack.c,libarchive,plan unpack cage share archive))

@@ -251,6 +251,50 @@ static void link_md5(struct job *j, const char *path, const char *target)
 	}
 }
 
+/* Is it "/bin/name", "/bin" being one of the links at the top? */
+static bool at_top(const struct unpack *u, const char *path)
+{
+	for (size_t i = 0; u->cfg.links && i < u->cfg.links->n; i++) {
+		size_t len = strlen(u->cfg.links->v[i]);
+
+		if (strncmp(path + 1, u->cfg.links->v[i], len) == 0 && path[len + 1] == '/')
+			return !strchr(path + len + 2, '/');
+	}
+	return false;
+}
+
+/* usrmerge copies files one by one: what were hard links are files of their own then. */
+static int copy_file(struct job *j, const char *path, const char *from, struct error *e)
+{
+	struct share_attr attr;
+	const char *name;
+	int ret = share_stat(j->tree, from + 1, &attr, e);
+	int dir = ret < 0 ? ret : share_parent(j->tree, from + 1, &name, e);
+
+	if (dir < 0)
+		return dir;
+
+	cleanup_close int in = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (in < 0)
+		return err_sys(e, errno, "cannot read '%s'", from);
+
+	int out = share_file_begin(j->tree, path + 1, &attr, e);
+
+	while (out >= 0) {
+		ssize_t len = read_full(in, j->buf, BUF_SIZE);
+
+		ret = len < 0 ? (int)len : write_full(out, j->buf, (size_t)len);
+		if (ret < 0) {
+			share_file_abort(j->tree, path + 1, out);
+			return err_sys(e, -ret, "cannot copy '%s' to '%s'", from, path);
+		}
+		if (len == 0)
+			return share_file_end(j->tree, path + 1, out, &attr, e);
+	}
+	return out;
+}
+
 static int make_entry(struct job *j, struct archive_entry *entry, const char *path,
 		      const struct share_attr *attr, struct error *e)
 {
@@ -263,6 +307,8 @@ static int make_entry(struct job *j, struct archive_entry *entry, const char *pa
 		if (ret < 0)
 			ret = err_set(e, EBADMSG, "bad package '%s': link '%s' to '%s'",
 				      j->deb->label, path, hard);
+		else if (j->u->cfg.usrmerge && j->index < j->u->cfg.nbase && at_top(j->u, path))
+			ret = copy_file(j, path, target.s, e);
 		else
 			ret = share_hardlink(j->tree, path + 1, target.s + 1, e);
 		if (ret == 0)
@@ -346,6 +392,22 @@ static int contents(struct job *j, struct error *e)
 	return ret;
 }
 
+/* The control files where a preinst finds them while it runs; see configure.c. */
+static int write_for_preinst(struct job *j, struct error *e)
+{
+	struct share_attr attr = { .mtime = { 0, UTIME_OMIT } };
+	int ret = 0;
+
+	for (size_t i = 0; i < j->deb->n && ret == 0; i++) {
+		const struct deb_member *m = &j->deb->members[i];
+		cleanup_free char *path = xasprintf("var/lib/dpkg/tmp.ci.%zu/%s", j->index, m->name);
+
+		attr.mode = S_IFREG | m->mode;
+		ret = share_file(j->tree, path, &attr, m->data.s, m->data.len, e);
+	}
+	return ret;
+}
+
 /* The control files as dpkg keeps them; the list of contents comes at the end. */
 static int write_info(struct job *j, struct error *e)
 {
@@ -363,6 +425,12 @@ static int write_info(struct job *j, struct error *e)
 
 		attr.mode = S_IFREG | m->mode;
 		int ret = share_file(j->tree, path, &attr, m->data.s, m->data.len, e);
+
+		if (ret < 0)
+			return ret;
+	}
+	if (p->preinst) {
+		int ret = write_for_preinst(j, e);
 
 		if (ret < 0)
 			return ret;

@@ -28,6 +28,7 @@ struct unpack_config {
 	/* symbolic links at the top ("bin"), to "usr/" and the name: they and what they lead to
 	 * are there already */
 	const struct strv *links;
+	bool usrmerge;			/* the links are usrmerge's: as it converts, not as dpkg links */
 	bool plain;			/* only contents: no database, every package to the end */
 	/* A new descriptor of package @index, at offset 0, for when it must be read again. */
 	int (*reopen)(void *arg, size_t index, struct error *e);

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel-config/kernel.h"
 #include "rootfs/archive.h"
+#include "rootfs/fabricate.h"
 #include "rootfs/options.h"
 #include "rootfs/plan.h"
 #include "umlcage/base/fd.h"
@@ -219,17 +221,51 @@ static int simulate(struct command *c, struct pkg_archive *a, struct error *e)
 	return 0;
 }
 
+static void summary(struct progress *progress, const struct plan *plan, int64_t planning,
+		    const struct fabricate_times *t)
+{
+	progress_note(progress, "%zu packages in %.1f s: planning %.1f, fetching and unpacking %.1f, "
+		      "boot %.1f, configuring %.1f, exporting %.1f", plan->n,
+		      (double)(planning + t->total) / 1000, (double)planning / 1000,
+		      (double)t->unpack / 1000, (double)t->boot / 1000,
+		      (double)t->configure / 1000, (double)t->export / 1000);
+}
+
+static int fabricate(struct command *c, struct pkg_archive *a, struct progress *progress,
+		     int64_t start, struct error *e)
+{
+	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
+	struct kernel_request request = { .progress = progress };
+	struct fabricate_times times;
+	struct plan plan = PLAN_INIT;
+	int64_t planning;
+	int r = plan_make(&c->o, a, &plan, e);
+
+	planning = clock_ms() - start;
+	if (!r && c->o.kernel)
+		kernel.path = xstrdup(c->o.kernel);
+	else if (!r && fabricate_needs_cage(&c->o, &plan))
+		r = kernel_ensure(&request, &kernel, e);
+	if (r >= 0)
+		r = fabricate_run(&c->o, &plan, a, kernel.path, progress, &times, e);
+	if (!r)
+		summary(progress, &plan, planning, &times);
+	plan_release(&plan);
+	return r;
+}
+
 static int run(struct command *c, struct progress *progress, struct error *e)
 {
 	cleanup_pkg_archive struct pkg_archive *a = NULL;
+	int64_t start = clock_ms();
 	int r = plan_open_archive(&c->o, progress, &a, e);
 
 	if (!r)
 		r = pkg_archive_update(a, e);
 	progress_end(progress);
-	if (!r && c->o.simulate)
-		return simulate(c, a, e);
-	return r;
+	if (r)
+		return r;
+	return c->o.simulate ? simulate(c, a, e) : fabricate(c, a, progress, start, e);
 }
 
 int cmd_fabricate(int argc, char **argv)
