@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
 # What goes wrong in a cage or with it is named: its cause, the console where that helps.
 
 run()

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
 # The network of a cage: out through the host, published ports in, the host out of reach.
 # The servers on the host are this file's own, in bash and perl, on ports the host gives.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
 # umlcage run: stdio to the byte, exit status, limits, environment.
 
 run()

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
 #
 # Many cages, one after the other, at once, and killed at random: nothing may be left, which
 # the runner checks after each test (processes, files in the runtime folder, TMPDIR and

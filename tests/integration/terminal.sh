@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
 # umlcage run -t in a real terminal, which tmux is for a test.
 
 TMUX_SOCKET=$T/tmux

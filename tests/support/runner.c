@@ -19,14 +19,17 @@
  *	# user: root		runs as the user of the runner, unfiltered; needs root
  *	# leaves: REASON	no look for leftovers
  *
+ * A script whose tests need a kernel and a root has the line "# needs: build"; the tests of
+ * build.sh, which make these, then run too.
+ *
  * A test skips with `host_cannot REASON` if the host truly cannot; status 77 in any other
  * way is a failure.  Output is shown of failed tests only.  Descriptor 3, where there is
  * one, gets a line per test as it ends.
  *
  *	runner DIRECTORY CACHE SCRIPT...	(see tests/support/integration)
  *
- * TESTS=PATTERN picks tests by a shell pattern for a part of their name, besides those of
- * build.sh, which always run; KEEP=1 keeps the folders of failed tests.
+ * TESTS=PATTERN picks tests by a shell pattern for a part of their name; KEEP=1 keeps the
+ * folders of failed tests.
  */
 #include <check.h>
 #include <dirent.h>
@@ -55,6 +58,7 @@ struct test {
 	char *script, *function, *name;
 	unsigned int limit;
 	bool as_root, leaves;
+	bool in_cage;	/* of a script that says "# needs: build" */
 };
 
 static struct test *tests;
@@ -75,6 +79,11 @@ static char *name_of(const char *script, const char *function)
 	return xasprintf("%.*s.%s", (int)strcspn(base, "."), base, function + strlen("test_"));
 }
 
+static bool is_build(const struct test *t)
+{
+	return str_starts(t->name, "build.");
+}
+
 static void add_test(const char *script, const char *line, const struct test *notes)
 {
 	const char *pattern = getenv("TESTS");
@@ -84,11 +93,24 @@ static void add_test(const char *script, const char *line, const struct test *no
 	t.script = xstrdup(script);
 	t.function = xstrndup(line, strcspn(line, " ()"));
 	t.name = name_of(script, t.function);
-	/* what the others need is always made, which takes a moment if it is there */
-	if (fnmatch(glob, t.name, 0) == 0 || str_starts(t.name, "build.")) {
+	if (fnmatch(glob, t.name, 0) == 0 || is_build(&t)) {
 		tests = xreallocarray(tests, ntests + 1, sizeof(*tests));
 		tests[ntests++] = t;
 	}
+}
+
+/* Tests of build.sh that no other test is there for are dropped, unless they are meant. */
+static void drop_idle_builds(void)
+{
+	bool needed = !getenv("TESTS") || !*getenv("TESTS");
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ntests; i++)
+		needed |= tests[i].in_cage;
+	for (size_t i = 0; i < ntests; i++)
+		if (needed || !is_build(&tests[i]))
+			tests[kept++] = tests[i];
+	ntests = kept;
 }
 
 /* Lists the tests of a script, each with the comment lines right above it. */
@@ -97,13 +119,17 @@ static int read_script(const char *script)
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_strv struct strv lines = STRV_INIT;
 	cleanup_error struct error e = ERROR_INIT;
-	struct test notes = { .limit = DEFAULT_LIMIT };
+	bool in_cage;
 
 	if (file_read(AT_FDCWD, script, 1 << 20, &text, &e) < 0) {
 		fprintf(stderr, "runner: %s\n", err_text(&e));
 		return -1;
 	}
+	in_cage = strstr(sb_str(&text), "\n# needs: build\n") != NULL;
 	strv_split(&lines, sb_str(&text), "\n");
+
+	struct test notes = { .limit = DEFAULT_LIMIT, .in_cage = in_cage };
+
 	for (size_t i = 0; i < lines.n; i++) {
 		const char *line = lines.v[i];
 
@@ -116,7 +142,7 @@ static int read_script(const char *script)
 		else if (str_starts(line, "test_") && strstr(line, "()"))
 			add_test(script, line, &notes);
 		if (line[0] != '#')
-			notes = (struct test){ .limit = DEFAULT_LIMIT };
+			notes = (struct test){ .limit = DEFAULT_LIMIT, .in_cage = in_cage };
 	}
 	return 0;
 }
@@ -425,6 +451,7 @@ int main(int argc, char **argv)
 	for (int i = 3; i < argc; i++)
 		if (read_script(argv[i]) < 0)
 			return 2;
+	drop_idle_builds();
 	confine_mounts();
 
 	Suite *s = suite_create("integration");
