@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Whatever a mirror may call a package: read its control files and all of its contents,
+ * and judge its preinst.  Nothing is written.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rootfs/unpack-deb.h"
+#include "rootfs/unpack.h"
+#include "umlcage/base/fd.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void contents(struct deb *d, struct error *e)
+{
+	struct strbuf path = STRBUF_INIT;
+	size_t total = 0;
+	int ret = deb_data(d, e);
+
+	while (ret == 0) {
+		struct archive_entry *entry;
+		char buf[4096];
+		ssize_t len;
+
+		ret = deb_next(d, &entry, e);
+		if (ret <= 0)
+			break;
+		ret = deb_path(archive_entry_pathname(entry), &path);
+		/* what is accepted stays inside and makes one line */
+		check(ret < 0 || (path.s[0] == '/' && !strchr(path.s, '\n') &&
+				  !strstr(path.s, "/../") && !strstr(path.s, "//")));
+		do {
+			len = deb_read(d, buf, sizeof(buf), e);
+			total += len > 0 ? (size_t)len : 0;
+		} while (len > 0 && total < 1 << 20);
+		ret = len < 0 ? (int)len : total < 1 << 20 ? 0 : 1;
+	}
+	check(ret >= 0 || err_text(e)[0] || ret == -EBADMSG);
+	sb_release(&path);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct error e = ERROR_INIT;
+	struct deb d = DEB_INIT;
+	int fd = memfd_with("fuzz", data, size, &e);
+
+	check(fd >= 0);
+
+	int ret = deb_open(&d, fd, "fuzz.deb", &e);
+
+	check(ret == 0 || (ret < 0 && e.text));
+	if (ret == 0) {
+		const struct deb_member *m = deb_member(&d, "preinst");
+
+		check(deb_member(&d, "control") != NULL);
+		if (m)
+			(void)unpack_preinst_is_idle(sb_str(&m->data));
+		contents(&d, &e);
+	}
+	deb_close(&d);
+	err_release(&e);
+	close(fd);
+
+	/* a script alone is found sooner than one inside a package */
+	char *text = xstrndup((const char *)data, size);
+
+	(void)unpack_preinst_is_idle(text);
+	free(text);
+	return 0;
+}
