@@ -222,6 +222,24 @@ int remove_tree(int dirfd, const char *path, struct error *e)
 	return ret < 0 ? err_sys(e, -ret, "cannot remove '%s'", path) : 0;
 }
 
+int dir_names(int dirfd, struct strv *names, struct error *e)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		int errnum = errno;
+
+		close_fd(&fd);
+		return err_sys(e, errnum, "cannot read a directory");
+	}
+	for (struct dirent *d; (d = readdir(dir)) != NULL;)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			strv_add(names, d->d_name);
+	closedir(dir);
+	return 0;
+}
+
 int lock_file(int dirfd, const char *path, bool exclusive, bool wait, struct error *e)
 {
 	cleanup_close int fd = openat(dirfd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -47,6 +47,9 @@ int make_dirs(int dirfd, const char *path, mode_t mode, struct error *e);
  * never follows a symbolic link; absent is success. */
 int remove_tree(int dirfd, const char *path, struct error *e);
 
+/* The names in the open directory @dirfd but "." and "..", unsorted. */
+int dir_names(int dirfd, struct strv *names, struct error *e);
+
 /*
  * An output file that replaces @path in one step.
  *
