@@ -142,6 +142,9 @@ int attr_write(int fd, const char *path, const struct share_attr *a, bool force,
 		ret = -EINVAL;
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot record the type of '%s'", path);
+	/* a user xattr can only be set on what its owner may write to */
+	if (!(st.st_mode & 0200) && fchmod(fd, (st.st_mode & 0777) | 0600) == 0)
+		st.st_mode |= 0600;
 	/* the record before the mode: what is visible between the two is the stricter one */
 	force |= m.type == HUMFS_SYMLINK;
 	ret = meta_write(fd, &m, force);

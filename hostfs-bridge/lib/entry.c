@@ -192,10 +192,13 @@ int share_hardlink(struct share_tree *t, const char *path, const char *old, stru
 		const char *name;
 		int dir = share_parent(t, old, &name, e);
 
-		if (dir < 0)
+		if (dir >= 0 && !*name)
+			dir = bad_name(e, old);
+		if (dir < 0) {
+			if (e)
+				err_wrap(e, "cannot link '%s'", path);
 			return dir;
-		if (!*name)
-			return bad_name(e, old);
+		}
 
 		/* the next lookup may close the descriptor and overwrites the name */
 		cleanup_free char *old_name = xstrdup(name);

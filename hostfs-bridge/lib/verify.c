@@ -84,6 +84,14 @@ static int replace_special(struct verifier *v, const struct share_entry *ent)
 	return share_node(v->tree, ent->path, &a, NULL);
 }
 
+static int empty(const struct share_entry *ent)
+{
+	cleanup_close int fd = openat(ent->dirfd, ent->name,
+				      O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? -errno : 0;
+}
+
 static void check_record(struct verifier *v, const struct share_entry *ent)
 {
 	bool file = S_ISREG(ent->host.st_mode);
@@ -113,7 +121,7 @@ static void check_record(struct verifier *v, const struct share_entry *ent)
 		     fremovexattr(ent->fd, HUMFS_META_XATTR));
 	else if (file && !S_ISREG(ent->attr.mode) && !S_ISLNK(ent->attr.mode) && ent->host.st_size)
 		MEND(v, ent, "contents behind a device, fifo or socket",
-		     "they are removed", ftruncate(ent->fd, 0));
+		     "they are removed", empty(ent));
 }
 
 /* What a kernel makes beside a name before it takes that name (humfs, rename.c). */
