@@ -76,7 +76,6 @@ struct fab_options {
 	bool simulate;
 	bool no_valid_until;	/* take an expired Release file */
 	bool no_cache;		/* neither answer from nor store finished trees */
-	bool force;		/* replace a non-empty directory share */
 	int64_t source_date_epoch;	/* from the environment; -1: unset */
 	unsigned int jobs;	/* unpack workers; 0: as many as processors */
 	unsigned int memory_mb;	/* of the cage; 0: default */
