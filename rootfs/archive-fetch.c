@@ -132,10 +132,11 @@ int pkg_fetch(struct pkg_archive *a, struct pkg_item *items, size_t n,
 	struct pkg_transfer *t;
 	struct pkg_item *item;
 	int ret = pkg_fetch_start(a, items, n, &t, e);
+	bool own_stage;
 
 	if (ret < 0)
 		return ret;
-	progress_stage(a->progress, "downloading", 0);
+	own_stage = archive_stage(a, "downloading");
 	while ((ret = pkg_fetch_next(t, &item, e)) > 0) {
 		ret = done ? done(item, arg, e) : 0;
 		close_fd(&item->fd);
@@ -143,6 +144,7 @@ int pkg_fetch(struct pkg_archive *a, struct pkg_item *items, size_t n,
 			break;
 	}
 	pkg_fetch_end(t);
-	progress_end(a->progress);
+	if (own_stage)
+		progress_end(a->progress);
 	return ret;
 }

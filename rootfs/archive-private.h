@@ -49,6 +49,8 @@ struct pkg_archive {
 };
 
 time_t pkg_archive_now(const struct pkg_archive *a);
+/* Begins a stage of the progress, unless the caller has begun one: whether to end it. */
+bool archive_stage(const struct pkg_archive *a, const char *stage);
 
 /* ---- downloads: archive-download.c ---- */
 

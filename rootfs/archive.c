@@ -33,6 +33,14 @@ time_t pkg_archive_now(const struct pkg_archive *a)
 	return a->now ? a->now : time(NULL);
 }
 
+bool archive_stage(const struct pkg_archive *a, const char *stage)
+{
+	if (!a->progress || a->progress->stage)
+		return false;
+	progress_stage(a->progress, stage, 0);
+	return true;
+}
+
 static void copy_strv(struct strv *to, const struct strv *from)
 {
 	for (size_t i = 0; from && i < from->n; i++)
@@ -100,7 +108,8 @@ int pkg_archive_update(struct pkg_archive *a, struct error *e)
 	struct error first = ERROR_INIT;
 	int ret;
 
-	progress_stage(a->progress, "reading package lists", 0);
+	bool own_stage = archive_stage(a, "reading package lists");
+
 	indexes_clear(a);
 	ret = releases_update(a, false, e);
 	if (ret == 0) {
@@ -114,7 +123,8 @@ int pkg_archive_update(struct pkg_archive *a, struct error *e)
 			ret = err_move(e, &first);
 		}
 	}
-	progress_end(a->progress);
+	if (own_stage)
+		progress_end(a->progress);
 	return ret;
 }
 

@@ -103,7 +103,7 @@ struct pkg_config {
 	const char *cache;		/* the folder for archives/ and indexes/; NULL: XDG */
 	const struct strv *keyrings;	/* files or folders; NULL or empty: the host's keyring */
 	const struct strv *architectures; /* NULL or empty: that of this program */
-	struct progress *progress;	/* NULL: silent */
+	struct progress *progress;	/* NULL: silent; a stage that runs is kept */
 	unsigned int parallel;		/* downloads at a time; 0: 8 */
 	unsigned int retries;		/* after a failure that may pass; 0: 3; UINT_MAX: none */
 	unsigned int stall_seconds;	/* no data for so long is a failure; 0: 30 */

@@ -121,6 +121,8 @@ static void update_fails(const char *mode, int errnum, const char *part)
 	session_close(&s);
 }
 
+static struct strv names;	/* filenames of items, until the end */
+
 static struct pkg_item item_of(struct session *s, const char *pattern)
 {
 	struct pkg_package p = PKG_PACKAGE_INIT;
@@ -129,10 +131,9 @@ static struct pkg_item item_of(struct session *s, const char *pattern)
 	OK(pkg_find_newest(s->a, pattern, &p, &err));
 	item = (struct pkg_item){ .uri = p.index->base, .filename = p.filename, .size = p.size };
 	memcpy(item.sha256, p.sha256, sizeof(item.sha256));
-	free(p.name);
-	free(p.version);
-	free(p.architecture);
-	return item;	/* its filename is left to the end of the process */
+	strv_take(&names, steal_ptr(&p.filename));
+	pkg_package_release(&p);
+	return item;
 }
 
 static int check_fd(struct pkg_item *item, void *arg, struct error *e)
@@ -271,10 +272,12 @@ START_TEST(many_packages_in_parallel)
 	deb822_init_fd(&d, index->fd, "index");
 	while (n < ARRAY_SIZE(items) && deb822_next(&d, &err) > 0) {
 		OK(pkg_package_read(&p, &d, index, &err));
-		items[n] = (struct pkg_item){ .uri = index->base, .filename = xstrdup(p.filename),
+		items[n] = (struct pkg_item){ .uri = index->base, .filename = p.filename,
 					      .size = p.size };
+		strv_take(&names, steal_ptr(&p.filename));
 		memcpy(items[n++].sha256, p.sha256, sizeof(p.sha256));
 	}
+	pkg_package_release(&p);
 	ck_assert_uint_eq(n, ARRAY_SIZE(items));
 	OK(pkg_fetch(s.a, items, n, check_fd, &seen, &err));
 	ck_assert_uint_eq(seen, n);

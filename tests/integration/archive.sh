@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Package archives that are not as they should be, through the commands that use them:
+# `fabricate --simulate` reads and verifies indexes, `kernel build` also fetches a package
+# (whose content here is no Linux, which it says once it has it).
+
+fixture()
+{
+	"$TESTS_DIR/support/make-archive" "$T/a" "$@"
+	export XDG_CACHE_HOME=$T/cache
+}
+
+# The port of a server of $T/a; $T/requests is its log.
+serve()
+{
+	: >requests
+	mkfifo stop port
+	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
+	exec 8>stop
+	read -r port <port
+	server=$!
+	trap 'exec 8>&-; wait $server || :' EXIT
+}
+
+plan()
+{
+	"$UMLCAGE" fabricate --simulate --variant=custom --include=pen-choice \
+		--keyring="$T/a/key.gpg" pen - "${1-$T/a}" >out 2>err
+}
+
+works()
+{
+	plan "$@" || { cat err; fail "the plan cannot be made"; }
+	contains pen-provider out
+}
+
+# The source is fetched and verified, if not built.
+source_fails()
+{
+	status 1 "$UMLCAGE" kernel build --source pen --keyring "$T/a/key.gpg" \
+		--mirror "${2-$T/a}" 2>err
+	contains "$1" err
+}
+
+source_works()
+{
+	source_fails "'linux-source-9.1 9.1.2-1~bpo1+1' is no Linux source" "$@"
+}
+
+nothing_kept()
+{
+	equal "" "$(find "$XDG_CACHE_HOME/umlcage/archives" -name '*.deb' -size +0)" "kept packages"
+}
+
+test_tampered_inrelease()
+{
+	fixture
+	cp a/dists/pen/InRelease good
+	sed -i 's/^Codename: hutch/Codename: butch/' a/dists/pen/InRelease
+	status 1 plan
+	contains "was changed after it was signed" err
+	contains InRelease err
+	equal "" "$(find cache/umlcage/indexes -type f)" "kept indexes"
+	cp good a/dists/pen/InRelease
+	works
+	# and the other way round: a good one in the cache does not excuse a bad one
+	sed -i 's/^Codename: hutch/Codename: butch/' a/dists/pen/InRelease
+	status 1 plan
+	contains "was changed after it was signed" err
+	cp good a/dists/pen/InRelease
+	works
+}
+
+test_tampered_index()
+{
+	fixture --forms .gz
+	printf X | dd of="$(echo a/dists/pen/main/binary-amd64/by-hash/SHA256/*)" bs=1 seek=100 \
+		conv=notrunc status=none
+	printf X | dd of=a/dists/pen/main/binary-amd64/Packages.gz bs=1 seek=100 conv=notrunc \
+		status=none
+	status 1 plan
+	contains "is not what its index says" err
+	fixture --forms .gz
+	works
+}
+
+test_tampered_deb()
+{
+	fixture
+	deb=$(echo a/pool/main/l/linux-source-9.1/*.deb)
+	cp "$deb" good
+	printf X | dd of="$deb" bs=1 seek=100000 conv=notrunc status=none
+	source_fails "is not what its index says"
+	nothing_kept
+	cp good "$deb"
+	source_works
+}
+
+test_expired_release()
+{
+	fixture --date "$(($(date +%s) - 10 * 86400))"
+	status 1 plan
+	contains "has expired" err
+	fixture --resign
+	works
+}
+
+test_release_of_another_suite()
+{
+	fixture --says barn --codename loft
+	status 1 plan
+	contains "another suite's" err
+}
+
+test_key_that_is_not_in_the_keyring()
+{
+	fixture --signer other
+	status 1 plan
+	contains "has no such key" err
+	fixture --resign
+	works
+}
+
+test_truncated_download()
+{
+	fixture
+	serve
+	source_works "http://127.0.0.1:$port/nolength"
+	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
+}
+
+# limit: 150
+test_mirror_that_stalls()
+{
+	fixture
+	serve
+	source_works "http://127.0.0.1:$port/stallonce"
+	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
+}
+
+test_mirror_without_the_package()
+{
+	fixture
+	serve
+	source_fails "404 (not found); the mirror may have changed" "http://127.0.0.1:$port/nopool"
+	source_works "http://127.0.0.1:$port/plain"
+}
+
+test_page_of_a_captive_portal()
+{
+	fixture
+	serve
+	status 1 plan "http://127.0.0.1:$port/login"
+	contains "login page" err
+	works "http://127.0.0.1:$port/plain"
+}
+
+test_full_disk()
+{
+	[ "$(stat -f -c %T /dev/shm)" = tmpfs ] && [ "$(df --output=size /dev/shm | tail -1)" -le 100000 ] ||
+		host_cannot "/dev/shm is not small here"
+	fixture
+	export XDG_CACHE_HOME=/dev/shm/cache.$$
+	trap 'rm -rf "$XDG_CACHE_HOME" /dev/shm/filler.$$' EXIT
+	works
+	head -c "$(($(df --output=avail -B1 /dev/shm | tail -1) - 1000000))" /dev/zero >/dev/shm/filler.$$
+	source_fails "No space left on device"
+	nothing_kept
+	rm /dev/shm/filler.$$
+	source_works
+}
+
+test_runs_at_the_same_time_download_once()
+{
+	fixture
+	serve
+	for i in 1 2 3 4; do
+		"$UMLCAGE" kernel build --source pen --keyring "$T/a/key.gpg" \
+			--mirror "http://127.0.0.1:$port/slow" 2>err.$i &
+		pids="${pids-} $!"
+	done
+	for pid in $pids; do
+		status 1 wait "$pid"
+	done
+	for i in 1 2 3 4; do
+		contains "is no Linux source" err.$i
+	done
+	equal 1 "$(grep -c linux-source-9.1 requests)" "downloads of the package"
+}
+
+test_mirror_from_the_environment()
+{
+	fixture
+	UMLCAGE_MIRROR=$T/a "$UMLCAGE" fabricate --simulate --variant=custom \
+		--include=pen-choice --keyring="$T/a/key.gpg" pen >out
+	contains pen-provider out
+	UMLCAGE_MIRROR=ftp://x status 2 "$UMLCAGE" fabricate --simulate pen 2>err
+	contains "is no mirror" err
+}
