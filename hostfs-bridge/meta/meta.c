@@ -244,5 +244,5 @@ const char *humfs_xattr_to_guest(const char *host)
 		return is_kept_name(host + prefix) ? host + prefix : NULL;
 	if (starts(host, HUMFS_HIDDEN_PREFIX))
 		return NULL;
-	return starts(host, "user.") ? host : NULL;
+	return starts(host, "user.") && host[strlen("user.")] ? host : NULL;
 }
