@@ -16,6 +16,6 @@ $(eval $(call module,plan,rootfs,plan.c plan-local.c plan-options.c plan-sources
 $(eval $(call module,fabricate,rootfs,configure.c fabricate.c fabricate-setup.c fabricate-work.c \
 	hooks.c hooks-pack.c,libarchive,plan unpack cage share archive))
 
-# trees: finished results by recipe, and the cache as a whole.
-$(eval $(call module,trees,rootfs,cache-list.c recipe.c tree-cache.c tree-copy.c,libcrypto,\
-	plan share archive))
+# request: whole fabrications, finished results by recipe, and the cache as a whole.
+$(eval $(call module,request,rootfs,cache-list.c recipe.c request.c tree-cache.c tree-copy.c,\
+	libcrypto,fabricate plan kernel share archive))

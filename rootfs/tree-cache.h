@@ -30,7 +30,7 @@ int tree_cache_store(const struct recipe *recipe, const struct fab_options *o,
 #define TREE_CACHE_MAX (16ull << 30)
 
 struct cache_item {
-	const char *kind;	/* "trees", "roots", "archives", "indexes" */
+	const char *kind;	/* "trees", "tools", "roots", "archives", "indexes" */
 	char *name;		/* below the kind's folder */
 	char *what;		/* for people, "" if there is nothing to say */
 	uint64_t bytes;		/* on the disk */

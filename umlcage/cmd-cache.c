@@ -117,7 +117,7 @@ static int cmd_prune(int argc, char **argv)
 		{ OPT_DURATION, 0, "max-age", "TIME", .value = &age,
 		  .help = "remove what was not used for so long (30d, 12h)" },
 		{ OPT_STRING, 0, "kind", "KIND", .value = &kind,
-		  .help = "only trees, roots, archives or indexes" },
+		  .help = "only trees, tools, roots, archives or indexes" },
 		{ OPT_FLAG, 0, "everything", .value = &everything, .help = "remove all of it" },
 		OPT_END,
 	};
@@ -134,9 +134,10 @@ static int cmd_prune(int argc, char **argv)
 		return status;
 	if (argc)
 		err_usage(&e, "too many arguments");
-	else if (kind && strcmp(kind, "trees") && strcmp(kind, "roots") &&
-		 strcmp(kind, "archives") && strcmp(kind, "indexes"))
-		err_usage(&e, "unknown kind '%s'; there are trees, roots, archives, indexes", kind);
+	else if (kind && strcmp(kind, "trees") && strcmp(kind, "tools") &&
+		 strcmp(kind, "roots") && strcmp(kind, "archives") && strcmp(kind, "indexes"))
+		err_usage(&e, "unknown kind '%s'; there are trees, tools, roots, archives, "
+			  "indexes", kind);
 	else if (size == UINT64_MAX && !age && !everything)
 		err_usage(&e, "say what may go: --max-size, --max-age or --everything");
 	if (e.errnum || cache_prune(kind, everything ? 0 : size, (int64_t)(age / 1000), &bytes,

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* umlcage fabricate: a root filesystem from a package archive. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernel-config/kernel.h"
 #include "rootfs/archive.h"
-#include "rootfs/fabricate.h"
 #include "rootfs/options.h"
 #include "rootfs/plan.h"
-#include "rootfs/recipe.h"
-#include "rootfs/tree-cache.h"
+#include "rootfs/request.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/cmd.h"
@@ -208,11 +203,18 @@ static int parse(struct command *c, int argc, char **argv)
 	return status;
 }
 
-static int simulate(struct command *c, struct pkg_archive *a, struct error *e)
+static int simulate(const struct fab_options *o, struct progress *progress, struct error *e)
 {
+	cleanup_pkg_archive struct pkg_archive *a = NULL;
 	struct plan plan = PLAN_INIT;
 	cleanup_free char *text = NULL, *download = NULL, *installed = NULL;
-	int r = plan_make(&c->o, a, &plan, e);
+	int r = plan_open_archive(o, progress, &a, e);
+
+	if (!r)
+		r = pkg_archive_update(a, e);
+	if (!r)
+		r = plan_make(o, a, &plan, e);
+	progress_end(progress);
 
 	if (r)
 		return r;
@@ -223,111 +225,6 @@ static int simulate(struct command *c, struct pkg_archive *a, struct error *e)
 	fprintf(stderr, "%zu packages, %s to fetch, %s installed\n", plan.n, download, installed);
 	plan_release(&plan);
 	return 0;
-}
-
-static void summary(struct progress *progress, const struct plan *plan, int64_t planning,
-		    const struct fabricate_times *t)
-{
-	progress_note(progress, "%zu packages in %.1f s: planning %.1f, fetching and unpacking %.1f, "
-		      "boot %.1f, configuring %.1f, exporting %.1f", plan->n,
-		      (double)(planning + t->total) / 1000, (double)planning / 1000,
-		      (double)t->unpack / 1000, (double)t->boot / 1000,
-		      (double)t->configure / 1000, (double)t->export / 1000);
-}
-
-/* The kernel that is named or there already; path and key stay NULL without one. */
-static int find_kernel(const struct command *c, struct kernel_info *kernel, struct error *e)
-{
-	cleanup_error struct error none = ERROR_INIT;
-	struct stat st;
-
-	if (!c->o.kernel) {
-		(void)kernel_find(kernel, &none);
-		return 0;
-	}
-	kernel->path = realpath(c->o.kernel, NULL);
-	if (!kernel->path || stat(kernel->path, &st) < 0)
-		return err_usage(e, "there is no kernel '%s'", c->o.kernel);
-	kernel->key = xasprintf("%s %lld %lld", kernel->path, (long long)st.st_size,
-				(long long)st.st_mtim.tv_sec);
-	return 0;
-}
-
-/* Plans and makes it; the recipe is completed if the kernel had to be built. */
-static int make(struct command *c, struct pkg_archive *a, struct kernel_info *kernel,
-		struct recipe *recipe, struct progress *progress, int64_t start, struct error *e)
-{
-	struct kernel_request request = { .progress = progress };
-	struct fabricate_times times;
-	struct plan plan = PLAN_INIT;
-	int64_t planning;
-	int r;
-
-	progress_stage(progress, "planning", 0);
-	r = plan_make(&c->o, a, &plan, e);
-	progress_end(progress);
-	planning = clock_ms() - start;
-	if (!r && !kernel->path && fabricate_needs_cage(&c->o, &plan)) {
-		r = kernel_ensure(&request, kernel, e);
-		if (r >= 0)
-			r = recipe_make(&c->o, a, kernel->key, recipe, e);
-	}
-	if (!r)
-		r = fabricate_run(&c->o, &plan, a, kernel->path, progress, &times, e);
-	if (!r)
-		summary(progress, &plan, planning, &times);
-	plan_release(&plan);
-	return r;
-}
-
-static int fabricate(struct command *c, struct pkg_archive *a, struct progress *progress,
-		     int64_t start, struct error *e)
-{
-	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
-	cleanup_error struct error kept = ERROR_INIT;
-	struct recipe recipe = { "" };
-	int r = find_kernel(c, &kernel, e);
-
-	if (!r)
-		r = recipe_make(&c->o, a, kernel.key, &recipe, e);
-	if (r)
-		return r;
-	if (!c->o.no_cache) {
-		r = tree_cache_deliver(&recipe, &c->o, e);
-		if (r > 0)
-			progress_note(progress, "unchanged since it was last made: copied from the "
-				      "cache in %.1f s", (double)(clock_ms() - start) / 1000);
-		if (r)
-			return r < 0 ? r : 0;
-	}
-	r = make(c, a, &kernel, &recipe, progress, start, e);
-	if (r == -ESTALE) {
-		/* the mirror moved on between its index and a package */
-		progress_note(progress, "%s; planning anew", err_text(e));
-		err_release(e);
-		r = pkg_archive_update(a, e);
-		if (!r)
-			r = recipe_make(&c->o, a, kernel.key, &recipe, e);
-		if (!r)
-			r = make(c, a, &kernel, &recipe, progress, start, e);
-	}
-	if (!r && !c->o.no_cache && tree_cache_store(&recipe, &c->o, &kept))
-		progress_warn(progress, "the result is not kept in the cache: %s", err_text(&kept));
-	return r;
-}
-
-static int run(struct command *c, struct progress *progress, struct error *e)
-{
-	cleanup_pkg_archive struct pkg_archive *a = NULL;
-	int64_t start = clock_ms();
-	int r = plan_open_archive(&c->o, progress, &a, e);
-
-	if (!r)
-		r = pkg_archive_update(a, e);
-	progress_end(progress);
-	if (r)
-		return r;
-	return c->o.simulate ? simulate(c, a, e) : fabricate(c, a, progress, start, e);
 }
 
 int cmd_fabricate(int argc, char **argv)
@@ -349,7 +246,8 @@ int cmd_fabricate(int argc, char **argv)
 	progress_init(&progress, STDERR_FILENO, c.quiet ? -1 : c.verbose);
 	r = fab_options_resolve(&c.o, &e);
 	if (!r)
-		r = run(&c, &progress, &e);
+		r = c.o.simulate ? simulate(&c.o, &progress, &e) :
+		    fabricate_request(&c.o, &progress, &e);
 	progress_end(&progress);
 	fab_options_release(&c.o);
 	return r ? cmd_fail(&e) : EXIT_OK;
