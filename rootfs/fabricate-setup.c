@@ -328,8 +328,12 @@ static int empty_dir(struct fabricate *f, struct share_tree *t, const char *dir,
 	return ret;
 }
 
-static int empty_apt(struct fabricate *f, struct share_tree *t, struct error *e)
+static int empty_apt(struct fabricate *f, struct error *e)
 {
+	cleanup_share_tree struct share_tree *t =
+		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
+	static const char *const partial[] = { "var/lib/apt/lists/partial",
+					       "var/cache/apt/archives/partial" };
 	struct share_attr lock = file_attr, private = dir_attr;
 	int ret = 0;
 
@@ -350,11 +354,12 @@ static int empty_apt(struct fabricate *f, struct share_tree *t, struct error *e)
 		if (ret == 0)
 			ret = share_file(t, "var/cache/apt/archives/lock", &lock, NULL, 0, e);
 	}
-	/* apt's update in the end makes them private, whatever the package has */
-	if (ret == 0)
-		ret = share_setattr(t, "var/lib/apt/lists/partial", &private, e);
-	if (ret == 0)
-		ret = share_setattr(t, "var/cache/apt/archives/partial", &private, e);
+	/* apt's update in the end makes them, and private, whatever the package has */
+	for (size_t i = 0; i < ARRAY_SIZE(partial) && ret == 0; i++) {
+		ret = share_mkdir(t, partial[i], &private, e);
+		if (ret == 0)
+			ret = share_setattr(t, partial[i], &private, e);
+	}
 	return ret;
 }
 
@@ -366,7 +371,7 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 		"var/log/apt/eipp.log.xz", "var/lib/dbus/machine-id",
 	};
 	cleanup_share_tree struct share_tree *t =
-		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
+		share_tree_new(f->share->fd, SHARE_REPLACE | SHARE_KEEP_DIRS);
 	struct share_attr there;
 	int ret = 0;
 
@@ -380,7 +385,7 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 			ret = share_remove(t, path, e);
 	}
 	if (ret == 0 && !fab_skips(f->o, "cleanup/apt"))
-		ret = empty_apt(f, t, e);
+		ret = empty_apt(f, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
 		ret = share_remove(t, "etc/apt/apt.conf.d/00mmdebstrap", e);
 	if (!fab_skips(f->o, "cleanup/reproducible")) {

@@ -209,7 +209,8 @@ static int set_directories(struct unpack *u, struct share_tree *tree, struct err
 	int ret = 0;
 
 	for (size_t i = 0; i < u->claims.n && ret == 0; i++)
-		if (v[i]->kind == CLAIM_DIR)
+		/* one that was there and that no package may change */
+		if (v[i]->kind == CLAIM_DIR && v[i]->rank != (int)u->cfg.n)
 			ret = share_setattr(tree, v[i]->path + 1, &v[i]->attr, e);
 	free(v);
 	return ret;
