@@ -17,8 +17,8 @@ some="getppid fork-exit-wait vfork-exec-wait touch-sequential"
 
 setup_cage()
 {
-	"$UMLCAGE" run -- true
-	kernel=$("$UMLCAGE" kernel list --json | sed 's/.*"path":"\([^"]*\)".*/\1/; q')
+	umlcage run -- true
+	kernel=$(umlcage kernel list --json | sed 's/.*"path":"\([^"]*\)".*/\1/; q')
 	"$BENCH_PACK" "$micro" "$BENCH_PROGS/micro.cpio"
 }
 
@@ -30,7 +30,7 @@ medians()
 
 bench_run_true()
 {
-	timed run-true "$UMLCAGE" run -- true
+	timed run-true umlcage run -- true
 }
 
 bench_native()
@@ -41,7 +41,7 @@ bench_native()
 
 bench_in_cage()
 {
-	"$UMLCAGE" run -- sh -c "cat >/tmp/micro && chmod 755 /tmp/micro && /tmp/micro -n 3 $some" \
+	umlcage run -- sh -c "cat >/tmp/micro && chmod 755 /tmp/micro && /tmp/micro -n 3 $some" \
 		<"$micro" | medians cage
 }
 
@@ -66,5 +66,10 @@ bench_started_plainly_with_ptrace()
 
 bench_stdio()
 {
-	timed 100-MB-to-and-from sh -c 'head -c 100000000 /dev/zero | "$1" run -- cat' sh "$UMLCAGE"
+	timed 100-MB-to-and-from through_cat
+}
+
+through_cat()
+{
+	head -c 100000000 /dev/zero | umlcage run -- cat
 }
