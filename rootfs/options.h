@@ -99,6 +99,8 @@ int fab_options_include(struct fab_options *o, const char *arg, struct error *e)
 int fab_options_hook_directory(struct fab_options *o, const char *dir, struct error *e);
 void fab_options_add_hook(struct fab_options *o, enum fab_hook_when when, bool chrooted,
 			  const char *script);
+/* o->format from o->target where it is AUTO: mmdebstrap's guess from the name, plus cpio. */
+int fab_options_format(struct fab_options *o, struct error *e);
 /*
  * Completes the options once all are given: defaults, the native architecture,
  * the sources from mirrors, UMLCAGE_MIRROR or the host's own apt sources (and

@@ -178,8 +178,7 @@ static bool is_null_device(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
 }
 
-/* mmdebstrap's guess from the name, plus cpio. */
-static int resolve_format(struct fab_options *o, struct error *e)
+int fab_options_format(struct fab_options *o, struct error *e)
 {
 	static const char *const compressions[] = {
 		"", ".gz", ".xz", ".zst", ".bz2", ".lz4", ".lzma", ".lz", ".lzo", ".Z",
@@ -257,7 +256,7 @@ int fab_options_resolve(struct fab_options *o, struct error *e)
 		return err_usage(e, "refusing to use the root directory as target");
 	r = resolve_epoch(o, e);
 	if (!r)
-		r = resolve_format(o, e);
+		r = fab_options_format(o, e);
 	if (!r && !o->simulate && strcmp(o->target, "-") == 0 && o->format != FAB_FORMAT_NULL &&
 	    isatty(STDOUT_FILENO))
 		return err_usage(e, "refusing to write an archive to the terminal; name a TARGET");

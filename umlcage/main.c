@@ -14,6 +14,7 @@
 /* In the order of the help text; a line is added with the command's file. */
 static const struct subcommand commands[] = {
 	{ "cache", cmd_cache, "lists and prunes the cache of packages and finished trees" },
+	{ "debootstrap", cmd_debootstrap, "runs the distribution's debootstrap in a cage" },
 	{ "doctor", cmd_doctor, "says what this host offers, and whether a cage can run" },
 	{ "fabricate", cmd_fabricate, "makes a root filesystem from a package archive" },
 	{ "run", cmd_run, "runs a command as root in a cage" },
