@@ -153,6 +153,32 @@ static void mount_shm(void)
 			"size=64m,mode=1777") == 0;
 }
 
+/*
+ * As root: continues in a child that is process 1 of a namespace of its own, so that with
+ * the runner everything of the tests ends, whatever ends the runner.  Otherwise the shells
+ * of the tests at least die with it.
+ */
+static void own_processes(void)
+{
+	pid_t pid;
+	int status;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
+		return;
+	pid = fork();
+	if (pid < 0)
+		return;
+	if (pid > 0) {
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		fprintf(stderr, "runner: no process namespace of its own: %s\n", strerror(errno));
+}
+
 /* What a container looks like; needs root, and is what the tests get without it anyway. */
 static void confine_mounts(void)
 {
@@ -244,6 +270,7 @@ static pid_t start(const struct test *t, const char *dir, int log)
 		    dup2(log, 2) < 0)
 			_exit(126);
 		close_range(3, ~0U, 0);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execvpe(argv.v[0], strv_argv(&argv), strv_argv(&env));
 		_exit(127);
 	}
@@ -423,6 +450,7 @@ START_TEST(run_test)
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	ret = wait_for(start(t, dir, fd), t->limit, &status);
 
 	cleanup_free char *why = verdict(t, dir, ret, status, &skipped);
@@ -452,6 +480,7 @@ int main(int argc, char **argv)
 		if (read_script(argv[i]) < 0)
 			return 2;
 	drop_idle_builds();
+	own_processes();
 	confine_mounts();
 
 	Suite *s = suite_create("integration");
