@@ -38,6 +38,7 @@ struct importer {
 	bool absolute;			/* said so of absolute names */
 	struct share_xattr xattrs[MAX_XATTRS];
 	size_t nxattrs;
+	struct strv names;		/* of xattrs, decoded */
 	struct strbuf acls[2];
 };
 
@@ -101,6 +102,29 @@ static int add_xattr(struct importer *im, const char *path, const char *name, co
 	return 0;
 }
 
+/*
+ * The names of xattrs are keywords of pax headers, in which GNU tar and libarchive write
+ * '=' and '%' (and libarchive more) as %XX; libarchive does not take that back.  malloc'ed.
+ */
+static char *decode_name(const char *name)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	for (; *name; name++) {
+		char hex[3] = { name[0] == '%' ? name[1] : '\0' };
+		uint64_t byte;
+
+		hex[1] = *hex ? name[2] : '\0';
+		if (hex[1] && parse_u64(hex, 16, 0xff, &byte) == 0 && byte) {
+			sb_addc(&out, (char)byte);
+			name += 2;
+		} else {
+			sb_addc(&out, *name);
+		}
+	}
+	return sb_steal(&out);
+}
+
 static int read_acls(struct importer *im, struct archive_entry *entry, const char *path,
 		     struct share_attr *a, struct error *e)
 {
@@ -145,9 +169,12 @@ static int read_xattrs(struct importer *im, struct archive_entry *entry, const c
 	int ret = 0;
 
 	im->nxattrs = 0;
+	strv_release(&im->names);
 	archive_entry_xattr_reset(entry);
-	while (ret == 0 && archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK)
-		ret = add_xattr(im, path, name, value, len, e);
+	while (ret == 0 && archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+		strv_take(&im->names, decode_name(name));
+		ret = add_xattr(im, path, im->names.v[im->names.n - 1], value, len, e);
+	}
 	if (ret == 0)
 		ret = read_acls(im, entry, path, a, e);
 	a->xattrs = im->xattrs;
@@ -381,6 +408,7 @@ int share_import(struct share *s, int fd, const char *name,
 	if (stream_end(&im.stream, ret, &stream_error) < 0)
 		ret = err_move(e, &stream_error);
 	share_tree_free(&im.tree);
+	strv_release(&im.names);
 	sb_release(&im.acls[0]);
 	sb_release(&im.acls[1]);
 	uselocale(old);
