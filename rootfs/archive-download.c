@@ -14,6 +14,7 @@
 
 #include "rootfs/archive-private.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 
 enum { BUSY_MS = 100, FIRST_WAIT_MS = 500, MAX_WAIT_MS = 8000, IDLE_MS = 1000,
        ENOUGH = 65536 /* bytes an attempt must bring not to count as failed */ };
@@ -552,12 +553,11 @@ static void show(struct downloader *dl, struct progress *p)
 	progress_step(p, got, dl->total, dl->total ? text : NULL);
 }
 
-struct download *downloader_next(struct downloader *dl, struct progress *p)
+int downloader_next(struct downloader *dl, struct progress *p, struct download **d,
+		    struct error *e)
 {
-	struct download *d;
-
 	pthread_mutex_lock(&dl->lock);
-	while (!(d = list_take(&dl->done)) && dl->unfinished) {
+	while (!(*d = list_take(&dl->done)) && dl->unfinished && !interrupted()) {
 		struct timespec until;
 
 		if (p)
@@ -571,7 +571,9 @@ struct download *downloader_next(struct downloader *dl, struct progress *p)
 		pthread_cond_timedwait(&dl->finished, &dl->lock, &until);
 	}
 	pthread_mutex_unlock(&dl->lock);
-	return d;
+	if (!*d && interrupted())
+		return err_set(e, EINTR, "interrupted while downloading");
+	return *d != NULL;
 }
 
 static void free_list(struct list *l)

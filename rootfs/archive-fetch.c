@@ -95,16 +95,18 @@ static int fail(struct pkg_transfer *t, struct download *d, struct error *e)
 
 int pkg_fetch_next(struct pkg_transfer *t, struct pkg_item **item, struct error *e)
 {
-	struct download *d = downloader_next(t->dl, t->progress);
-	int ret = 1;
+	struct download *d = NULL;
+	int ret = downloader_next(t->dl, t->progress, &d, e);
 
+	if (ret <= 0)
+		return ret;
 	pthread_mutex_lock(&t->lock);
 	if (t->failed)
 		ret = t->failed;
 	pthread_mutex_unlock(&t->lock);
-	if (ret < 0 || !d) {
+	if (ret < 0) {
 		download_free(d);
-		return ret < 0 ? ret : 0;
+		return ret;
 	}
 	if (d->error.errnum) {
 		ret = fail(t, d, e);

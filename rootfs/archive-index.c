@@ -423,7 +423,7 @@ static int fetch_all(const struct pkg_archive *a, struct list_of_wanted *l, stru
 		}
 		downloader_add(dl, new_index_download(a, l->v[i]));
 	}
-	while (dl && ret == 0 && (d = downloader_next(dl, a->progress)))
+	while (dl && ret == 0 && (ret = downloader_next(dl, a->progress, &d, e)) > 0)
 		ret = take_index(a, dl, d, e);
 	downloader_end(dl);
 	return ret;

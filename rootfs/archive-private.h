@@ -103,10 +103,12 @@ int downloader_start(const struct pkg_archive *a, struct downloader **out, struc
 /* Hands over @d; returned by downloader_next(), or freed by downloader_end(). */
 void downloader_add(struct downloader *dl, struct download *d);
 /*
- * The next finished download, good or bad (d->error), now the caller's; NULL when
- * none is under way.  Any thread; shows progress through @p meanwhile (may be NULL).
+ * The next finished download, good or bad (d->error), into *@d, now the caller's: 1; 0 when
+ * none is under way; -EINTR if interrupted() says so.  Any thread; shows progress through @p
+ * meanwhile (may be NULL).
  */
-struct download *downloader_next(struct downloader *dl, struct progress *p);
+int downloader_next(struct downloader *dl, struct progress *p, struct download **d,
+		    struct error *e);
 /* Stops what still runs and frees everything. */
 void downloader_end(struct downloader *dl);
 

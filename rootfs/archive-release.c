@@ -317,7 +317,7 @@ static int fetch_parts(struct pkg_archive *a, struct pending *pending, size_t n,
 			downloader_add(dl, new_part(a, p, RELEASE_GPG, refresh));
 		}
 	}
-	while (ret == 0 && (d = downloader_next(dl, a->progress)))
+	while (ret == 0 && (ret = downloader_next(dl, a->progress, &d, e)) > 0)
 		ret = take_part(a, d, e);
 	downloader_end(dl);
 	return ret;

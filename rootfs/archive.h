@@ -149,7 +149,7 @@ int pkg_archive_open(const struct pkg_config *config, const struct pkg_sources *
  * of every source.  May be called again; indexes then are those of the new call.
  * Errors: -ENOENT no such suite or component, -EBADMSG a signature, hash or name that does not
  * fit, -ESTALE expired, -ENOKEY no keyring, -ETIMEDOUT and others from the network,
- * -ENOSPC.  The cache is as good as before after any of them.
+ * -ENOSPC, -EINTR (umlcage/base/interrupt.h).  The cache is as good as before after any.
  */
 int pkg_archive_update(struct pkg_archive *a, struct error *e);
 /* The verified Release files, in the order of the sources; NULL beyond the last. */

@@ -18,6 +18,7 @@
 #include "rootfs/archive-private.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 #include "umlcage/base/proc.h"
 
 static struct error err = ERROR_INIT;
@@ -780,6 +781,22 @@ START_TEST(a_killed_run_is_carried_on_by_another)
 }
 END_TEST
 
+START_TEST(an_interrupt_ends_it_soon)
+{
+	struct session s;
+	int64_t began;
+
+	session_web(&s, "slow");
+	interrupt_begin();
+	ck_assert_int_eq(raise(SIGTERM), 0);
+	began = clock_ms();
+	FAILS(fetch_one(&s, "pen-big"), EINTR, "interrupted");
+	ck_assert_int_lt(clock_ms() - began, 1000);
+	session_close(&s);
+	/* interrupt_end() would end this process, as it should */
+}
+END_TEST
+
 /* A limit on the size of files stands in for a full disk. */
 START_TEST(no_room_is_told_and_passes)
 {
@@ -843,6 +860,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(t, what_is_left_of_a_download_is_resumed);
 	tcase_add_test(t, runs_at_the_same_time_share_one_download);
 	tcase_add_test(t, a_killed_run_is_carried_on_by_another);
+	tcase_add_test(t, an_interrupt_ends_it_soon);
 	tcase_add_test(t, no_room_is_told_and_passes);
 	suite_add_tcase(suite, t);
 }
