@@ -19,6 +19,7 @@
 
 #include "umlcage/base/fd.h"
 
+#define LONGEST (64 << 10)	/* bytes of a path; each level beyond PATH_MAX costs a call */
 #define SLOTS 128	/* directories kept open; well below the usual limit of descriptors */
 
 struct slot {
@@ -200,6 +201,52 @@ static size_t hash(const char *s, size_t len)
 	return (h ^ h >> 7) % SLOTS;
 }
 
+/* A missing parent directory. */
+static int make_parent(const struct share_tree *t, int above, const char *name)
+{
+	int fd, ret;
+
+	if (mkdirat(above, name, 0755) < 0)
+		return errno == EEXIST ? -ENOENT : -errno;
+	fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = tree_fix_mode(t, fd, 0755);
+	if (ret == 0)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+static int dir_at(struct share_tree *t, const char *path, size_t len);
+
+/*
+ * A directory whose path is longer than a system call takes: the beginning as usual, then
+ * step by step and without links.  A new descriptor.
+ */
+static int deep_dir(struct share_tree *t, const char *path, size_t len)
+{
+	size_t at = PATH_MAX - 2;
+	int fd;
+
+	while (at && path[at] != '/')
+		at--;
+	fd = dir_at(t, path, at);
+	fd = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	while (fd >= 0 && at < len) {
+		cleanup_close int above = fd;
+		const char *name = path + at + 1;
+		size_t n = strcspn(name, "/");
+		cleanup_free char *copy = xstrndup(name, n);
+
+		fd = open_beneath(above, copy, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+		if (fd == -ENOENT && (t->flags & SHARE_PARENTS))
+			fd = make_parent(t, above, copy);
+		at += 1 + n;
+	}
+	return fd;
+}
+
 /* The directory at the first @len bytes of the normalised @path; the tree's descriptor. */
 static int dir_at(struct share_tree *t, const char *path, size_t len)
 {
@@ -212,49 +259,14 @@ static int dir_at(struct share_tree *t, const char *path, size_t len)
 		return s->fd;
 
 	cleanup_free char *dir = xstrndup(path, len);
-	char *slash = strrchr(dir, '/');
-	size_t up = slash ? (size_t)(slash - dir) : 0;
-	const char *last = slash ? slash + 1 : dir;
-	int fd;
+	int fd = len < PATH_MAX - 1 ? open_beneath(t->rootfd, dir, RESOLVE_IN_ROOT) :
+		 deep_dir(t, dir, len);
 
-	if (len < PATH_MAX - 1) {
-		fd = open_beneath(t->rootfd, dir, RESOLVE_IN_ROOT);
-	} else {
-		/* longer than a system call takes: step by step, then without links */
-		int above = dir_at(t, path, up);
+	if (fd == -ENOENT && len < PATH_MAX - 1 && (t->flags & SHARE_PARENTS)) {
+		char *slash = strrchr(dir, '/');
+		int above = dir_at(t, path, slash ? (size_t)(slash - dir) : 0);
 
-		fd = above < 0 ? above :
-		     open_beneath(above, last, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-	}
-	if (fd == -ENOENT && (t->flags & SHARE_PARENTS)) {
-		int above = dir_at(t, path, up);
-
-		if (above < 0)
-			return above;
-		int made = mkdirat(above, last, 0755) < 0 ? -errno : 0;
-
-		if (made < 0 && made != -EEXIST)
-			return made;
-		/* it is there by now: another tree's work, or a link to nothing */
-		if (made == -EEXIST) {
-			fd = openat(above, last,
-				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			if (fd < 0)
-				return -ENOENT;
-			drop_slot(s);
-			*s = (struct slot){ steal_ptr(&dir), len, fd };
-			return fd;
-		}
-		fd = openat(above, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			return -errno;
-
-		int ret = tree_fix_mode(t, fd, 0755);
-
-		if (ret < 0) {
-			close(fd);
-			return ret;
-		}
+		fd = above < 0 ? above : make_parent(t, above, slash ? slash + 1 : dir);
 	}
 	if (fd < 0)
 		return fd;
@@ -267,6 +279,9 @@ int share_parent(struct share_tree *t, const char *path, const char **name, stru
 {
 	if (normalise(&t->norm, path) < 0)
 		return err_set(e, EINVAL, "bad path '%s': it has a '..' in it", path);
+	if (t->norm.len > LONGEST)
+		return err_set(e, ENAMETOOLONG, "bad path '%.80s...': it is longer than %d bytes",
+			       path, LONGEST);
 
 	char *slash = strrchr(t->norm.s, '/');
 	int fd = slash ? dir_at(t, t->norm.s, (size_t)(slash - t->norm.s)) : t->rootfd;

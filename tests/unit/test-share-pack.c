@@ -239,16 +239,21 @@ START_TEST(walk_is_sorted_and_deep)
 	ck_assert_str_eq(all, " a b b/10 b/2 b- skip");
 
 	/* deeper than descriptors are kept, and than a path may be long */
-	for (int i = 0; i < 500; i++)
+	for (int i = 0; i < 1500; i++)
 		sb_addf(&deep, "%d-directory/", i);
 	sb_adds(&deep, "end");
-	ck_assert_uint_gt(deep.len, 4096);
+	ck_assert_uint_gt(deep.len, 4 * 4096);
 	ck_ok(share_file(t, deep.s, &file, "", 0, &err), &err);
 	ck_ok(share_file(t, "zz", &file, "", 0, &err), &err);
 	strv_release(&seen);
 	ck_ok(share_walk(share.fd, 0, note, &seen, &err), &err);
 	ck_assert(strv_has(&seen, deep.s));
 	ck_assert_str_eq(seen.v[seen.n - 1], "zz");
+	ck_ok(share_remove(t, "0-directory", &err), &err);
+	ck_assert_int_eq(faccessat(share.fd, "0-directory", F_OK, 0), -1);
+	while (deep.len < 70000)
+		sb_adds(&deep, "/x");
+	ck_fails(share_file(t, deep.s, &file, "", 0, &err), ENAMETOOLONG, "0-directory", &err);
 }
 END_TEST
 

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -175,50 +176,100 @@ int make_dirs(int dirfd, const char *path, mode_t mode, struct error *e)
 	return 0;
 }
 
-/* Removes what is in @fd; takes @fd. */
-static int remove_contents(int fd)
+/*
+ * Trees may be deeper than a process has descriptors.  A directory this far down is
+ * moved up, next to where the removal began, under a name of its own, and its turn comes
+ * when that directory is read again.
+ */
+#define REMOVE_DEPTH 64
+
+struct removal {
+	int top;		/* what was moved up is here; -1 until it is open */
+	unsigned int depth;
+	unsigned long moved;
+};
+
+static int remove_entry(int dirfd, const char *path, struct removal *r);
+
+/* One pass over what is in @fd (stays open): the number of entries seen, or -errno. */
+static long remove_contents(int fd, struct removal *r)
 {
-	DIR *dir = fdopendir(fd);
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = own < 0 ? NULL : fdopendir(own);
+	long seen = 0;
 	int ret = 0;
 
 	if (!dir) {
 		ret = -errno;
-		close(fd);
+		close_fd(&own);
 		return ret;
 	}
 	for (struct dirent *d; ret == 0 && (errno = 0, d = readdir(dir)) != NULL;) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		ret = remove_tree(fd, d->d_name, NULL);
+		seen++;
+		ret = remove_entry(fd, d->d_name, r);
 	}
 	closedir(dir);
-	return ret;
+	return ret < 0 ? ret : seen;
 }
 
-int remove_tree(int dirfd, const char *path, struct error *e)
+static int move_up(int dirfd, const char *path, struct removal *r)
 {
-	int ret = 0;
+	char name[32];
 
+	/* ".." of a directory can only be changed by who may write to it */
+	(void)fchmodat(dirfd, path, 0700, 0);
+	do {
+		snprintf(name, sizeof(name), ".removed.%lu", r->moved++);
+		if (renameat2(dirfd, path, r->top, name, RENAME_NOREPLACE) == 0)
+			return 0;
+	} while (errno == EEXIST);
+	return -errno;
+}
+
+static int remove_entry(int dirfd, const char *path, struct removal *r)
+{
 	/* Nearly everything is no directory: one call. */
 	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
-		return err_sys(e, errno, "cannot remove '%s'", path);
+		return -errno;
+	if (r->depth == REMOVE_DEPTH)
+		return move_up(dirfd, path, r);
 
-	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	bool top = r->top < 0;
+	long seen;
 
 	if (fd < 0 && errno == EACCES && fchmodat(dirfd, path, 0700, 0) == 0)
 		fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(e, errno, "cannot remove '%s'", path);
-
-	struct stat st;
-
+		return -errno;
 	if (fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
 		(void)fchmod(fd, 0700);
-	ret = remove_contents(fd);
-	if (ret == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0)
-		ret = -errno;
+	if (top)
+		r->top = fd;
+	r->depth++;
+	do {
+		unsigned long before = r->moved;
+
+		seen = remove_contents(fd, r);
+		if (seen >= 0 && !(top && r->moved != before))
+			break;
+	} while (seen > 0);
+	r->depth--;
+	if (seen < 0)
+		return (int)seen;
+	return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+int remove_tree(int dirfd, const char *path, struct error *e)
+{
+	struct removal r = { .top = -1 };
+	int ret = remove_entry(dirfd, path, &r);
+
 	return ret < 0 ? err_sys(e, -ret, "cannot remove '%s'", path) : 0;
 }
 
