@@ -24,7 +24,7 @@ static const char *const allowed[] = {
 	"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
 	"pwritev2", "lseek", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "pipe",
 	"pipe2", "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1",
-	"epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "ftruncate",
+	"epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "ftruncate",
 	"fallocate", "fsync", "fdatasync", "sync_file_range", "syncfs", "copy_file_range",
 	"fadvise64", "readahead", "flock",
 	"open", "openat", "openat2", "access", "faccessat", "faccessat2", "stat", "lstat",
