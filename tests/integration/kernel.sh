@@ -216,13 +216,16 @@ test_killed_and_swept()
 {
 	source_tree
 	local pid
-	echo 'echo $$ >"$(cd ../.. && pwd)/hook-pid"; for i in $(seq 600); do echo "  CC x$i"; sleep 0.1; done' >linux/hook
+	cat >linux/hook <<-'END'
+	echo $$ >"$(cd ../.. && pwd)/hook-pid"
+	for i in $(seq 600); do echo "  CC x$i"; sleep 0.1; done
+	END
 	"$UMLCAGE" kernel build --source linux >/dev/null 2>err &
 	pid=$!
 	within 20 test -s "$kernels/hook-pid"
 	kill -KILL $pid
 	wait $pid || true
-	[ -n "$(find "$kernels" -maxdepth 1 -name '.build-*')" ] || fail "nothing to sweep: the test is no test"
+	[ -n "$(find "$kernels" -maxdepth 1 -name ".build-*")" ] || fail "there is nothing to sweep"
 	# what make had started notices and ends
 	within 20 eval '! kill -0 "$(cat "$kernels/hook-pid")" 2>/dev/null'
 	# another kernel's build sweeps it

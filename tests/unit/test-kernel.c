@@ -157,7 +157,6 @@ START_TEST(our_own_fragments_parse)
 		if (!str_ends(a->name, ".config"))
 			continue;
 
-		cleanup_strv struct strv lines = STRV_INIT;
 		cleanup_free char *text = asset_text(a->name);
 
 		for (char *p = text, *nl; *p; p = nl + 1) {
@@ -449,7 +448,8 @@ END_TEST
 
 START_TEST(make_runs_and_says_why_not)
 {
-	static const char *const good[] = { "sh", "-c", "echo '  CC      a.o'; echo '  CC      b.o'", NULL };
+	static const char *const good[] = { "sh", "-c", "echo '  CC      a.o'; echo '  CC      b.o'",
+					    NULL };
 	static const char *const bad[] = { "sh", "-c", "echo x.c:1: error: no such luck; exit 2", NULL };
 	static const char *const none[] = { "/nonexistent/make", NULL };
 	cleanup_strv struct strv env = STRV_INIT;
