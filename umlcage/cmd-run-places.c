@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hostfs-bridge/lib/roots.h"
+#include "rootfs/request.h"
+#include "rootfs/tree-copy.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/xdg.h"
 #include "umlcage/cage/cow.h"
@@ -27,6 +30,32 @@ static int open_share_root(struct run_places *p, const struct run_options *o, co
 	return o->writable ? share_mark_dirty(&p->root, e) : 0;
 }
 
+/* A copy of the root that is written and, if all goes well, becomes the root --commit names. */
+static int open_commit(struct run_places *p, const struct run_options *o, const char *path,
+		       struct cage_config *cfg, struct error *e)
+{
+	cleanup_free char *to = NULL;
+	int ret = root_check_name(o->commit, e);
+
+	if (ret == 0)
+		ret = root_path(o->commit, &to, e);
+	if (ret == 0 && access(to, F_OK) == 0)
+		ret = err_set(e, EEXIST, "there is a root '%s' already; choose another name, or remove "
+			      "it with 'umlcage root remove'", o->commit);
+	if (ret == 0)
+		ret = share_open(&p->root, path, SHARE_READ, e);
+	if (ret == 0)
+		ret = share_stage_begin(&p->commit, to, e);
+	if (ret == 0)
+		ret = tree_dup(p->root.fd, p->commit.share.fd, e);
+	if (ret < 0)
+		return ret;
+	cfg->root.kind = CAGE_ROOT_SHARE;
+	cfg->root.fd = p->commit.share.fd;
+	cfg->root.upper = CAGE_UPPER_NONE;
+	return 0;
+}
+
 static int open_cow(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
 		    struct error *e)
 {
@@ -44,9 +73,11 @@ static int open_cow(struct run_places *p, const struct run_options *o, struct ca
 	return ret;
 }
 
-static int open_image_root(struct run_places *p, const struct run_options *o, const char *path,
-			   struct cage_config *cfg, struct error *e)
+static int open_image_root(struct run_places *p, const struct run_options *o,
+			   const struct root_spec *spec, struct cage_config *cfg, struct error *e)
 {
+	const char *path = spec->path;
+
 	p->image = open(path, (o->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (p->image < 0)
 		return err_sys(e, errno, "cannot open the image '%s'", path);
@@ -56,7 +87,7 @@ static int open_image_root(struct run_places *p, const struct run_options *o, co
 	cfg->root.kind = CAGE_ROOT_IMAGE;
 	cfg->root.fd = p->image;
 	cfg->root.image_path = p->image_path;
-	cfg->root.fstype = o->fstype;
+	cfg->root.fstype = o->fstype ? o->fstype : spec->fstype;
 	cfg->root.upper = o->writable ? CAGE_UPPER_NONE : CAGE_UPPER_COW;
 	return o->cow ? open_cow(p, o, cfg, e) : 0;
 }
@@ -125,9 +156,9 @@ static int open_upper(struct run_places *p, const struct run_options *o, struct 
 
 	if (o->scratch && !disk && strcmp(o->scratch, "memory") != 0)
 		return err_usage(e, "--scratch: '%s' is neither 'memory' nor 'disk'", o->scratch);
-	if (cfg->root.kind != CAGE_ROOT_SHARE || o->writable)
-		return o->keep ? err_usage(e, "--keep needs a root that is not written and no disk "
-					   "image; for an image use --cow") : 0;
+	if (cfg->root.kind != CAGE_ROOT_SHARE || o->writable || o->commit)
+		return o->keep ? err_usage(e, "--keep goes with a root that is neither written nor "
+					   "committed nor a disk image; for an image use --cow") : 0;
 	if (!o->keep && !disk)
 		return 0;
 	sweep_scratch();
@@ -220,18 +251,51 @@ static int add_bind(struct run_places *p, const char *text, struct error *e)
 	return 0;
 }
 
+/* The two roots that are made when they are first asked for, unless the user keeps others. */
+static const struct { const char *name, *include; } made[] = {
+	{ "default", "" },
+	{ "tools", "debootstrap,mmdebstrap,cdebootstrap,debian-archive-keyring" },
+};
+
+static int resolve(struct root_spec *spec, const struct run_options *o,
+		   const struct cage_config *cfg, struct progress *progress, struct error *e)
+{
+	cleanup_strv struct strv kept = STRV_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
+		if (strcmp(o->root, made[i].name) != 0 || root_names(&kept, NULL) < 0 ||
+		    strv_has(&kept, o->root))
+			continue;
+		spec->kind = ROOT_SHARE;
+		spec->cached = true;
+		return fabricate_tools_root(NULL, made[i].include, o->mirror, cfg->kernel, progress,
+					    &spec->path, e);
+	}
+	return root_resolve(spec, o->root, progress, e);
+}
+
 int run_places_open(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
 		    struct progress *progress, struct error *e)
 {
-	struct stat st;
+	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
 	int ret;
 
-	(void)progress;
-	*p = (struct run_places){ .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1 };
-	if (stat(o->root, &st) < 0)
-		return err_sys(e, errno, "cannot use '%s' as a root", o->root);
-	ret = S_ISDIR(st.st_mode) ? open_share_root(p, o, o->root, cfg, e) :
-				    open_image_root(p, o, o->root, cfg, e);
+	*p = (struct run_places){ .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1,
+				  .commit = SHARE_STAGE_INIT };
+	ret = resolve(&spec, o, cfg, progress, e);
+	if (ret < 0)
+		return ret;
+	if (spec.cached && o->writable)
+		return err_usage(e, "--writable: '%s' is kept unpacked in the cache and stays as it "
+				 "is; import it with 'umlcage root import' first", o->root);
+	if (spec.kind == ROOT_IMAGE && o->commit)
+		return err_usage(e, "--commit needs a root that is a share; for an image use --cow");
+	if (spec.kind == ROOT_IMAGE)
+		ret = open_image_root(p, o, &spec, cfg, e);
+	else if (o->commit)
+		ret = open_commit(p, o, spec.path, cfg, e);
+	else
+		ret = open_share_root(p, o, spec.path, cfg, e);
 	if (ret == 0)
 		ret = open_upper(p, o, cfg, e);
 	for (size_t i = 0; ret == 0 && i < o->shares.n; i++)
@@ -244,7 +308,7 @@ int run_places_open(struct run_places *p, const struct run_options *o, struct ca
 	return ret;
 }
 
-int run_places_finish(struct run_places *p, struct error *e)
+int run_places_finish(struct run_places *p, bool succeeded, struct error *e)
 {
 	int ret = 0;
 
@@ -254,6 +318,8 @@ int run_places_finish(struct run_places *p, struct error *e)
 				ret = share_mark_clean(&p->shares[j], e);
 	if (ret == 0 && p->upper.fd >= 0 && !p->scratch_dir)
 		ret = share_mark_clean(&p->upper, e);
+	if (ret == 0 && p->commit.dir && succeeded)
+		ret = share_stage_commit(&p->commit, e);
 	if (ret == 0 && p->root_written)
 		ret = share_mark_clean(&p->root, e);
 	return ret;
@@ -270,6 +336,7 @@ void run_places_close(struct run_places *p)
 		share_close(&p->shares[i]);
 	if (p->scratch_dir)
 		(void)remove_tree(AT_FDCWD, p->scratch_dir, NULL);
+	share_stage_abort(&p->commit);
 	share_close(&p->upper);
 	share_close(&p->root);
 	close_fd(&p->image);

@@ -139,6 +139,8 @@ static int check_options(const struct run_options *o, struct cage_config *cfg, s
 		return err_usage(e, "--ptrace allows one virtual CPU only");
 	if (o->tty && o->no_tty)
 		return err_usage(e, "--tty and --no-tty exclude each other");
+	if (o->cow && (o->keep || o->commit))
+		return err_usage(e, "--cow is for disk images, --keep and --commit are for shares");
 	if (o->writable && (o->keep || o->commit || o->cow))
 		return err_usage(e, "--writable writes to the root itself: --keep, --commit and --cow "
 				 "have nothing to do");
@@ -223,7 +225,8 @@ static int run_command(const struct run_options *o, char **argv)
 	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
 	cleanup_free struct cage_forward *forwards = xcalloc(o->publish.n, sizeof(*forwards));
 	struct cage_exit exit = { 0 };
-	struct run_places places = { .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1 };
+	struct run_places places = { .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1,
+				     .commit = SHARE_STAGE_INIT };
 	struct progress progress;
 	struct cage *cage = NULL;
 	int status = EXIT_UMLCAGE;
@@ -259,7 +262,7 @@ static int run_command(const struct run_options *o, char **argv)
 	}
 	report(&exit, o);
 	status = exit.status;
-	if (cage_stop(cage, &e) < 0 || run_places_finish(&places, &e) < 0)
+	if (cage_stop(cage, &e) < 0 || run_places_finish(&places, exit.status == 0, &e) < 0)
 		status = fail(&e);
 out_close:
 	cage_free(cage);

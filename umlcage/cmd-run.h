@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hostfs-bridge/lib/pack.h"
 #include "hostfs-bridge/lib/share.h"
 #include "umlcage/base/str.h"
 #include "umlcage/cage/cage.h"
@@ -24,6 +25,7 @@ struct run_options {
 /* Everything of the host that a cage was given; closed by run_places_close(). */
 struct run_places {
 	struct share root, upper;
+	struct share_stage commit;	/* the new root of --commit, a copy that is written */
 	bool root_written;
 	int image, cow;
 	char *image_path;
@@ -38,8 +40,8 @@ struct run_places {
 /* Opens roots and shares as @o asks and fills the parts of @cfg that name them. */
 int run_places_open(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
 		    struct progress *progress, struct error *e);
-/* After a clean stop: marks what was written as clean. */
-int run_places_finish(struct run_places *p, struct error *e);
+/* After a clean stop: marks what was written as clean; stores a committed root if @succeeded. */
+int run_places_finish(struct run_places *p, bool succeeded, struct error *e);
 void run_places_close(struct run_places *p);
 
 #endif
