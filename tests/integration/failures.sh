@@ -2,11 +2,6 @@
 # needs: build
 # What goes wrong in a cage or with it is named: its cause, the console where that helps.
 
-run()
-{
-	"$UMLCAGE" run "$@"
-}
-
 # the processes below a supervisor: its kernel and what that started
 kernel_of()
 {

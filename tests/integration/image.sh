@@ -2,11 +2,6 @@
 # needs: build
 # Disk images as roots, through the kernel's block driver: thrown away, kept, written.
 
-run()
-{
-	"$UMLCAGE" run "$@"
-}
-
 # A small system out of the host's own programs.
 make_tree()
 {

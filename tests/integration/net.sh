@@ -3,11 +3,6 @@
 # The network of a cage: out through the host, published ports in, the host out of reach.
 # The servers on the host are this file's own, in bash and perl, on ports the host gives.
 
-run()
-{
-	"$UMLCAGE" run "$@"
-}
-
 # listen_on ADDRESS FILE: accepts on a free port, answers each line with "got LINE";
 # the port goes into FILE
 listen_on()

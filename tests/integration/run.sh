@@ -2,11 +2,6 @@
 # needs: build
 # umlcage run: stdio to the byte, exit status, limits, environment.
 
-run()
-{
-	"$UMLCAGE" run "$@"
-}
-
 test_root_of_its_own_kernel()
 {
 	run -- sh -c 'id -u; id -g; uname -s; uname -r' >out

@@ -6,11 +6,6 @@
 # /dev/shm), and this file in between (memory files, sockets).  UMLCAGE_TEST_SCALE scales the
 # rounds: 100 is what `make check` does, 2500 the 1,000 runs and 200 kills that are promised.
 
-run()
-{
-	"$UMLCAGE" run "$@"
-}
-
 # Processes of this user, besides this shell and what counts.
 processes()
 {

@@ -33,7 +33,7 @@ type_line()
 
 enter_cage()
 {
-	type_line "\$UMLCAGE run -t --env PS1='in-cage# ' -- sh"
+	type_line "\$UMLCAGE run ${UMLCAGE_TEST_KERNEL:+--kernel $UMLCAGE_TEST_KERNEL} ${UMLCAGE_TEST_ROOT:+--root $UMLCAGE_TEST_ROOT} -t --env PS1='in-cage# ' -- sh"
 	within 60 screen_has "in-cage#"
 }
 
@@ -93,7 +93,7 @@ test_terminal_is_restored_after_a_crash()
 	type_line 'stty -a >before'
 	enter_cage
 	local supervisor
-	supervisor=$(pgrep -u "$(id -u)" -f "^$UMLCAGE run -t" | head -n 1)
+	supervisor=$(pgrep -u "$(id -u)" -f "^$UMLCAGE run " | head -n 1)
 	kill -9 "$(tr ' ' '\n' <"/proc/$supervisor/task/$supervisor/children" | head -n 1)"
 	within 20 screen_has "host>"
 	type_line 'clear; echo "status-$?"; stty -a >after; echo done-$((1+1))'
@@ -107,11 +107,11 @@ test_terminal_is_restored_after_a_signal()
 	open_terminal
 	type_line 'stty -a >before'
 	enter_cage
-	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run -t"
+	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run "
 	sleep 0.5
-	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run -t" || true
+	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run " || true
 	sleep 0.5
-	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run -t" || true
+	pkill -TERM -u "$(id -u)" -f "^$UMLCAGE run " || true
 	within 20 screen_has "host>"
 	type_line 'clear; stty -a >after; echo done-$((1+1))'
 	within 10 screen_has "done-2"

@@ -65,3 +65,9 @@ scaled()
 	local n=$(($1 * ${UMLCAGE_TEST_SCALE:-100} / 100))
 	echo $((n > 0 ? n : 1))
 }
+
+run()
+{
+	"$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} "$@"
+}
