@@ -16,7 +16,7 @@
 #include "rootfs/archive-private.h"
 #include "umlcage/base/fd.h"
 
-enum { CHUNK = 256 * 1024, MAX_FORMS = 6 };
+enum { CHUNK = 256 * 1024, MAX_FORMS = 6, KEEP_DAYS = 14 };
 #define MAX_INDEX (4ULL << 30)
 
 static const char *const suffixes[] = { "", ".zst", ".xz", ".lzma", ".bz2", ".gz" };
@@ -426,6 +426,8 @@ static int fetch_all(const struct pkg_archive *a, struct list_of_wanted *l, stru
 	while (dl && ret == 0 && (ret = downloader_next(dl, a->progress, &d, e)) > 0)
 		ret = take_index(a, dl, d, e);
 	downloader_end(dl);
+	if (dl && ret == 0)
+		store_prune(a->indexes_fd, KEEP_DAYS);
 	return ret;
 }
 

@@ -132,6 +132,11 @@ void store_explain(const struct download *d, const char *url, int errnum, struct
 int store_complete(struct download *d, const char *url, bool whole, struct error *e);
 /* Lets go of an unfinished file; it is resumed later. */
 void store_close(struct download *d);
+/*
+ * Removes files called after a hash that nobody has used for @days: indexes are large, and
+ * some suites have new ones several times a day.  What is open stays readable.
+ */
+void store_prune(int dirfd, unsigned int days);
 /* Opens the cache folder of a kind, below @cache or the user's own. */
 int store_open_dir(const char *cache, const char *kind, char **path, int *fd, struct error *e);
 

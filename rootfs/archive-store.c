@@ -6,6 +6,7 @@
  * locked by the run that fills it; others wait for it and then find the file.
  * The lock goes with the process, the partial file stays and is resumed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -239,4 +240,29 @@ void store_close(struct download *d)
 		(void)unlinkat(d->dirfd, name, 0);
 	}
 	close_fd(&d->part_fd);
+}
+
+void store_prune(int dirfd, unsigned int days)
+{
+	static const char *const folders[] = { ".", PARTIAL };
+	time_t oldest = time(NULL) - (time_t)days * 24 * 60 * 60;
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		int fd = openat(dirfd, folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+		for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+			cleanup_free char *hash = xstrndup(entry->d_name, SHA256_HEX);
+			struct stat st;
+
+			/* a use sets the time, see open_final() */
+			if (hash_valid(hash) && fstatat(fd, entry->d_name, &st, 0) == 0 &&
+			    st.st_mtime < oldest)
+				(void)unlinkat(fd, entry->d_name, 0);
+		}
+		if (dir)
+			closedir(dir);
+		else
+			close_fd(&fd);
+	}
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rootfs/archive-private.h"
@@ -303,6 +305,42 @@ START_TEST(the_hosts_sources_are_all_read)
 }
 END_TEST
 
+/* ---- the cache ---- */
+
+#define HASH_A "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+#define HASH_B "3cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+START_TEST(files_that_nobody_used_for_long_go)
+{
+	static const struct {
+		const char *name;
+		int days;
+		bool stays;
+	} files[] = {
+		{ HASH_A, 15, false },		{ HASH_B, 13, true },
+		{ HASH_B ".xz", 15, false },	{ "partial/" HASH_A ".xz", 15, false },
+		{ "partial/" HASH_B, 1, true },	{ "123456_mirror_InRelease", 400, true },
+	};
+	char top[] = "/tmp/umlcage-cache-XXXXXX";
+	cleanup_close int fd = -1;
+	cleanup_free char *path = NULL;
+
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	OK(store_open_dir(top, "indexes", &path, &fd, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		struct timespec t = { .tv_sec = time(NULL) - files[i].days * 86400 };
+
+		put(path, files[i].name, "x");
+		OK(utimensat(fd, files[i].name, (const struct timespec[]){ t, t }, 0));
+	}
+	store_prune(fd, 14);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		ck_assert_msg((faccessat(fd, files[i].name, F_OK, 0) == 0) == files[i].stays, "%s",
+			      files[i].name);
+	OK(remove_tree(AT_FDCWD, top, &err));
+}
+END_TEST
+
 /* ---- hashes ---- */
 
 START_TEST(hashes_of_files)
@@ -337,6 +375,7 @@ int main(void)
 	tcase_add_test(t, addresses_are_encoded);
 	tcase_add_test(t, the_mirror_is_the_option_then_the_environment);
 	tcase_add_test(t, the_hosts_sources_are_all_read);
+	tcase_add_test(t, files_that_nobody_used_for_long_go);
 	tcase_add_test(t, hashes_of_files);
 	suite_add_tcase(suite, t);
 	return unit_run(suite);
