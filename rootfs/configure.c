@@ -108,8 +108,9 @@ static int start(struct guest **out, struct fabricate *f, const struct share *ro
 	cfg.root.nosync = true;
 	cfg.mounts = target;
 	cfg.nmounts = target ? 1 : 0;
-	cfg.net = f->o->net ? CAGE_NET_NAT : CAGE_NET_NONE;
-	cfg.resolv_conf = f->o->net;
+	/* scripts of packages need none, hooks may */
+	cfg.net = f->o->net || f->hooks || target ? CAGE_NET_NAT : CAGE_NET_NONE;
+	cfg.resolv_conf = cfg.net != CAGE_NET_NONE;
 	cfg.progress = f->progress;
 	if (gethostname(hostname, sizeof(hostname) - 1) == 0 && hostname[0])
 		cfg.hostname = hostname;

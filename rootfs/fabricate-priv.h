@@ -20,6 +20,7 @@ struct fabricate {
 	struct strv dirs;		/* made by the setup */
 	struct strv links;		/* the top's links into usr/ */
 	bool usrmerge;			/* those that usrmerge would have made */
+	bool hooks;			/* some run in the cage */
 	struct guest *guest;		/* NULL: no cage runs */
 };
 
@@ -33,6 +34,13 @@ int fabricate_prepare(struct fabricate *f, struct error *e);
 int fabricate_cleanup(struct fabricate *f, struct error *e);
 /* The options of dpkg.cfg.d/99mmdebstrap that filter paths. */
 int fabricate_filters(const struct fab_options *o, struct strv *filters, struct error *e);
+
+/* ---- fabricate-apt.c ---- */
+
+/* Indexes as apt-get update leaves them. */
+int fabricate_put_lists(struct fabricate *f, struct share_tree *t, struct error *e);
+/* apt's note of what was installed for others only. */
+int fabricate_put_states(struct fabricate *f, struct share_tree *t, struct error *e);
 
 /* ---- fabricate.c ---- */
 

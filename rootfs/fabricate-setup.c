@@ -265,22 +265,6 @@ static int put_deb(struct fabricate *f, struct share_tree *t, size_t i, struct e
 	}
 }
 
-/* apt's note of what nobody asked for by name. */
-static int put_extended_states(struct fabricate *f, struct share_tree *t, struct error *e)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	const char *native = f->o->architectures.n ? f->o->architectures.v[0] : "";
-
-	for (size_t i = f->plan->nbase; i < f->plan->n; i++) {
-		const struct plan_package *p = &f->plan->packages[i];
-
-		if (p->auto_installed)
-			sb_addf(&text, "Package: %s\nArchitecture: %s\nAuto-Installed: 1\n\n", p->name,
-				strcmp(p->arch, "all") == 0 ? native : p->arch);
-	}
-	return text.len ? put(t, "var/lib/apt/extended_states", &text, e) : 0;
-}
-
 int fabricate_prepare(struct fabricate *f, struct error *e)
 {
 	cleanup_share_tree struct share_tree *t =
@@ -296,7 +280,10 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 	for (size_t i = f->plan->nbase; i < f->plan->n && ret == 0; i++)
 		if (!unpack_get(f->unpack, i)->native)
 			ret = put_deb(f, t, i, e);
-	return ret ? ret : put_extended_states(f, t, e);
+	/* in the end mmdebstrap, too, leaves none */
+	if (ret == 0 && (f->hooks || fab_skips(f->o, "cleanup/apt/lists")))
+		ret = fabricate_put_lists(f, t, e);
+	return ret ? ret : fabricate_put_states(f, t, e);
 }
 
 /* ---- after it ---- */

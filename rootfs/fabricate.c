@@ -392,7 +392,7 @@ int fabricate_run(const struct fab_options *o, const struct plan *plan, struct p
 		  struct error *e)
 {
 	struct fabricate f = { .o = o, .plan = plan, .archive = a, .kernel = kernel,
-			       .progress = progress };
+			       .progress = progress, .hooks = any_hooks(o) };
 	int64_t start = clock_ms();
 	int ret;
 

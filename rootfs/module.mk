@@ -13,7 +13,7 @@ $(eval $(call module,plan,rootfs,plan.c plan-local.c plan-options.c plan-sources
 	solve-mark.c solve-order.c solve-sat.c solve-select.c,libsolv libsolvext libcrypto,archive))
 
 # fabricate: from a plan to a target.
-$(eval $(call module,fabricate,rootfs,configure.c fabricate.c fabricate-setup.c fabricate-work.c \
+$(eval $(call module,fabricate,rootfs,configure.c fabricate.c fabricate-apt.c fabricate-setup.c fabricate-work.c \
 	hooks.c hooks-pack.c,libarchive,plan unpack cage share archive))
 
 # request: whole fabrications, finished results by recipe, and the cache as a whole.
