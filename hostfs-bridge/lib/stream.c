@@ -5,11 +5,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/lib/ring.h"
@@ -23,7 +25,8 @@ struct stream {
 	int fd;
 	char *name;
 	struct archive *archive;	/* NULL: a writer that does not compress */
-	char *in;			/* a reader's input */
+	char *in;			/* a reader's input... */
+	int stop;			/* ... and the eventfd that ends its waiting */
 	char *room;			/* the producer's piece at hand */
 	size_t filled;
 	int ret;			/* of the thread, with... */
@@ -92,24 +95,28 @@ static void *reader(void *arg)
 {
 	struct stream *st = arg;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	st->ret = read_all(st);
 	ring_end(st->ring, st->ret);
 	return NULL;
 }
 
-/* The thread may be cancelled here, when nobody wants the input any more, and only here. */
+/* Waits for input, or to be told that nobody wants it any more. */
 static la_ssize_t read_fd(struct archive *a, void *arg, const void **buf)
 {
 	struct stream *st = arg;
+	struct pollfd wait[2] = { { st->fd, POLLIN, 0 }, { st->stop, POLLIN, 0 } };
 	ssize_t n;
 
 	*buf = st->in;
 	do {
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-		n = read(st->fd, st->in, RING_CHUNK);
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	} while (n < 0 && errno == EINTR && !interrupted());
+		n = poll(wait, 2, -1);
+		if (n > 0 && wait[1].revents) {
+			archive_set_error(a, ECANCELED, "stopped");
+			return -1;
+		}
+		if (n > 0)
+			n = read(st->fd, st->in, RING_CHUNK);
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN) && !interrupted());
 	if (n < 0)
 		archive_set_error(a, errno, "%s", strerror(errno));
 	return n;
@@ -136,6 +143,7 @@ static void stream_free(struct stream *st)
 	archive_free(st->archive);
 	ring_free(&st->ring);
 	err_release(&st->error);
+	close_fd(&st->stop);
 	free(st->in);
 	free(st->name);
 	free(st);
@@ -147,6 +155,7 @@ static struct stream *stream_new(int fd, const char *name)
 
 	st->ring = ring_new();
 	st->fd = fd;
+	st->stop = -1;
 	st->name = xstrdup(name);
 	return st;
 }
@@ -168,9 +177,8 @@ int stream_reader(struct stream **out, int fd, const char *name, struct error *e
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
 		filters[i](st->archive);
 	st->in = xmalloc(RING_CHUNK);
+	st->stop = eventfd(0, EFD_CLOEXEC);
 	ret = archive_read_open(st->archive, st, NULL, read_fd, NULL);
-	/* the opening may have been here, in the caller's thread */
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 	if (ret != ARCHIVE_OK) {
 		archive_failed(st, "read");
 		ret = err_move(e, &st->error);
@@ -331,10 +339,11 @@ int stream_end(struct stream **stp, int error, struct error *e)
 		ring_end(st->ring, error);
 	} else {
 		ring_refuse(st->ring, error < 0 ? error : -ECANCELED);
-		pthread_cancel(st->thread);
+		eventfd_write(st->stop, 1);
 	}
 	pthread_join(st->thread, NULL);
-	ret = st->error.text ? st->ret : 0;
+	/* a reader that was told to stop did what it was told */
+	ret = st->error.text && st->ret != -ECANCELED ? st->ret : 0;
 	if (ret < 0)
 		ret = err_move(e, &st->error);
 	stream_free(st);

@@ -241,7 +241,7 @@ test_killed_import_is_cleaned_up_by_the_next()
 	mkfifo pipe
 	{ head -c 1500000 a.tar; exec sleep 60; } >pipe 2>/dev/null &
 	local feeder=$!
-	share import -q - s <pipe 2>err &
+	"$UMLCAGE" share import -q - s <pipe 2>err &
 	local importer=$!
 	within 10 sh -c 'ls .s.*.part/large >/dev/null 2>&1'
 	# a running one is left alone
