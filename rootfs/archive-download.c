@@ -330,8 +330,9 @@ static void explain(const struct downloader *dl, struct download *d, CURLcode re
 
 	if (result == CURLE_HTTP_RETURNED_ERROR)
 		err_set(why, errno_of(result, code),
-			"cannot download '%s': the server answered %ld%s", url, code, code == 404 ? " (not found)" : code == 407 ?
-			" (the proxy wants a password)" : "");
+			"cannot download '%s': the server answered %ld%s", url, code,
+			code == 404 ? " (not found)" :
+			code == 407 ? " (the proxy wants a password)" : "");
 	else if (result == CURLE_OPERATION_TIMEDOUT && str_starts(d->message, "Operation too slow"))
 		err_set(why, ETIMEDOUT,
 			"cannot download '%s': the mirror stalled, no data for %u s", url,

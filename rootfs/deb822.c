@@ -126,7 +126,8 @@ static int add_field(struct deb822 *d, size_t at, size_t len, struct error *e)
 		d->fields = xreallocarray(d->fields, d->cap, sizeof(*d->fields));
 	}
 	d->fields[d->n++] = (struct deb822_field){
-		.name = at, .name_len = name_len, .value = at + value, .value_len = value < len ? len - value : 0,
+		.name = at, .name_len = name_len, .value = at + value,
+		.value_len = value < len ? len - value : 0,
 	};
 	return 0;
 }

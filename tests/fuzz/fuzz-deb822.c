@@ -99,9 +99,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_release(text);
 	read_sources(text);
 	if (space) {
+		const char *other = space + 1;
+
 		*space = '\0';
-		/* equal one way is equal the other */
-		check((deb_version_cmp(text, space + 1) > 0) == (deb_version_cmp(space + 1, text) < 0));
+		/* greater one way is less the other */
+		check((deb_version_cmp(text, other) > 0) == (deb_version_cmp(other, text) < 0));
 	}
 	return 0;
 }

@@ -84,8 +84,8 @@ START_TEST(files_of_many_stanzas_are_streamed)
 
 	for (int i = 0; i < N; i++)
 		sb_addf(&text, "Number: %d\nText: %.*s\n x\n\n", i, i % 97,
-			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-			"aaaaaaaaaaaaaaaaaaaa");
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 	OK(write_full(fd, text.s, text.len));
 	lseek(fd, 0, SEEK_SET);
 	deb822_init_fd(&d, fd, "t");
@@ -114,8 +114,8 @@ START_TEST(versions_compare_as_in_dpkg)
 		for (size_t k = 0; k < ARRAY_SIZE(ascending); k++) {
 			int cmp = deb_version_cmp(ascending[i], ascending[k]);
 
-			ck_assert_msg((cmp > 0) - (cmp < 0) == (i > k) - (i < k), "'%s' and '%s': %d",
-				      ascending[i], ascending[k], cmp);
+			ck_assert_msg((cmp > 0) - (cmp < 0) == (i > k) - (i < k),
+				      "'%s' and '%s': %d", ascending[i], ascending[k], cmp);
 		}
 	}
 	ck_assert_int_eq(deb_version_cmp("0:1.0-0", "1.0"), 0);
@@ -163,7 +163,8 @@ static const struct {
 	const char *text, *says;
 } sources[] = {
 	{ "# nothing\n\n", "" },
-	{ "deb http://a.example/debian/ pen main contrib # more\ndeb-src http://a.example/d pen main\n",
+	{ "deb http://a.example/debian/ pen main contrib # more\n"
+	  "deb-src http://a.example/d pen main\n",
 	  "http://a.example/debian pen main,contrib [] [] []\n" },
 	{ "  deb [ arch=amd64,i386 signed-by=/k.gpg trusted=yes check-valid-until=no ] "
 	  "https://a.example/x pen/updates main",
@@ -371,7 +372,8 @@ int main(void)
 	tcase_add_test(t, versions_compare_as_in_dpkg);
 	tcase_add_test(t, dates_of_release_files);
 	tcase_add_loop_test(t, sources_in_both_formats, 0, ARRAY_SIZE(sources));
-	tcase_add_loop_test(t, bad_sources_are_usage_errors_with_a_line, 0, ARRAY_SIZE(bad_sources));
+	tcase_add_loop_test(t, bad_sources_are_usage_errors_with_a_line, 0,
+			    ARRAY_SIZE(bad_sources));
 	tcase_add_test(t, addresses_are_encoded);
 	tcase_add_test(t, the_mirror_is_the_option_then_the_environment);
 	tcase_add_test(t, the_hosts_sources_are_all_read);
