@@ -178,7 +178,7 @@ START_TEST(launch_image_without_network)
 	cleanup_free char *text = launch_text(&cfg, &fds);
 
 	ck_assert_str_eq(text,
-		"linux\nmem=1024M\nncpus=2\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\n"
+		"linux\nmem=1024M\nncpus=2\nplace=auto\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\n"
 		"con0=null,fd:1\ncon=null\nconsole=tty0\nloglevel=7\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=64\n"
 		"ubd0=/proc/self/fd/5,/proc/self/fd/6\n"
@@ -306,6 +306,8 @@ START_TEST(console_reading)
 	cleanup_free char *tail = console_tail("a\nb\nc\n\n", 2);
 	cleanup_free char *all = console_tail("a\nb", 9);
 	cleanup_free char *none = console_tail("", 3);
+	cleanup_free char *quiet = console_tail(
+		"x\n[ 0.1] epollctl add err fd 10, Operation not permitted\ny\n", 2);
 
 	ck_assert_str_eq(panic, "kernel panic: VFS: no root");
 	ck_assert_str_eq(agent, "the agent in the cage gave up: cannot reach it");
@@ -313,6 +315,7 @@ START_TEST(console_reading)
 	ck_assert_str_eq(tail, "  b\n  c");
 	ck_assert_str_eq(all, "  a\n  b");
 	ck_assert_str_eq(none, "");
+	ck_assert_str_eq(quiet, "  x\n  y");
 }
 END_TEST
 

@@ -49,8 +49,11 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	map_console(l, fds->console);
 	strv_add(&l->argv, "linux");
 	strv_addf(&l->argv, "mem=%lluM", (unsigned long long)(cfg->memory >> 20));
-	if (cfg->cpus > 1)
+	if (cfg->cpus > 1) {
 		strv_addf(&l->argv, "ncpus=%u", cfg->cpus);
+		/* each virtual CPU and what it runs on one of ours; a kernel without it ignores it */
+		strv_add(&l->argv, "place=auto");
+	}
 	strv_add(&l->argv, cfg->ptrace_mode ? "seccomp=off" : "seccomp=on");
 	/* no directory for a management console that is not built in: this one cannot be made */
 	strv_add(&l->argv, "uml_dir=/proc/self/");
