@@ -312,11 +312,41 @@ int configure_base(struct fabricate *f, struct error *e)
 
 /* ---- the second stage ---- */
 
+/* One step of apt's: what dpkg itself has to unpack, or what it is told to configure. */
+static void step_script(const struct fabricate *f, const struct plan_step *step,
+			struct strbuf *out)
+{
+	bool unpack = step->kind == PLAN_UNPACK;
+	size_t n = 0;
+
+	if (step->kind == PLAN_INSTALL)
+		return;
+	if (step->kind == PLAN_CONFIGURE_PENDING) {
+		sb_adds(out, "dpkg --configure --pending || exit\n");
+		return;
+	}
+	for (size_t i = 0; i < step->n; i++) {
+		const struct unpacked *p = unpack_get(f->unpack, step->pkgs[i]);
+		cleanup_free char *deb = plan_deb_name(&f->plan->packages[step->pkgs[i]]);
+
+		if (unpack && p->native)
+			continue;
+		if (!n++)
+			sb_adds(out, unpack ? "dpkg --no-triggers --unpack --auto-deconfigure"
+					    : "dpkg --no-triggers --configure");
+		if (unpack)
+			sb_addf(out, " /var/cache/apt/archives/'%s'", deb);
+		else
+			sb_addf(out, " %s", p->spec);
+	}
+	if (n)
+		sb_adds(out, " || exit\n");
+}
+
 int configure_rest(struct fabricate *f, struct error *e)
 {
-	cleanup_strv struct strv unpack = STRV_INIT, triggers = STRV_INIT;
 	cleanup_strbuf struct strbuf script = STRBUF_INIT;
-	size_t n = 0;
+	cleanup_strv struct strv triggers = STRV_INIT;
 
 	if (f->plan->nbase == f->plan->n)
 		return 0;
@@ -325,18 +355,7 @@ int configure_rest(struct fabricate *f, struct error *e)
 	for (size_t i = 0; i < triggers.n; i++)
 		sb_addf(&script, "echo '%s -' >> /var/lib/dpkg/triggers/Unincorp || exit\n",
 			triggers.v[i]);
-	for (size_t i = f->plan->nbase; i < f->plan->n; i++) {
-		cleanup_free char *deb = NULL;
-
-		if (unpack_get(f->unpack, i)->native)
-			continue;
-		deb = plan_deb_name(&f->plan->packages[i]);
-		if (!n++)
-			sb_adds(&script, "dpkg --no-triggers --unpack --auto-deconfigure");
-		sb_addf(&script, " /var/cache/apt/archives/'%s'", deb);
-	}
-	if (n)
-		sb_adds(&script, " || exit\n");
-	sb_adds(&script, "exec dpkg --configure --pending\n");
+	for (size_t i = 0; i < f->plan->nsteps; i++)
+		step_script(f, &f->plan->steps[i], &script);
 	return guest_script(f->guest, "dpkg --configure", script.s, e);
 }
