@@ -262,6 +262,11 @@ static int run_command(const struct run_options *o, char **argv)
 	}
 	report(&exit, o);
 	status = exit.status;
+	if (exit.output_error) {
+		fprintf(stderr, "umlcage: cannot write the command's output: %s\n",
+			strerror(exit.output_error));
+		status = status ? status : EXIT_UMLCAGE;
+	}
 	if (cage_stop(cage, &e) < 0 || run_places_finish(&places, exit.status == 0, &e) < 0)
 		status = fail(&e);
 out_close:

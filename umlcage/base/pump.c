@@ -127,7 +127,9 @@ static void push(struct pump *p, bool once)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR) {
-			/* nobody reads any more: let the writer know by closing its end */
+			/* nobody takes it any more: let the writer know by closing its end */
+			if (errno != EPIPE && errno != ECONNRESET)
+				p->error = errno;
 			pump_close(p);
 			return;
 		}

@@ -18,6 +18,7 @@ struct pump {
 	bool to_socket;		/* end with shutdown(SHUT_WR) before closing */
 	bool draining;		/* nothing to read now means the end */
 	size_t most;		/* bytes in one write; 0: all there is */
+	int error;		/* positive errno of a write that failed, but for EPIPE; stays after closing */
 	/* instead of @to: called with every piece */
 	void (*sink)(const char *data, size_t len, void *arg);
 	void *sink_arg;

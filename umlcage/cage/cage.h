@@ -112,6 +112,7 @@ struct cage_exit {
 	int signal;		/* N, or 0 */
 	bool timed_out;
 	bool oom;		/* the guest kernel killed it for lack of memory */
+	int output_error;	/* errno of writing to stdout_fd or stderr_fd; 0: none, or EPIPE */
 	char *reason;		/* 126, 127: why; malloc'ed, NULL otherwise */
 };
 

@@ -315,6 +315,7 @@ int cage_exec(struct cage *cage, const struct cage_exec *what, struct cage_exit 
 	if (ret == 0)
 		ret = run(&x);
 	terminal_restore(terminal);
+	exit->output_error = x.out.error ? x.out.error : x.err.error;
 	pump_close(&x.in);
 	pump_close(&x.out);
 	pump_close(&x.err);
