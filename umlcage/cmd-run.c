@@ -185,8 +185,7 @@ static int find_kernel(const struct run_options *o, struct progress *progress,
 	if (o->kernel) {
 		if (access(o->kernel, X_OK) < 0)
 			return err_sys(e, errno, "cannot use the kernel '%s'", o->kernel);
-		k->path = xstrdup(o->kernel);
-		return 0;
+		return kernel_inspect(o->kernel, k, e);
 	}
 	return kernel_ensure(&req, k, e);
 }
@@ -211,9 +210,9 @@ static void report(const struct cage_exit *exit, const struct run_options *o)
 {
 	if (exit->reason)
 		fprintf(stderr, "umlcage: %s\n", exit->reason);
-	else if (exit->oom)
-		fprintf(stderr, "umlcage: the command was killed: the cage's memory (%llu MiB) is used "
-			"up; give it more with --memory\n", (unsigned long long)(o->memory >> 20));
+	else if (exit->oom && exit->status)
+		fprintf(stderr, "umlcage: the cage ran out of memory (%llu MiB) and killed a process; "
+			"give it more with --memory\n", (unsigned long long)(o->memory >> 20));
 	else if (exit->timed_out && !o->quiet)
 		fprintf(stderr, "umlcage: the command was ended: its time limit is over\n");
 }

@@ -130,12 +130,12 @@ static void reap(struct agent *a)
 			c->status = status;
 			c->out.draining = c->err.draining = true;
 			pump_close(&c->in);
-			if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-				uint64_t now = count_oom_kills();
 
-				c->oom = now > a->oom_kills;
-				a->oom_kills = now;
-			}
+			uint64_t now = count_oom_kills();
+
+			/* it, or something it had started */
+			c->oom = now > a->oom_kills;
+			a->oom_kills = now;
 		}
 	}
 }

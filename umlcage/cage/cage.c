@@ -70,6 +70,9 @@ int cage_explain(struct cage *c, struct error *e, const char *what)
 		err_set(e, EIO, "%s: %s", what, diagnosis);
 	else if (!end)
 		err_set(e, EIO, "%s: its agent is gone", what);
+	else if (!c->up)
+		err_set(e, EIO, "%s: it ended with %s before it was up; is it a UML kernel made for "
+			"cages?", what, end);
 	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
 		err_set(e, EIO, "%s: it was powered off from inside", what);
 	else
@@ -111,14 +114,14 @@ int cage_turn(struct cage *c, const struct turn *t, struct error *e)
 	if (t && t->dispatch)
 		t->dispatch(ps, t->arg);
 	if (pollset_revents(ps, c->pidfd_index) && reap_kernel(c, false))
-		return c->stopping ? -EPIPE : cage_explain(c, e, "the cage died");
+		return c->stopping ? -EPIPE : cage_explain(c, e, c->up ? "the cage died" : c->what);
 	if (c->control.lost && !c->stopping) {
 		/* a kernel on its way down closes this first; let it say why */
 		for (int i = 0; i < 50 && !reap_kernel(c, false); i++) {
 			console_read(&c->console);
 			usleep(20000);
 		}
-		return cage_explain(c, e, "the cage was lost");
+		return cage_explain(c, e, c->up ? "the cage was lost" : c->what);
 	}
 	return 0;
 }
@@ -320,6 +323,7 @@ static int wait_ready(struct cage *c, const struct cage_config *cfg, struct erro
 			break;
 		ret = control_next(&c->control, &m);
 		if (ret > 0 && m.type == MSG_READY) {
+			c->up = true;
 			ret = 0;
 			break;
 		}
@@ -355,6 +359,7 @@ int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e
 	c->console.copy_fd = cfg->console_fd;
 	c->control = (struct control){ .listener = -1, .name_fd = -1, .fd = -1 };
 	c->progress = cfg->progress;
+	c->what = xasprintf("cannot boot the kernel '%s'", cfg->kernel);
 	c->persistent = cfg->root.upper == CAGE_UPPER_NONE || cfg->root.upper_fd >= 0;
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		c->persistent |= !cfg->mounts[i].read_only;
@@ -445,6 +450,7 @@ void cage_free(struct cage *c)
 	console_release(&c->console);
 	close_fd(&c->pidfd);
 	pollset_release(&c->ps);
+	free(c->what);
 	free(c);
 }
 

@@ -111,7 +111,7 @@ struct cage_exit {
 	int status;		/* command's; 128+N; 124 time limit; 126, 127 not started */
 	int signal;		/* N, or 0 */
 	bool timed_out;
-	bool oom;		/* the guest kernel killed it for lack of memory */
+	bool oom;		/* the guest kernel killed it, or a process of it, for lack of memory */
 	int output_error;	/* errno of writing to stdout_fd or stderr_fd; 0: none, or EPIPE */
 	char *reason;		/* 126, 127: why; malloc'ed, NULL otherwise */
 };

@@ -18,7 +18,9 @@ struct cage {
 	int pidfd, pidfd_index;
 	int status;		/* of waitpid() once reaped */
 	bool persistent;	/* something of it outlives it: it must be stopped cleanly */
+	bool up;		/* the agent has set everything up */
 	bool stopping;
+	char *what;		/* "cannot boot the kernel '...'", for errors until it is up */
 	struct console console;
 	int console_index;
 	struct control control;
