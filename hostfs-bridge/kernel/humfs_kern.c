@@ -221,6 +221,8 @@ static int humfs_fill_super(struct super_block *sb, struct fs_context *fc)
 		sb->s_flags |= SB_RDONLY;
 	if (IS_ENABLED(CONFIG_HUMFS_POSIX_ACL) && !share->plain)
 		sb->s_flags |= SB_POSIXACL;
+	if (share->plain)
+		set_default_d_op(sb, &humfs_plain_dops);
 	err = super_setup_bdi(sb);
 	if (err)
 		return err;
@@ -233,6 +235,7 @@ static int humfs_get_tree(struct fs_context *fc)
 {
 	struct humfs_options *options = fc->fs_private;
 	struct humfs_share *share;
+	struct super_block *sb;
 	int err;
 
 	if (!fc->source)
@@ -245,8 +248,10 @@ static int humfs_get_tree(struct fs_context *fc)
 		return err;
 	/* It may have been mounted already, and then keeps how it was. */
 	if (options->plain && !share->plain) {
+		sb = fc->root->d_sb;
 		dput(fc->root);
 		fc->root = NULL;
+		deactivate_locked_super(sb);
 		return -EBUSY;
 	}
 	return 0;

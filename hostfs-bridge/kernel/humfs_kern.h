@@ -54,6 +54,7 @@ struct humfs_inode {
 	unsigned long flags;	/* enum humfs_flag */
 	u16 host_mode;		/* permission bits of the host's file */
 	struct timespec64 btime;
+	struct timespec64 seen_ctime;	/* the host's, when it was last asked */
 	char *link;		/* target of a symbolic link */
 	/* fdcache.c: */
 	struct mutex open_mutex;	/* one opener at a time */
@@ -136,6 +137,7 @@ struct inode *humfs_iget_new(struct super_block *sb, const struct humfs_meta *me
 /* Another host file is this inode's from now on. */
 void humfs_rehash(struct inode *inode, const struct humfs_stat *st);
 struct inode *humfs_iget_root(struct super_block *sb, int fd);
+void humfs_set_times(struct inode *inode, const struct humfs_stat *st);
 void humfs_read_meta(const struct inode *inode, struct humfs_meta *meta);
 
 /* setattr.c */
@@ -148,10 +150,13 @@ int humfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 /* Records owner and mode of the inode on the host; does not change the inode. */
 int humfs_store_meta(struct dentry *dentry, struct inode *inode, const struct humfs_meta *meta);
 
+/* plain.c: what the host says of a file that may have been changed there. */
+extern const struct dentry_operations humfs_plain_dops;
+void humfs_refresh(struct inode *inode, const struct humfs_stat *st);
+
 /* dir.c, rename.c, readdir.c */
 extern const struct inode_operations humfs_dir_iops;
 extern const struct file_operations humfs_dir_fops;
-extern const struct dentry_operations humfs_plain_dops;
 int humfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old_dentry,
 		 struct inode *new_dir, struct dentry *new_dentry, unsigned int flags);
 /* Turns a symbolic link of the host into a file that can carry attributes. */

@@ -53,7 +53,7 @@ void humfs_evict_inode(struct inode *inode)
 /*
  * Only times are ever written late; owner, mode and size go to the host at
  * once.  An inode that cannot be found any more has lost its name, and with it
- * the use of its times.
+ * the use of its times; in plain mode they are the host's own.
  */
 int humfs_write_inode(struct inode *inode, struct writeback_control *wbc)
 {
@@ -62,7 +62,7 @@ int humfs_write_inode(struct inode *inode, struct writeback_control *wbc)
 	struct humfs_place place;
 	int fd, err;
 
-	if (!inode->i_nlink || IS_RDONLY(inode))
+	if (!inode->i_nlink || IS_RDONLY(inode) || humfs_plain(inode))
 		return 0;
 	fd = humfs_get_open_fd(inode);
 	if (fd >= 0) {
@@ -78,12 +78,15 @@ int humfs_write_inode(struct inode *inode, struct writeback_control *wbc)
 	return err;
 }
 
-static void set_times(struct inode *inode, const struct humfs_stat *st)
+void humfs_set_times(struct inode *inode, const struct humfs_stat *st)
 {
+	struct humfs_inode *hi = HUMFS_I(inode);
+
 	inode_set_atime(inode, st->atime.sec, st->atime.nsec);
 	inode_set_mtime(inode, st->mtime.sec, st->mtime.nsec);
 	inode_set_ctime(inode, st->ctime.sec, st->ctime.nsec);
-	HUMFS_I(inode)->btime = (struct timespec64){ st->btime.sec, st->btime.nsec };
+	hi->btime = (struct timespec64){ st->btime.sec, st->btime.nsec };
+	hi->seen_ctime = (struct timespec64){ st->ctime.sec, st->ctime.nsec };
 }
 
 static void set_operations(struct inode *inode, dev_t rdev)
@@ -118,7 +121,7 @@ static void fill_inode(struct inode *inode, const struct humfs_meta *meta,
 	i_uid_write(inode, meta->uid);
 	i_gid_write(inode, meta->gid);
 	set_nlink(inode, st->nlink);
-	set_times(inode, st);
+	humfs_set_times(inode, st);
 	inode->i_blocks = st->blocks;
 	hi->host_mode = st->mode & 0777;
 	if (S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode))
@@ -355,7 +358,11 @@ struct inode *humfs_iget_new(struct super_block *sb, const struct humfs_meta *me
 	else if (host != HUMFS_FILE && host != HUMFS_DIR)
 		set_bit(HUMFS_FOREIGN, &HUMFS_I(inode)->flags);
 	fill_inode(inode, meta, st, copy);
+	/* By the guest's clock, which need not be the host's, like every later change. */
+	if (!humfs_plain(inode))
+		simple_inode_init_ts(inode);
 	unlock_new_inode(inode);
+	mark_inode_dirty_sync(inode);
 	return inode;
 }
 

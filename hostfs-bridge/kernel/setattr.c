@@ -162,8 +162,11 @@ int humfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 	return err;
 }
 
-/* How much room a file takes is only asked for when somebody wants to know. */
-static void refresh_blocks(struct inode *inode)
+/*
+ * How much room a file takes is only asked for when somebody wants to know; in
+ * plain mode, everything is.
+ */
+static void ask_host(struct inode *inode)
 {
 	struct humfs_place place;
 	struct humfs_stat st;
@@ -182,6 +185,10 @@ static void refresh_blocks(struct inode *inode)
 	}
 	if (err)
 		return;
+	if (humfs_plain(inode)) {
+		humfs_refresh(inode, &st);
+		return;
+	}
 	spin_lock(&inode->i_lock);
 	inode->i_blocks = st.blocks;
 	if (S_ISDIR(inode->i_mode))
@@ -195,9 +202,9 @@ int humfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 	struct inode *inode = d_inode(path->dentry);
 	struct humfs_inode *hi = HUMFS_I(inode);
 
-	if ((request_mask & (STATX_BLOCKS | STATX_SIZE)) &&
-	    test_and_clear_bit(HUMFS_BLOCKS_STALE, &hi->flags))
-		refresh_blocks(inode);
+	if (humfs_plain(inode) || ((request_mask & (STATX_BLOCKS | STATX_SIZE)) &&
+				   test_and_clear_bit(HUMFS_BLOCKS_STALE, &hi->flags)))
+		ask_host(inode);
 	generic_fillattr(idmap, request_mask, inode, stat);
 	stat->btime = hi->btime;
 	stat->result_mask |= STATX_BTIME;
