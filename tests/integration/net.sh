@@ -44,7 +44,7 @@ test_published_port_answers()
 {
 	local port
 	port=$(free_port)
-	run -p "$port:7000" -- perl -MIO::Socket::INET -e '
+	run_exec -p "$port:7000" -- perl -MIO::Socket::INET -e '
 		my $s = IO::Socket::INET->new(Listen => 5, LocalPort => 7000) or die $@;
 		$| = 1; print "listening\n";
 		for (1..2) { my $c = $s->accept; my $l = <$c>; print $c "cage got $l"; close $c }' \
@@ -78,7 +78,7 @@ test_restricted_network_still_publishes()
 {
 	local port
 	port=$(free_port)
-	run --net=restricted -p "$port:7000" -- perl -MIO::Socket::INET -e '
+	run_exec --net=restricted -p "$port:7000" -- perl -MIO::Socket::INET -e '
 		my $s = IO::Socket::INET->new(Listen => 5, LocalPort => 7000) or die $@;
 		$| = 1; print "listening\n"; my $c = $s->accept; my $l = <$c>; print $c "cage got $l"' \
 		>out 2>err &

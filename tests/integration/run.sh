@@ -128,7 +128,7 @@ test_environment()
 	grep -q '^PATH=.*/bin' out || fail "no PATH"
 	equal "b c" "$(run --env A='b c' --env B=d -- sh -c 'echo "$A"')"
 	equal "/tmp" "$(run --workdir /tmp -- pwd)"
-	status 126 run --workdir /no/such -- pwd 2>err || true
+	status 126 run --workdir /no/such -- pwd 2>err
 	contains "/no/such" err
 }
 
@@ -162,7 +162,7 @@ test_memory_and_processors()
 
 test_signals_reach_the_command()
 {
-	run -- sh -c 'trap "echo got; exit 9" TERM; echo ready; while :; do sleep 0.1; done' >out &
+	run_exec -- sh -c 'trap "echo got; exit 9" TERM; echo ready; while :; do sleep 0.1; done' >out &
 	local pid=$! got=0
 	within 30 grep -q ready out
 	kill -TERM $pid
@@ -173,7 +173,7 @@ test_signals_reach_the_command()
 
 test_second_interrupt_ends_the_stubborn()
 {
-	run -- sh -c 'trap "" INT TERM; echo ready; while :; do sleep 0.1; done' >out 2>err &
+	run_exec -- sh -c 'trap "" INT TERM; echo ready; while :; do sleep 0.1; done' >out 2>err &
 	local pid=$! got=0
 	within 30 grep -q ready out
 	for _ in 1 2 3; do

@@ -38,7 +38,7 @@ test_eight_at_a_time()
 	for ((round = 0; round < $(scaled 3); round++)); do
 		pids=()
 		for i in 1 2 3 4 5 6 7 8; do
-			run --memory 128M -- sh -c 'cat >/dev/null; exit 3' </etc/passwd 2>"err$i" &
+			run_exec --memory 128M -- sh -c 'cat >/dev/null; exit 3' </etc/passwd 2>"err$i" &
 			pids+=($!)
 		done
 		for i in "${pids[@]}"; do
@@ -74,7 +74,7 @@ kill_storm()
 {
 	local i pid victims below_it
 	for ((i = 0; i < $2; i++)); do
-		run -- sh -c 'while :; do sleep 0.01; /bin/true; done' >/dev/null 2>&1 &
+		run_exec -- sh -c 'while :; do sleep 0.01; /bin/true; done' >/dev/null 2>&1 &
 		pid=$!
 		sleep "0.$(printf %03d $((RANDOM % 500)))"
 		below_it=$(below $pid)

@@ -68,6 +68,12 @@ scaled()
 
 run()
 {
-	"$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+	(run_exec "$@")
+}
+
+# for the background, so that $! is umlcage itself: run_exec ... &
+run_exec()
+{
+	exec "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
 		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} "$@"
 }
