@@ -2,13 +2,17 @@
 /* Writing dpkg's database: see dpkg-db.h.  The order of fields is that of dpkg's parse.c. */
 #include "rootfs/dpkg-db.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
 #include "rootfs/deb822.h"
+#include "umlcage/base/fd.h"
 
 static const char *const fields[] = {
 	"Package", "Essential", "Protected", "Status", "Priority", "Section", "Installed-Size",
@@ -216,5 +220,83 @@ int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n
 		ret = share_file(tree, "var/lib/dpkg/info/format", &attr, "1\n", 2, e);
 	if (ret == 0)
 		ret = write_triggers(tree, pkgs, n, e);
+	return ret;
+}
+
+/* ---- afterwards ---- */
+
+struct line {
+	char *text;
+	size_t rank;	/* the index of the package it names; n: none of ours */
+	size_t at;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct line *p = a, *q = b;
+
+	if (p->rank != q->rank)
+		return p->rank < q->rank ? -1 : 1;
+	return p->at < q->at ? -1 : p->at > q->at;
+}
+
+static size_t rank_of(const char *line, const struct unpacked *pkgs, size_t n)
+{
+	const char *name = strrchr(line, ' ');
+	size_t len;
+
+	name = name ? name + 1 : line;
+	len = strcspn(name, "/");
+	for (size_t i = 0; i < n; i++)
+		if (strlen(pkgs[i].spec) == len && strncmp(pkgs[i].spec, name, len) == 0)
+			return i;
+	return n;
+}
+
+static int sort_one(struct share_tree *tree, int dir, const char *name,
+		    const struct unpacked *pkgs, size_t n, struct error *e)
+{
+	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+	cleanup_free char *path = xasprintf("var/lib/dpkg/triggers/%s", name);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, sorted = STRBUF_INIT;
+	struct strv lines = STRV_INIT;
+	int ret = file_read(dir, name, (size_t)16 << 20, &text, e);
+
+	if (ret < 0)
+		return ret;
+	strv_split(&lines, sb_str(&text), "\n");
+
+	struct line *v = xcalloc(lines.n, sizeof(*v));
+
+	for (size_t i = 0; i < lines.n; i++)
+		v[i] = (struct line){ lines.v[i], rank_of(lines.v[i], pkgs, n), i };
+	qsort(v, lines.n, sizeof(*v), by_rank);
+	for (size_t i = 0; i < lines.n; i++)
+		sb_addf(&sorted, "%s\n", v[i].text);
+	free(v);
+	strv_release(&lines);
+	if (str_eq(sb_str(&sorted), sb_str(&text)))
+		return 0;
+	return share_file(tree, path, &attr, sorted.s, sorted.len, e);
+}
+
+int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+			  struct error *e)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	const char *unused;
+	int ret = 0, dir = share_parent(tree, "var/lib/dpkg/triggers/x", &unused, NULL);
+	DIR *d = dir < 0 ? NULL : fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	struct dirent *de;
+
+	if (!d)
+		return 0;
+	while ((de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' && strcmp(de->d_name, "Lock") != 0 &&
+		    strcmp(de->d_name, "Unincorp") != 0)
+			strv_add(&names, de->d_name);
+	for (size_t i = 0; i < names.n && ret == 0; i++)
+		ret = sort_one(tree, dirfd(d), names.v[i], pkgs, n, e);
+	closedir(d);
 	return ret;
 }

@@ -19,6 +19,12 @@
  */
 int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
 		  struct error *e);
+/*
+ * Brings the interests in triggers into the order of the packages, as if all had been
+ * unpacked in it; those of other packages stay behind them.
+ */
+int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+			  struct error *e);
 /* A package's stanza of status, as dpkg would write it. */
 int dpkg_stanza(const struct unpacked *p, struct strbuf *out, struct error *e);
 /* The paths a package's triggers file is interested in, for file triggers alone. */

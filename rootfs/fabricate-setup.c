@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rootfs/dpkg-db.h"
 #include "rootfs/fabricate-priv.h"
 #include "umlcage/base/fd.h"
 
@@ -371,6 +372,8 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 		if (!unpack_get(f->unpack, i)->native && !fab_skips(f->o, "cleanup/apt/cache"))
 			ret = share_remove(t, path, e);
 	}
+	if (ret == 0 && f->unpack && f->o->variant != FAB_EXTRACT)
+		ret = dpkg_db_sort_triggers(t, unpack_get(f->unpack, 0), f->plan->n, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/apt"))
 		ret = empty_apt(f, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))

@@ -71,6 +71,7 @@ int unpack_package(struct unpack *u, size_t index, int fd, const char *label, st
  * neither of which says that it replaces the other.
  */
 int unpack_finish(struct unpack *u, struct error *e);
+/* The one at @index of an array of all. */
 const struct unpacked *unpack_get(const struct unpack *u, size_t index);
 /* Was everything unpacked a second time? */
 bool unpack_was_repeated(const struct unpack *u);
