@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Planning and the cache of finished trees, on a small archive; no cage is needed.
+
+fixture()
+{
+	"$TESTS_DIR/support/make-archive" "$T/a" >made
+	export XDG_CACHE_HOME=$T/cache
+}
+
+fabricate()
+{
+	"$UMLCAGE" fabricate --keyring="$T/a/key.gpg" "$@"
+}
+
+packages()
+{
+	cut -d' ' -f1 out | sort | tr '\n' ' '
+}
+
+# The packages of a request: WANTED [options...]
+plans()
+{
+	local want=$1
+	shift
+	fabricate --simulate "$@" pen - "$T/a" >out 2>err || { cat err; fail "cannot plan $*"; }
+	equal "${want:+$want }" "$(packages)" "packages of $*"
+}
+
+refuses()
+{
+	local why=$1
+	shift
+	status 2 fabricate --simulate "$@" pen - "$T/a" >out 2>err
+	contains "$why" err
+	equal "" "$(cat out)" "output"
+}
+
+# limit: 120
+test_variants_and_choices()
+{
+	fixture
+	plans "" --variant=extract
+	plans "pen-choice pen-essential pen-provider" --variant=custom --include=pen-choice
+	plans "pen-choice pen-essential pen-gz pen-provider" --variant=custom \
+		--include=pen-choice --aptopt='APT::Install-Recommends "true"'
+	plans "pen-essential" --variant=essential
+	plans "pen-data pen-essential pen-interest" --variant=essential --include=pen-data
+	plans "pen-loop-a pen-loop-b" --variant=custom --include=pen-loop-a
+	plans "pen-essential" --variant=custom --include='?essential'
+	plans "pen-versions" --variant=custom --include='pen-versions=1.9-1'
+	contains "pen-versions 1.9-1 " out
+	fabricate --simulate --variant=essential --include=pen-data pen - "$T/a" >out 2>err
+	contains "pen-essential 1.0 all base essential" out
+	contains "pen-data 1.0 all manual" out
+	contains "pen-interest 1.0 all automatic" out
+}
+
+# limit: 120
+test_reasons()
+{
+	fixture
+	refuses "there is no package 'pen-absent'" --variant=custom --include=pen-absent
+	refuses "nothing provides pen-does-not-exist" --variant=custom --include=pen-never
+	refuses "conflicts with" --variant=custom --include=pen-rival,pen-plain
+	refuses "no version '7' of package 'pen-versions'" --variant=custom --include=pen-versions=7
+	refuses "unknown variant 'huge'" --variant=huge
+	refuses "mips64el" --architectures=mips64el
+	refuses "unknown pattern" --variant=custom --include='?nonsense'
+}
+
+# limit: 120
+test_sources_in_every_form()
+{
+	fixture
+	local line="deb [signed-by=$T/a/key.gpg] file://$T/a pen main"
+
+	printf '%s\n' "$line" >lines.list
+	printf 'Types: deb\nURIs: file://%s\nSuites: pen\nComponents: main\nSigned-By: %s\n' \
+		"$T/a" "$T/a/key.gpg" >new.sources
+	for m in "$line" lines.list new.sources "file://$T/a" "$T/a"; do
+		fabricate --simulate --variant=essential pen - "$m" >out 2>err || { cat err; fail "$m"; }
+		equal "pen-essential " "$(packages)" "packages from '$m'"
+	done
+	for f in lines.list new.sources; do
+		fabricate --simulate --variant=essential pen - - <"$f" >out 2>err
+		equal "pen-essential " "$(packages)" "packages from standard input"
+		fabricate --simulate --variant=essential <"$f" >out 2>err
+		equal "pen-essential " "$(packages)" "packages without a suite"
+	done
+}
+
+answered()
+{
+	grep -q 'copied from the cache' err
+}
+
+# limit: 180
+test_unchanged_requests_are_copies()
+{
+	fixture
+	local make="--variant=extract --include=pen-plain,pen-devices,pen-owners"
+
+	for target in x.tar x.tar.gz x.cpio dir; do
+		# shellcheck disable=SC2086
+		fabricate $make pen "$target" "$T/a" 2>err || { cat err; fail "$target"; }
+		answered && fail "the first $target came from the cache"
+		rm -rf first
+		mv "$target" first
+		# shellcheck disable=SC2086
+		fabricate $make pen "$target" "$T/a" 2>err || { cat err; fail "second $target"; }
+		answered || fail "the second $target did not come from the cache"
+		if [ "$target" = dir ]; then
+			"$UMLCAGE" share export first first.tar
+			"$UMLCAGE" share export dir second.tar
+			cmp first.tar second.tar
+		else
+			cmp first "$target"
+		fi
+	done
+	# shellcheck disable=SC2086
+	fabricate $make --no-cache pen x.tar "$T/a" 2>err
+	answered && fail "--no-cache came from the cache"
+	# what differs makes a difference
+	fabricate --variant=extract --include=pen-plain pen x.tar "$T/a" 2>err
+	answered && fail "another include came from the cache"
+	# shellcheck disable=SC2086
+	SOURCE_DATE_EPOCH=1700000001 fabricate $make pen x.tar "$T/a" 2>err
+	answered && fail "another epoch came from the cache"
+	# a damaged entry is not believed
+	for f in "$XDG_CACHE_HOME"/umlcage/trees/*/file; do
+		echo >>"$f"
+	done
+	# shellcheck disable=SC2086
+	fabricate $make pen x.tar "$T/a" 2>err
+	answered && fail "a damaged entry was used"
+	tar tf x.tar >/dev/null
+}
+
+# limit: 120
+test_the_cache_is_listed_and_pruned()
+{
+	fixture
+	fabricate --variant=extract --include=pen-big pen x.tar "$T/a" 2>err
+	"$UMLCAGE" cache list >list
+	contains "pen extract+pen-big, x.tar" list
+	"$UMLCAGE" cache list --json | python3 -c 'import json, sys
+kinds = {i["kind"] for i in json.load(sys.stdin)}
+assert kinds == {"trees", "archives", "indexes"}, kinds'
+	status 2 "$UMLCAGE" cache prune 2>err
+	contains "say what may go" err
+	"$UMLCAGE" cache prune --max-age 30d >out
+	contains "0 removed" out
+	"$UMLCAGE" cache prune --kind trees --max-size 0 >out
+	contains "1 removed" out
+	"$UMLCAGE" cache prune --everything >out
+	"$UMLCAGE" cache list >list
+	contains "0 bytes in all" list
+	fabricate --variant=extract --include=pen-big pen x.tar "$T/a" 2>err
+	answered && fail "pruned, but there"
+	tar tf x.tar >list
+	contains usr/share/pen-big/noise list
+}
+
+# limit: 120
+test_the_old_target_survives_failures()
+{
+	fixture
+	echo old >x.tar
+	status 2 fabricate --variant=extract --include=pen-never pen x.tar "$T/a" 2>err
+	equal old "$(cat x.tar)" "target after an impossible request"
+	rm a/pool/main/p/*/pen-big_* 2>/dev/null || find a/pool -name 'pen-big*' -delete
+	status 1 fabricate --variant=extract --include=pen-big pen x.tar "$T/a" 2>err
+	contains "pen-big" err
+	equal old "$(cat x.tar)" "target after a missing package"
+}
