@@ -52,6 +52,9 @@ int share_cmd_import(int argc, char **argv)
 		{ OPT_SIZE, 0, "limit", "SIZE", false, &opts.limit,
 		  "refuse an archive that takes more space than this, counting 4K for every "
 		  "entry (default: no limit)", NULL },
+		{ OPT_FLAG, 0, "record-all", NULL, false, &opts.record_all,
+		  "record owner and mode of every file, not only where they are not plain: "
+		  "fuse-overlayfs with xattr_permissions=2 wants that", NULL },
 		{ OPT_COUNT, 'v', "verbose", NULL, false, &verbose, "say what was done", NULL },
 		{ OPT_FLAG, 'q', "quiet", NULL, false, &quiet, "only warnings and errors", NULL },
 		OPT_END,

@@ -79,7 +79,8 @@ static int begin(struct share_tree *t, const char *path, const struct share_attr
 	if (fd < 0)
 		return fd;
 
-	int ret = meta_write(fd, &m, m.type == HUMFS_SYMLINK);
+	int ret = meta_write(fd, &m, m.type == HUMFS_SYMLINK ||
+			     (tree_flags(t) & SHARE_RECORD_ALL));
 
 	if (ret < 0)
 		ret = share_xattr_error(e, -ret, path);
@@ -269,7 +270,7 @@ static int adopt_dir(struct share_tree *t, int dir, const char *name, const char
 
 	d.mode = (a->mode & 07777) | S_IFDIR;
 	/* the share's own directory is always 0700 on the host and always recorded */
-	ret = attr_write(fd, path, &d, !*name, e);
+	ret = attr_write(fd, path, &d, !*name || (tree_flags(t) & SHARE_RECORD_ALL), e);
 	if (ret == 0 && !*name && fchmod(fd, 0700) < 0)
 		ret = err_sys(e, errno, "cannot set the mode of the share");
 	if (ret == 0)
@@ -280,6 +281,7 @@ static int adopt_dir(struct share_tree *t, int dir, const char *name, const char
 int share_mkdir(struct share_tree *t, const char *path, const struct share_attr *a,
 		struct error *e)
 {
+	bool record = tree_flags(t) & SHARE_RECORD_ALL;
 	struct share_attr attr = *a;
 	struct humfs_meta m;
 
@@ -306,11 +308,11 @@ int share_mkdir(struct share_tree *t, const char *path, const struct share_attr 
 				return err_sys(e, -ret, "cannot create '%s'", path);
 			continue;
 		}
-		if (humfs_meta_needed(&m) || a->nxattrs || tree_masks(t, mode)) {
+		if (record || humfs_meta_needed(&m) || a->nxattrs || tree_masks(t, mode)) {
 			cleanup_close int fd = open_dir(dir, name);
 
 			ret = fd < 0 ? err_sys(e, -fd, "cannot open '%s'", path) :
-			      share_fsetattr(fd, path, &attr, e);
+			      attr_write(fd, path, &attr, record, e);
 			if (ret < 0) {
 				unlinkat(dir, name, AT_REMOVEDIR);
 				return ret;

@@ -400,7 +400,8 @@ int share_import(struct share *s, int fd, const char *name,
 	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	locale_t old = uselocale(utf8 ? utf8 : (locale_t)0);
 
-	im.tree = share_tree_new(s->fd, SHARE_PARENTS | SHARE_REPLACE);
+	im.tree = share_tree_new(s->fd, SHARE_PARENTS | SHARE_REPLACE |
+				 (opts->record_all ? SHARE_RECORD_ALL : 0));
 	progress_stage(opts->progress, "importing", im.input_size);
 	ret = import_stream(&im, e);
 	progress_end(opts->progress);

@@ -14,6 +14,7 @@
 struct share_import_opts {
 	uint64_t limit;		/* bytes on the disk, counting 4096 for each entry; 0: none */
 	struct progress *progress;	/* may be NULL */
+	bool record_all;	/* see SHARE_RECORD_ALL */
 };
 
 struct share_totals {

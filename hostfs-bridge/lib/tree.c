@@ -212,6 +212,8 @@ static int make_parent(const struct share_tree *t, int above, const char *name)
 	if (fd < 0)
 		return -errno;
 	ret = tree_fix_mode(t, fd, 0755);
+	if (ret == 0 && (t->flags & SHARE_RECORD_ALL))
+		ret = meta_write(fd, &(struct humfs_meta){ .mode = 0755, .type = HUMFS_DIR }, true);
 	if (ret == 0)
 		return fd;
 	close(fd);

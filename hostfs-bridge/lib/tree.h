@@ -49,6 +49,8 @@ enum share_tree_flags {
 	 * exists already gets the new metadata.  Without: -EEXIST.
 	 */
 	SHARE_REPLACE = 2,
+	/* every file and directory gets a record: readers like fuse-overlayfs want one */
+	SHARE_RECORD_ALL = 8,
 	SHARE_KEEP_DIRS = 4,	/* a directory that exists is left as it is, success */
 };
 

@@ -339,6 +339,43 @@ test_records_read_as_containers_do()
 	equal "" "$(record home/large)"
 }
 
+test_every_file_recorded_if_asked()
+{
+	command -v getfattr >/dev/null || host_cannot "no getfattr"
+	make_tar a.tar "file made/parent/f mode=644 data=x" "dir d mode=755" "file d/su mode=4755 data=x"
+	share import -q --record-all a.tar s
+	for path in . made made/parent made/parent/f d d/su; do
+		getfattr --only-values -n user.containers.override_stat "s/$path" >/dev/null ||
+			fail "no record on $path"
+	done
+	share import -q a.tar t
+	touch -r s t
+	share export -q s - | tar -tv --full-time | sed 's/  */ /g' | cut -d ' ' -f 1-3,6 >s.list
+	share export -q t - | tar -tv --full-time | sed 's/  */ /g' | cut -d ' ' -f 1-3,6 >t.list
+	diff s.list t.list
+	share verify s
+}
+
+# user: root
+# leaves: a mount point until its trap has run
+test_fuse_overlayfs_reads_the_records()
+{
+	command -v fuse-overlayfs >/dev/null || host_cannot "no fuse-overlayfs"
+	[ -c /dev/fuse ] || host_cannot "no /dev/fuse"
+	make_tar rich.tar rich
+	share import -q --record-all rich.tar s
+	mkdir m
+	fuse-overlayfs -o lowerdir="$PWD/s",xattr_permissions=2 m 2>err ||
+		host_cannot "fuse-overlayfs cannot mount here: $(tail -n 1 err)"
+	trap 'umount -l m' EXIT
+	equal "4755 0 0" "$(stat -c '%a %u %g' m/bin/su)"
+	equal "2755 0 5" "$(stat -c '%a %u %g' m/bin/wall)"
+	equal "1777 0 0" "$(stat -c '%a %u %g' m/tmp)"
+	equal "2775 0 50" "$(stat -c '%a %u %g' m/var)"
+	equal "400 1 0" "$(stat -c '%a %u %g' m/sealed/inside)"
+	equal "644 4294967294" "$(stat -c '%a %u' m/home/nobody)"
+}
+
 test_verify_and_repair()
 {
 	make_tar a.tar "dir . mode=755" "dir d mode=755" "file d/f mode=644 data=x" \
