@@ -100,8 +100,10 @@ static int add_stdin(struct entries *es, struct error *e)
 	return add_text(es, sb_str(&text), NULL, "standard input", e);
 }
 
-/* " [signed-by=\"FILE\"]" is needed where the host's apt does not trust the key anyway; a
- * keyring that was named with --keyring is trusted during fabrication only, as with mmdebstrap. */
+/*
+ * mmdebstrap adds [signed-by=FILE] where the host's apt does not trust the archive's key.
+ * Here the host need not have apt: the line stays plain, as on a Debian host.
+ */
 static void add_uri(struct entries *es, const struct fab_options *o, const char *uri,
 		    const char *suite)
 {
