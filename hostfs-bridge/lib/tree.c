@@ -206,8 +206,13 @@ static int make_parent(const struct share_tree *t, int above, const char *name)
 {
 	int fd, ret;
 
-	if (mkdirat(above, name, 0755) < 0)
-		return errno == EEXIST ? -ENOENT : -errno;
+	if (mkdirat(above, name, 0755) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+		/* another thread's tree made it just now; or it is a link to nothing */
+		fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? -ENOENT : fd;
+	}
 	fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
