@@ -322,6 +322,8 @@ int root_resolve(struct root_spec *r, const char *arg, struct progress *progress
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, EINVAL, "cannot use '%s' as a root: it is neither a directory nor a "
 			       "file", arg);
+	if (access(arg, R_OK | X_OK) < 0)
+		return err_sys(e, errno, "cannot use '%s' as a root", arg);
 	if (!share_is_share(AT_FDCWD, arg))
 		return err_set(e, EINVAL, "cannot use '%s' as a root: it is no share; make one of an "
 			       "archive with 'umlcage share import'", arg);
