@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# Fabricated trees: what unpacking leaves, on a small archive made here; whole systems, from
+# the mirror, alone and against mmdebstrap as root.
+
+fixture()
+{
+	"$TESTS_DIR/support/make-archive" "$T/a" >made
+}
+
+# pen TARGET PACKAGES [OPTIONS...]: only unpacked
+pen()
+{
+	local target=$1 packages=$2
+	shift 2
+	"$UMLCAGE" fabricate -q --no-cache --variant=extract --include="$packages" \
+		--keyring="$T/a/key.gpg" "$@" pen "$target" "$T/a"
+}
+
+# The line of a path in a verbose listing, without its time: "-rw-r--r-- 0/0 6 ./path"
+entry()
+{
+	tar --numeric-owner -tvf "$1" | sed -E 's/ +[0-9-]+ [0-9:]+ / /; s/ +/ /g' |
+		grep -E " \./$2( |/?\$)" || fail "'$2' is not in '$1'"
+}
+
+test_modes_owners_devices_links()
+{
+	fixture
+	pen x.tar pen-plain,pen-owners,pen-devices
+	equal "-rwsr-xr-x 0/0 16 ./usr/bin/pen-setuid" "$(entry x.tar usr/bin/pen-setuid)"
+	equal "-rwxr-sr-x 0/42 16 ./usr/bin/pen-setgid" "$(entry x.tar usr/bin/pen-setgid)"
+	equal "---------- 0/0 2 ./usr/share/pen-plain/none" "$(entry x.tar usr/share/pen-plain/none)"
+	equal "drwxrwsr-x 0/50 0 ./var/local/pen/" "$(entry x.tar var/local/pen)"
+	equal "drwxrwxrwt 0/0 0 ./var/tmp/pen-sticky/" "$(entry x.tar var/tmp/pen-sticky)"
+	equal "drwxr-x--- 1/1 0 ./var/lib/pen-owners/" "$(entry x.tar var/lib/pen-owners)"
+	equal "lrwxrwxrwx 33/33 0 ./var/lib/pen-owners/link -> mail" \
+		"$(entry x.tar var/lib/pen-owners/link)"
+	matches "-rw-r--r-- 1500000000/1500000001 *" "$(entry x.tar var/lib/pen-owners/big)"
+	equal "crw-rw-rw- 0/0 1,3 ./usr/lib/pen-devices/null" "$(entry x.tar usr/lib/pen-devices/null)"
+	equal "brw-rw---- 0/6 7,300 ./usr/lib/pen-devices/loop" "$(entry x.tar usr/lib/pen-devices/loop)"
+	matches "prw------- *" "$(entry x.tar usr/lib/pen-devices/pipe)"
+	equal 2 "$(tar -tvf x.tar | grep -c "pen-plain/hello.* link to .*pen-plain/hello")" "hard links"
+	# devices of every root, and nothing of the work in between
+	equal "crw-rw-rw- 0/0 1,3 ./dev/null" "$(entry x.tar dev/null)"
+	equal "" "$(find "$XDG_CACHE_HOME/umlcage/work" -mindepth 1 ! -name lock)" "left behind"
+}
+
+test_every_form_of_a_package()
+{
+	fixture
+	pen x.tar pen-gz,pen-zst,pen-bz2,pen-stored,pen-awkward
+	for form in gz zst bz2 stored; do
+		equal "1000 $form" "$(tar -xOf x.tar "./usr/share/pen-forms/$form" | sort | uniq -c |
+			sed 's/^ *//')"
+	done
+	equal 10 "$(tar -tf x.tar 2>/dev/null | grep -c '^./usr/share/pen-awkward/[^d]')" "awkward names"
+}
+
+test_same_bytes_twice()
+{
+	fixture
+	export SOURCE_DATE_EPOCH=1600000000
+	pen one.tar pen-plain,pen-owners,pen-big
+	rm -rf "$XDG_CACHE_HOME/umlcage/archives"
+	pen two.tar pen-plain,pen-owners,pen-big -j1
+	cmp one.tar two.tar
+}
+
+test_filtered_paths()
+{
+	fixture
+	pen x.tar pen-plain --dpkgopt='path-exclude=/usr/share/pen-plain/*' \
+		--dpkgopt='path-include=/usr/share/pen-plain/hello'
+	entry x.tar usr/share/pen-plain/hello >/dev/null
+	! tar -tf x.tar | grep pen-plain/secret || fail "an excluded path is there"
+	contains path-exclude <(tar -xOf x.tar ./etc/dpkg/dpkg.cfg.d/99mmdebstrap)
+}
+
+test_failure_keeps_the_target()
+{
+	fixture
+	echo precious >x.tar
+	find a/pool -name 'pen-plain_*' -exec sh -c 'echo junk >>"$1"' sh {} \;
+	status 1 pen x.tar pen-plain 2>err
+	contains pen-plain err
+	equal precious "$(cat x.tar)"
+	equal "" "$(find . -maxdepth 1 -name '.x.tar*')" "left behind"
+}
+
+test_full_disk()
+{
+	fixture
+	[ -w /dev/full ] || host_cannot "there is no /dev/full"
+	status 1 pen - pen-big --format=tar >/dev/full 2>err
+	contains "No space left" err
+}
+
+mirrored()
+{
+	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
+		host_cannot "no mirror: $(head -n 1 why)"
+}
+
+# limit: 600
+test_minbase_boots_and_is_whole()
+{
+	mirrored
+	"$UMLCAGE" fabricate -q --no-cache --variant=minbase \
+		--customize-hook='upload /etc/os-release etc/uploaded' \
+		--customize-hook='echo hook ran as $(id -u) >"$1/etc/hooked"' \
+		--customize-hook='download /etc/debian_version version' trixie root
+	matches '13*' "$(cat version)"
+	"$UMLCAGE" run --root root -- sh -c 'dpkg --audit && cat /etc/hooked' >out
+	equal "hook ran as 0" "$(cat out)"
+}
+
+# limit: 600
+test_failing_hook_is_named()
+{
+	mirrored
+	echo precious >x.tar
+	status 1 "$UMLCAGE" fabricate -q --no-cache --variant=essential \
+		--essential-hook='echo out of order; exit 3' trixie x.tar 2>err
+	contains "out of order" err
+	contains "failed with exit status 3" err
+	equal precious "$(cat x.tar)"
+}
+
+# limit: 1200
+# user: root
+test_same_as_mmdebstrap()
+{
+	[ -n "$(command -v mmdebstrap)" ] || host_cannot "mmdebstrap is not installed"
+	mirrored
+	for suite in bookworm trixie; do
+		mmdebstrap -q --mode=root --variant=minbase "$suite" theirs.tar
+		"$UMLCAGE" fabricate -q --no-cache --variant=minbase "$suite" ours.tar
+		"$TESTS_DIR/support/tar-compare" ours.tar theirs.tar >differences || :
+		# logs, caches, and what comes from the clock or from the mirror's choice
+		grep -vE '\<(var/log/|var/cache/(apt|ldconfig)/|var/lib/apt/|etc/shadow|etc/.*-:)|-old\>|'`
+			`'dpkg/lock|triggers/Lock|etc/apt/sources.list' differences >remain || :
+		[ ! -s remain ] || { cat remain; fail "$suite differs"; }
+	done
+}
