@@ -24,6 +24,8 @@ struct guest {
 	struct fabricate *f;
 	struct cage *cage;
 	int log;			/* -1: none */
+	int out;			/* where standard output goes; -1: the log */
+	int out_error;			/* errno of writing there */
 	struct strbuf line;		/* the one that is not complete */
 	char *tail[TAIL_LINES];		/* a ring of the last lines */
 	size_t lines;
@@ -61,7 +63,13 @@ static void output(int channel, const char *data, size_t len, void *arg)
 {
 	struct guest *g = arg;
 
-	(void)channel;
+	if (channel == 1 && g->out >= 0) {
+		int ret = g->out_error ? 0 : write_full(g->out, data, len);
+
+		if (ret < 0)
+			g->out_error = -ret;
+		return;
+	}
 	if (g->log >= 0)
 		(void)write_full(g->log, data, len);
 	for (size_t i = 0; i < len; i++) {
@@ -93,7 +101,7 @@ static int start(struct guest **out, struct fabricate *f, const struct share *ro
 
 	*out = g;
 	g->f = f;
-	g->log = -1;
+	g->log = g->out = -1;
 	g->total = f->plan->n;
 	if (f->o->logfile)
 		ret = open_log(g, f->o->logfile, e);
@@ -185,7 +193,7 @@ static int run(struct guest *g, const char *what, char *const *argv, char *const
 	struct cage_exit exit = { 0 };
 	struct cage_exec exec = {
 		.argv = argv, .cwd = "/", .stdin_fd = stdin_fd,
-		.stdout_fd = stdout_fd, .stderr_fd = -1,
+		.stdout_fd = -1, .stderr_fd = -1,
 		.output = output, .output_arg = g,
 	};
 	int ret;
@@ -196,7 +204,12 @@ static int run(struct guest *g, const char *what, char *const *argv, char *const
 	sb_reset(&g->line);
 	free_ptr(&g->culprit);
 	free_ptr(&g->reason);
+	g->out = stdout_fd;
+	g->out_error = 0;
 	ret = cage_exec(g->cage, &exec, &exit, e);
+	g->out = -1;
+	if (ret == 0 && g->out_error)
+		ret = err_sys(e, g->out_error, "cannot write what %s gave", what);
 	if (ret == 0 && exit.status != 0) {
 		show_tail(g);
 		if (g->culprit)
