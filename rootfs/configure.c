@@ -182,6 +182,9 @@ static void show_tail(struct guest *g)
 
 	if (g->line.len)
 		take_line(g, g->line.s);
+	/* all of it has been shown as it came */
+	if (g->f->progress && g->f->progress->verbosity > 0)
+		return;
 	for (size_t i = first; i < g->lines; i++)
 		progress_note(g->f->progress, "  | %s", g->tail[i % TAIL_LINES]);
 }

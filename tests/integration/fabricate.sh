@@ -3,6 +3,11 @@
 # Fabricated trees: what unpacking leaves, on a small archive made here; whole systems, from
 # the mirror, alone and against mmdebstrap as root.
 
+fabricate()
+{
+	"$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
+}
+
 fixture()
 {
 	"$TESTS_DIR/support/make-archive" "$T/a" >made
@@ -106,12 +111,12 @@ mirrored()
 test_minbase_boots_and_is_whole()
 {
 	mirrored
-	"$UMLCAGE" fabricate -q --no-cache --variant=minbase \
+	fabricate -q --no-cache --variant=minbase \
 		--customize-hook='upload /etc/os-release etc/uploaded' \
 		--customize-hook='echo hook ran as $(id -u) >"$1/etc/hooked"' \
 		--customize-hook='download /etc/debian_version version' trixie root
 	matches '13*' "$(cat version)"
-	"$UMLCAGE" run --root root -- sh -c 'dpkg --audit && cat /etc/hooked' >out
+	run --root root -- sh -c 'dpkg --audit && cat /etc/hooked' >out
 	equal "hook ran as 0" "$(cat out)"
 }
 
@@ -120,7 +125,7 @@ test_failing_hook_is_named()
 {
 	mirrored
 	echo precious >x.tar
-	status 1 "$UMLCAGE" fabricate -q --no-cache --variant=essential \
+	status 1 fabricate --no-cache --variant=essential \
 		--essential-hook='echo out of order; exit 3' trixie x.tar 2>err
 	contains "out of order" err
 	contains "failed with exit status 3" err
@@ -135,7 +140,7 @@ test_same_as_mmdebstrap()
 	mirrored
 	for suite in bookworm trixie; do
 		mmdebstrap -q --mode=root --variant=minbase "$suite" theirs.tar
-		"$UMLCAGE" fabricate -q --no-cache --variant=minbase "$suite" ours.tar
+		fabricate -q --no-cache --variant=minbase "$suite" ours.tar
 		"$TESTS_DIR/support/tar-compare" ours.tar theirs.tar >differences || :
 		# logs, caches, and what comes from the clock or from the mirror's choice
 		grep -vE '\<(var/log/|var/cache/(apt|ldconfig)/|var/lib/apt/|etc/shadow|etc/.*-:)|-old\>|'`
