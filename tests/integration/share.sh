@@ -41,6 +41,7 @@ test_round_trip()
 	share export -q again - | cmp - out.tar
 }
 
+# limit: 180
 test_every_compression()
 {
 	make_tar rich.tar rich
@@ -100,6 +101,7 @@ test_sparse()
 	cmp hole x/hole
 }
 
+# limit: 180
 test_reproducible()
 {
 	make_tar rich.tar rich
@@ -124,6 +126,7 @@ test_reproducible()
 	contains "bad SOURCE_DATE_EPOCH 'soon'" err
 }
 
+# limit: 180
 test_hostile_archives()
 {
 	mkdir outside
