@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# humfs: what the guest's root does on a share, what of it is on the host, and what is
+# left if the kernel is killed.
+
+recorded()
+{
+	getfattr --only-values -n user.containers.override_stat "$1" 2>/dev/null
+}
+
+test_ownership_is_recorded()
+{
+	command -v getfattr >/dev/null || host_cannot "no getfattr"
+	run --share s:/mnt -- sh -euc 'cd /mnt
+		echo hello >f; chown 1000:1001 f; chmod 4755 f
+		mkdir d; chmod 1777 d
+		mknod null c 1 3; mknod p p
+		ln -s target l; ln -s other l2; chown -h 5:6 l2
+		ln f hard'
+	equal 1000:1001:4755:file "$(recorded s/f)"
+	equal 0:0:1777:dir "$(recorded s/d)"
+	matches '0:0:0*:char-1-3' "$(recorded s/null)"
+	matches '0:0:0*:pipe' "$(recorded s/p)"
+	equal target "$(readlink s/l)"
+	equal 5:6:0777:symlink "$(recorded s/l2)"
+	equal other "$(cat s/l2)"
+	equal "$(stat -c %i s/f)" "$(stat -c %i s/hard)"
+	equal 700 "$(stat -c %a s)" "mode of the share"
+	[ -z "$(find s -perm /7000)" ] || fail "set-id or sticky bits on the host"
+	[ -z "$(find s ! -type f ! -type d ! -type l)" ] || fail "special files on the host"
+
+	run --share s:/mnt -- sh -euc 'cd /mnt; stat -c "%a %u:%g %h %n" f d hard
+		[ -c null ]; [ -p p ]; readlink l2; cat hard' >out
+	printf '4755 1000:1001 2 f\n1777 0:0 2 d\n4755 1000:1001 2 hard\nother\nhello\n' >want
+	diff want out
+}
+
+test_roots_plain_file_needs_no_record()
+{
+	command -v getfattr >/dev/null || host_cannot "no getfattr"
+	run --share s:/mnt -- sh -euc 'umask 022; echo x >/mnt/f; mkdir /mnt/d
+		echo y >/mnt/g; chown 7 /mnt/g; chown 0 /mnt/g'
+	for f in f d g; do
+		equal "" "$(recorded s/$f)" "the record of '$f'"
+	done
+}
+
+test_nothing_outside_is_reached()
+{
+	mkdir outer
+	echo secret >outer/secret
+	run --share outer/s:/mnt -- sh -c 'cd /mnt; ln -s ../secret up; ln -s / top
+		cat up ../secret ../../secret /mnt/../secret top/secret 2>/dev/null
+		mkdir -p a/b; cd a/b; mv /mnt/a/b /mnt/b; cat ../../secret 2>/dev/null
+		echo overwritten >/mnt/up; :' >out
+	[ ! -s out ] || fail "read: $(cat out)"
+	equal secret "$(cat outer/secret)"
+}
+
+test_any_name()
+{
+	run --share s:/mnt -- sh -euc 'cd /mnt; i=0
+		for n in ... "..x" " " "\\" "a
+b" "$(printf "\377\376")" -rf "*" "$(printf %0255d 0)"; do
+			i=$((i + 1)); echo $i >"./$n"; [ "$(cat "./$n")" = $i ]
+		done
+		! true >"$(printf %0256d 0)"'
+	equal 9 "$(find s -type f -print0 | tr -dc '\0' | wc -c)" "files"
+}
+
+test_a_removed_file_stays_usable()
+{
+	run --share s:/mnt -- sh -euc 'cd /mnt; exec 5<>f; echo one >&5; rm f; echo two >&5
+		cat /proc/self/fd/5; mkdir d; cd d; rmdir ../d; ! true >x' >out 2>/dev/null
+	printf 'one\ntwo\n' | diff - out
+	[ -z "$(ls -A s)" ] || fail "left: $(ls -A s)"
+}
+
+# Whatever was reported as done before the kernel was killed is there.
+# limit: 120
+test_killed_while_writing()
+{
+	command -v getfattr >/dev/null || host_cannot "no getfattr"
+	run_exec --share s:/mnt -- sh -c 'cd /mnt; i=0; while :; do
+		echo "content $i" >new && chown $i:9 new && chmod 4711 new && mv new f$i && echo $i
+		i=$((i + 1)); done' >done &
+	local pid=$! i
+	within 60 test -s done
+	sleep 1
+	kill -9 "$pid"
+	wait "$pid" || true
+	while read -r i; do
+		equal "content $i" "$(cat "s/f$i")"
+		equal "$i:9:4711:file" "$(recorded "s/f$i")"
+	done < <(head -n -1 done)
+	[ -z "$(find s -perm /7000)" ] || fail "set-id bits on the host"
+}
