@@ -57,6 +57,15 @@ static const char *const allowed[] = {
 	"ioctl",
 };
 
+/* The same in numbers every architecture shares, for what Debian 12's libseccomp cannot name. */
+static const int allowed_new[] = {
+	452,	/* fchmodat2, Linux 6.6 */
+	463,	/* setxattrat, Linux 6.13, and the three after it */
+	464,	/* getxattrat */
+	465,	/* listxattrat */
+	466,	/* removexattrat */
+};
+
 int syscalls_filter(struct sock_fprog *prog, struct error *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -78,6 +87,8 @@ int syscalls_filter(struct sock_fprog *prog, struct error *e)
 		if (nr != __NR_SCMP_ERROR)
 			(void)seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(allowed_new); i++)
+		(void)seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_new[i], 0);
 	/* sockets of our own machine only: no network but what the supervisor hands over */
 	(void)seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 			       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
