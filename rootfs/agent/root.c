@@ -40,6 +40,9 @@ static int mount_device(const char *device, const char *fstype, bool *read_only,
 	const char *one[] = { fstype, NULL };
 	const char *const *types = fstype ? one : known;
 
+	/* the initramfs has no device nodes but the console's */
+	if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "") < 0)
+		return err_sys(e, errno, "cannot mount '/dev' to find the root image");
 	for (; *types; types++) {
 		*read_only = strcmp(*types, "squashfs") == 0;
 		if (mount(device, LOWER, *types, *read_only ? MS_RDONLY : 0, "") == 0)

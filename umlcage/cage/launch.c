@@ -61,6 +61,8 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	strv_add(&l->argv, "con0=null,fd:1");
 	strv_add(&l->argv, "con=null");
 	strv_add(&l->argv, "console=tty0");
+	/* the driver is there for those who add one; by itself it makes dummy0 */
+	strv_add(&l->argv, "dummy.numdummies=0");
 	strv_add(&l->argv, cfg->console_fd >= 0 ? "loglevel=7" : "quiet");
 	strv_addf(&l->argv, "initrd=/proc/self/fd/%d", map_fd(l, fds->initramfs));
 	strv_addf(&l->argv, "vec1:" VECTOR, map_fd(l, fds->control));

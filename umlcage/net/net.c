@@ -257,6 +257,20 @@ int net_open_control(struct net **net, int link_fd, const char *path, struct err
 	return 0;
 }
 
+static int publish_error(int errnum, const struct sockaddr *host, struct error *e)
+{
+	const struct sockaddr_in *sin = (const void *)host;
+	const struct sockaddr_in6 *sin6 = (const void *)host;
+	bool is6 = host->sa_family == AF_INET6;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(host->sa_family, is6 ? (const void *)&sin6->sin6_addr :
+					 (const void *)&sin->sin_addr, text, sizeof(text));
+	err_sys(e, errnum, "cannot publish port %u of %s", ntohs(is6 ? sin6->sin6_port : sin->sin_port),
+		text);
+	return err_hint(e, "choose another one");
+}
+
 int net_publish(struct net *net, bool udp, const struct sockaddr *host, uint16_t guest_port,
 		struct error *e)
 {
@@ -270,7 +284,7 @@ int net_publish(struct net *net, bool udp, const struct sockaddr *host, uint16_t
 	int flags = (udp ? SLIRP_HOSTFWD_UDP : 0) | (is6 ? SLIRP_HOSTFWD_V6ONLY : 0);
 
 	if (slirp_add_hostxfwd(net->slirp, host, len, guest, len, flags) < 0)
-		return err_sys(e, errno ? errno : EINVAL, "cannot publish the port");
+		return publish_error(errno ? errno : EINVAL, host, e);
 	return 0;
 }
 
