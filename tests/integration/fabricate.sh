@@ -87,7 +87,8 @@ test_failure_keeps_the_target()
 	fixture
 	echo precious >x.tar
 	find a/pool -name 'pen-plain_*' -exec sh -c 'echo junk >>"$1"' sh {} \;
-	status 1 pen x.tar pen-plain 2>err
+	# a cache of its own: an earlier test's has the package as it was
+	XDG_CACHE_HOME=$T/cache status 1 pen x.tar pen-plain 2>err
 	contains pen-plain err
 	equal precious "$(cat x.tar)"
 	equal "" "$(find . -maxdepth 1 -name '.x.tar*')" "left behind"
@@ -144,7 +145,7 @@ test_same_as_mmdebstrap()
 		"$TESTS_DIR/support/tar-compare" ours.tar theirs.tar >differences || :
 		# logs, caches, and what comes from the clock or from the mirror's choice
 		grep -vE '\<(var/log/|var/cache/(apt|ldconfig)/|var/lib/apt/|etc/shadow|etc/.*-:)|-old\>|'`
-			`'dpkg/lock|triggers/Lock|etc/apt/sources.list' differences >remain || :
+			`'dpkg/lock|triggers/Lock|etc/apt/sources.list|entries, [0-9]+ differences$' differences >remain || :
 		[ ! -s remain ] || { cat remain; fail "$suite differs"; }
 	done
 }

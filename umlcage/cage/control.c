@@ -18,6 +18,7 @@
 enum {
 	/* libslirp connects within this very process: the queue must take a whole batch */
 	BACKLOG = 4096,
+	TRIES = 100,
 	STREAMS_MAX = 256,	/* unclaimed; a guest that opens more is hostile */
 };
 
@@ -26,7 +27,7 @@ enum {
  * an O_PATH descriptor, and unlinked at once; connecting through /proc/self/fd
  * still finds it, and no death of this process leaves it behind.
  */
-int control_open(struct control *c, char path[108], struct error *e)
+static int open_once(struct control *c, char path[108], struct error *e)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	cleanup_free char *dir = NULL, *name = NULL;
@@ -63,6 +64,19 @@ int control_open(struct control *c, char path[108], struct error *e)
 	}
 	snprintf(path, 108, "/proc/self/fd/%d", c->name_fd);
 	return 0;
+}
+
+int control_open(struct control *c, char path[108], struct error *e)
+{
+	int ret = -ENOENT;
+
+	/* another cage that starts now may remove the folder between our steps */
+	for (int i = 0; i < TRIES && ret == -ENOENT; i++) {
+		if (i && e)
+			err_release(e);
+		ret = open_once(c, path, e);
+	}
+	return ret;
 }
 
 static void accept_all(struct control *c)
