@@ -205,7 +205,7 @@ test_interrupted()
 		wait $pid || got=$?
 		equal $((128 + $(kill -l $signal))) $got "status after SIG$signal"
 		# gone already, but for its new parent that has to reap it
-		within 5 eval '! kill -0 "$(cat "$kernels/hook-pid")" 2>/dev/null'
+		within 30 eval '! kill -0 "$(cat "$kernels/hook-pid")" 2>/dev/null'
 		clean
 	done
 	rm linux/hook
