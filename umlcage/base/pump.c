@@ -83,8 +83,13 @@ void pump_fill(struct pump *p, struct pollset *ps)
 	bool empty = p->end == p->start;
 
 	p->from_index = pollset_add(ps, full ? -1 : p->from, POLLIN);
-	/* also without anything to write: that nobody reads any more is news */
-	p->to_index = pollset_add(ps, p->to, empty ? 0 : POLLOUT);
+	/*
+	 * Also without anything to write: that nobody reads any more is news.  These streams
+	 * go one way, so a peer that shut its side down has closed; what libslirp makes of that
+	 * is an end of file and no reset, and a window that stays shut.
+	 */
+	p->to_index = pollset_add(ps, p->to, (short)((empty ? 0 : POLLOUT) |
+						     (p->to_socket ? POLLRDHUP : 0)));
 }
 
 static void pull(struct pump *p)
@@ -146,7 +151,7 @@ void pump_dispatch(struct pump *p, const struct pollset *ps)
 
 	if (pump_done(p))
 		return;
-	if (to & (POLLERR | POLLHUP | POLLNVAL)) {
+	if (to & (POLLERR | POLLHUP | POLLNVAL | POLLRDHUP)) {
 		pump_close(p);
 		return;
 	}
