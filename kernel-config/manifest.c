@@ -3,32 +3,30 @@
 #include "kernel-config/manifest.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "umlcage/base/hash.h"
 
 const char *const manifest_fragments[] = {
 	"base.config", "fs.config", "net.config", "humfs.config", NULL,
 };
 
 struct digest {
-	EVP_MD_CTX *ctx;
+	struct hash hash;
 };
 
 struct digest *digest_new(void)
 {
-	struct digest *h = xmalloc(sizeof(*h));
+	struct digest *h = xcalloc(1, sizeof(*h));
 
-	h->ctx = EVP_MD_CTX_new();
-	if (!h->ctx || !EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL))
-		abort();
+	hash_start(&h->hash);
 	return h;
 }
 
 void digest_add(struct digest *h, const void *data, size_t len)
 {
-	if (!EVP_DigestUpdate(h->ctx, data, len))
-		abort();
+	hash_add(&h->hash, data, len);
 }
 
 void digest_field(struct digest *h, const char *s)
@@ -38,15 +36,10 @@ void digest_field(struct digest *h, const char *s)
 
 char *digest_end(struct digest *h)
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-	char *hex;
+	char *hex = xmalloc(SHA256_HEX + 1);
 
-	if (!EVP_DigestFinal_ex(h->ctx, md, &len))
-		abort();
-	hex = xmalloc(2 * (size_t)len + 1);
-	hex_encode(md, len, hex);
-	EVP_MD_CTX_free(h->ctx);
+	hash_end(&h->hash, hex);
+	hash_release(&h->hash);
 	free(h);
 	return hex;
 }

@@ -14,6 +14,7 @@
 #include "kernel-config/manifest.h"
 #include "rootfs/archive.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/hash.h"
 
 char *source_version(const char *makefile)
 {
@@ -43,24 +44,6 @@ char *source_version(const char *makefile)
 	return version;
 }
 
-static int hash_file(int fd, const char *name, char **id, struct error *e)
-{
-	cleanup_free char *buffer = xmalloc(1 << 20);
-	struct digest *h = digest_new();
-	ssize_t got;
-	off_t at = 0;
-
-	while ((got = pread_full(fd, buffer, 1 << 20, at)) > 0) {
-		digest_add(h, buffer, (size_t)got);
-		at += got;
-	}
-	*id = digest_end(h);
-	if (got == 0)
-		return 0;
-	free_ptr(id);
-	return err_sys(e, (int)-got, "cannot read '%s'", name);
-}
-
 static int open_path(struct source *s, const char *path, const struct exclude *x, struct error *e)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -82,7 +65,14 @@ static int open_path(struct source *s, const char *path, const struct exclude *x
 	if (!S_ISREG(st.st_mode))
 		return err_usage(e, "kernel source '%s' is neither a directory nor a file", path);
 	s->fd = steal_fd(&fd);
-	return hash_file(s->fd, path, &s->id, e);
+	s->id = xmalloc(SHA256_HEX + 1);
+
+	int ret = hash_fd(s->fd, s->id);
+
+	if (ret == 0)
+		return 0;
+	free_ptr(&s->id);
+	return err_sys(e, -ret, "cannot read '%s'", path);
 }
 
 static int take_fd(struct pkg_item *item, void *arg, struct error *e)

@@ -10,26 +10,7 @@
 #include <pthread.h>
 
 #include "rootfs/archive.h"
-
-/* ---- hashes: archive-hash.c ---- */
-
-struct evp_md_ctx_st;
-#define SHA256_HEX 64
-
-/* A running sha256; hash_start() may be called again to begin anew. */
-struct hash {
-	struct evp_md_ctx_st *ctx;
-};
-void hash_start(struct hash *h);
-void hash_add(struct hash *h, const void *data, size_t len);
-void hash_end(struct hash *h, char hex[SHA256_HEX + 1]);
-void hash_release(struct hash *h);
-/* Adds [0, @len) of @fd: 0, -EIO if it is shorter, -errno. */
-int hash_add_fd(struct hash *h, int fd, uint64_t len);
-/* Whether @fd has @size bytes with this sha256: 1, 0, -errno. */
-int hash_matches(int fd, uint64_t size, const char *hex);
-/* Whether @s is 64 lower-case hexadecimal digits. */
-bool hash_valid(const char *s);
+#include "umlcage/base/hash.h"
 
 /* ---- the session: archive.c ---- */
 

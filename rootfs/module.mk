@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Fabrication.  archive: packages and their indexes, fetched and verified.
 $(eval $(call module,archive,rootfs,archive.c archive-download.c archive-fetch.c archive-find.c \
-	archive-hash.c archive-index.c archive-mirror.c archive-release.c archive-sources.c \
+	archive-index.c archive-mirror.c archive-release.c archive-sources.c \
 	archive-store.c archive-verify.c deb822.c,libarchive libcrypto libcurl,base))
 
 # unpack: packages into a share, and dpkg's database.

@@ -7,26 +7,9 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include <openssl/evp.h>
-
 #include "rootfs/plan-priv.h"
 #include "umlcage/base/fd.h"
-
-static int hash_fd(int fd, char hex[65])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	cleanup_free unsigned char *buf = xmalloc(1 << 16);
-	unsigned char md[EVP_MAX_MD_SIZE];
-	ssize_t n;
-
-	EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-	while ((n = read_full(fd, buf, 1 << 16)) > 0)
-		EVP_DigestUpdate(ctx, buf, (size_t)n);
-	EVP_DigestFinal_ex(ctx, md, NULL);
-	EVP_MD_CTX_free(ctx);
-	hex_encode(md, 32, hex);
-	return n < 0 ? (int)n : 0;
-}
+#include "umlcage/base/hash.h"
 
 int plan_fill_local(const char *path, struct plan_package *p, struct error *e)
 {

@@ -12,15 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "umlcage/base/fd.h"
+#include "umlcage/base/hash.h"
 
 /* Raised whenever the same request no longer has the same result. */
 #define RECIPE_FORMAT "1"
 
 struct cook {
-	EVP_MD_CTX *ctx;
+	struct hash hash;
 	bool unknown;	/* something is not told by the hash */
 };
 
@@ -30,8 +29,8 @@ static void add(struct cook *c, const char *name, const void *data, size_t len)
 	char head[64];
 	int n = snprintf(head, sizeof(head), "%s %zu:", name, len);
 
-	EVP_DigestUpdate(c->ctx, head, (size_t)n);
-	EVP_DigestUpdate(c->ctx, data, len);
+	hash_add(&c->hash, head, (size_t)n);
+	hash_add(&c->hash, data, len);
 }
 
 static void add_str(struct cook *c, const char *name, const char *s)
@@ -58,7 +57,7 @@ static void add_fd(struct cook *c, const char *name, int fd)
 
 	add_str(c, name, "file");
 	while ((n = read_full(fd, buf, 1 << 16)) > 0) {
-		EVP_DigestUpdate(c->ctx, buf, (size_t)n);
+		hash_add(&c->hash, buf, (size_t)n);
 		total += (unsigned long long)n;
 	}
 	add_num(c, "size", (long long)total);
@@ -188,13 +187,13 @@ static void add_target(struct cook *c, const struct fab_options *o)
 int recipe_make(const struct fab_options *o, const struct pkg_archive *a, const char *kernel,
 		struct recipe *recipe, struct error *e)
 {
-	struct cook c = { EVP_MD_CTX_new(), false };
-	unsigned char md[EVP_MAX_MD_SIZE];
+	struct cook c = { { NULL }, false };
+	char key[SHA256_HEX + 1];
 	const struct pkg_index *v;
 	size_t n = pkg_indexes(a, &v);
 
 	(void)e;
-	EVP_DigestInit_ex(c.ctx, EVP_sha256(), NULL);
+	hash_start(&c.hash);
 	add_str(&c, "recipe", RECIPE_FORMAT " " UMLCAGE_VERSION);
 	for (size_t i = 0; i < n; i++) {
 		add_str(&c, "index", v[i].base);
@@ -217,10 +216,10 @@ int recipe_make(const struct fab_options *o, const struct pkg_archive *a, const 
 	add_host_file(&c, "/etc/resolv.conf");
 	add_host_file(&c, "/etc/hostname");
 	add_str(&c, "kernel", kernel);
-	EVP_DigestFinal_ex(c.ctx, md, NULL);
-	EVP_MD_CTX_free(c.ctx);
+	hash_end(&c.hash, key);
+	hash_release(&c.hash);
 	recipe->key[0] = '\0';
 	if (!c.unknown && strcmp(o->target, "-") != 0 && o->format != FAB_FORMAT_NULL)
-		hex_encode(md, 32, recipe->key);
+		memcpy(recipe->key, key, sizeof(key));
 	return 0;
 }

@@ -11,12 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "hostfs-bridge/lib/pack.h"
 #include "hostfs-bridge/lib/share.h"
 #include "rootfs/tree-copy.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/hash.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/xdg.h"
 
@@ -29,25 +28,6 @@ static int open_trees(int *fd, struct error *e)
 		return r;
 	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *fd < 0 ? err_sys(e, errno, "cannot open '%s'", dir) : 0;
-}
-
-static int hash_file(int fd, char hex[65])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	cleanup_free char *buf = xmalloc(1 << 18);
-	unsigned char md[EVP_MAX_MD_SIZE];
-	off_t at = 0;
-	ssize_t n;
-
-	EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-	while ((n = pread_full(fd, buf, 1 << 18, at)) > 0) {
-		EVP_DigestUpdate(ctx, buf, (size_t)n);
-		at += n;
-	}
-	EVP_DigestFinal_ex(ctx, md, NULL);
-	EVP_MD_CTX_free(ctx);
-	hex_encode(md, 32, hex);
-	return n < 0 ? (int)n : 0;
 }
 
 /* The value of "name: value" in a manifest; NULL. malloc'ed. */
@@ -73,7 +53,7 @@ static int deliver_file(int entry, const char *sha256, const struct fab_options 
 	struct stat st;
 	int r;
 
-	if (in < 0 || hash_file(in, have) || strcmp(have, sha256) != 0)
+	if (in < 0 || hash_fd(in, have) || strcmp(have, sha256) != 0)
 		return 0;
 	if (stat(o->target, &st) == 0 && !S_ISREG(st.st_mode)) {
 		cleanup_close int fd = open(o->target, O_WRONLY | O_CLOEXEC);
@@ -147,7 +127,7 @@ static int store_file(int entry, const struct fab_options *o, struct strbuf *man
 	if (in < 0 || out < 0)
 		return err_sys(e, errno, "cannot copy '%s'", o->target);
 	r = file_dup(in, out, e);
-	if (!r && (r = hash_file(out, sha256)))
+	if (!r && (r = hash_fd(out, sha256)))
 		r = err_sys(e, -r, "cannot read the copy");
 	if (!r)
 		sb_addf(manifest, "sha256: %s\n", sha256);

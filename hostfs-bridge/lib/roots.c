@@ -6,14 +6,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/hash.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/xdg.h"
 
@@ -190,16 +191,14 @@ static int hash_file(int fd, const char *path, struct progress *progress, char h
 		     struct error *e)
 {
 	cleanup_free char *buf = xmalloc(1 << 20);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned char sum[32];
+	struct hash h = { NULL };
 	uint64_t done = 0;
 	ssize_t n = 0;
 	int ret = 0;
 
-	if (!ctx || !EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
-		ret = err_set(e, ENOSYS, "this libcrypto has no SHA-256");
+	hash_start(&h);
 	while (ret == 0 && (n = pread_full(fd, buf, 1 << 20, (off_t)done)) > 0) {
-		EVP_DigestUpdate(ctx, buf, (size_t)n);
+		hash_add(&h, buf, (size_t)n);
 		done += (uint64_t)n;
 		progress_step(progress, done, 0, NULL);
 		if (interrupted())
@@ -207,11 +206,8 @@ static int hash_file(int fd, const char *path, struct progress *progress, char h
 	}
 	if (ret == 0 && n < 0)
 		ret = err_sys(e, (int)-n, "cannot read '%s'", path);
-	if (ret == 0) {
-		EVP_DigestFinal_ex(ctx, sum, NULL);
-		hex_encode(sum, sizeof(sum), hex);
-	}
-	EVP_MD_CTX_free(ctx);
+	hash_end(&h, hex);
+	hash_release(&h);
 	return ret;
 }
 

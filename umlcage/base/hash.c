@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sha256 through OpenSSL's EVP, over what streams by and over files in the cache. */
+/* sha256 through OpenSSL's EVP: see hash.h. */
+#include "umlcage/base/hash.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "rootfs/archive-private.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/str.h"
 
 enum { CHUNK = 256 * 1024 };
 
@@ -61,6 +63,23 @@ int hash_add_fd(struct hash *h, int fd, uint64_t len)
 		at += want;
 	}
 	return 0;
+}
+
+int hash_fd(int fd, char hex[SHA256_HEX + 1])
+{
+	cleanup_free char *buf = xmalloc(CHUNK);
+	struct hash h = { NULL };
+	off_t at = 0;
+	ssize_t got;
+
+	hash_start(&h);
+	while ((got = pread_full(fd, buf, CHUNK, at)) > 0) {
+		hash_add(&h, buf, (size_t)got);
+		at += got;
+	}
+	hash_end(&h, hex);
+	hash_release(&h);
+	return got < 0 ? (int)got : 0;
 }
 
 int hash_matches(int fd, uint64_t size, const char *hex)

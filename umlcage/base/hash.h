@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sha256 (FIPS 180-4) through OpenSSL's EVP; it can fail only for want of memory, and ends the
+ * process then. */
+#ifndef UMLCAGE_BASE_HASH_H
+#define UMLCAGE_BASE_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct evp_md_ctx_st;
+#define SHA256_HEX 64
+
+/* A running sha256, zeroed at first; hash_start() may be called again to begin anew. */
+struct hash {
+	struct evp_md_ctx_st *ctx;
+};
+void hash_start(struct hash *h);
+void hash_add(struct hash *h, const void *data, size_t len);
+/* Lower-case hexadecimal. */
+void hash_end(struct hash *h, char hex[SHA256_HEX + 1]);
+void hash_release(struct hash *h);
+/* Adds [0, @len) of @fd: 0, -EIO if it is shorter, -errno. */
+int hash_add_fd(struct hash *h, int fd, uint64_t len);
+/* All of the file @fd from its beginning, whose position stays: 0 or -errno. */
+int hash_fd(int fd, char hex[SHA256_HEX + 1]);
+/* Whether @fd has @size bytes with this sha256: 1, 0, -errno. */
+int hash_matches(int fd, uint64_t size, const char *hex);
+/* Whether @s is 64 lower-case hexadecimal digits. */
+bool hash_valid(const char *s);
+
+#endif
