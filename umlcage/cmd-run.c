@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* umlcage run: a command as root in a cage. */
+/* umlcage run, a command as root in a cage, and umlcage shell, a shell there. */
 #include "umlcage/cmd-run.h"
 
 #include <errno.h>
@@ -96,14 +96,16 @@ static int parse(struct run_options *o, int *argc, char ***argv)
 		OPT_END,
 	};
 	const struct opt_spec spec = {
-		.usage = "umlcage run [options] [--] COMMAND [ARG...]",
-		.summary = "Runs a command as root in a cage: a Linux kernel of your own, as an "
-			   "ordinary process.",
+		.usage = o->shell ? "umlcage shell [options] [ROOT]" :
+				    "umlcage run [options] [--] COMMAND [ARG...]",
+		.summary = o->shell ? "Opens a login shell as root in ROOT, in a cage." :
+				      "Runs a command as root in a cage: a Linux kernel of your own, "
+				      "as an ordinary process.",
 		.opts = opts,
 		.epilogue = "exit status: the command's; 128+N when signal N ended it; 124 time "
 			    "limit; 125 umlcage\nfailed; 126 cannot be run; 127 not found; 2 bad "
 			    "usage",
-		.stop_at_operand = true,
+		.stop_at_operand = !o->shell,
 	};
 
 	return cmd_parse(&spec, argc, argv);
@@ -275,9 +277,19 @@ out_close:
 	return status;
 }
 
+#define RUN_OPTIONS_INIT { .root = "default", .net = "nat", .memory = 1ULL << 30, .cpus = 1 }
+
+static void release(struct run_options *o)
+{
+	strv_release(&o->shares);
+	strv_release(&o->binds);
+	strv_release(&o->publish);
+	strv_release(&o->env);
+}
+
 int cmd_run(int argc, char **argv)
 {
-	struct run_options o = { .root = "default", .net = "nat", .memory = 1ULL << 30, .cpus = 1 };
+	struct run_options o = RUN_OPTIONS_INIT;
 	struct error e = ERROR_INIT;
 	int status = parse(&o, &argc, &argv);
 
@@ -287,9 +299,29 @@ int cmd_run(int argc, char **argv)
 	}
 	if (status < 0)
 		status = run_command(&o, argv);
-	strv_release(&o.shares);
-	strv_release(&o.binds);
-	strv_release(&o.publish);
-	strv_release(&o.env);
+	release(&o);
+	return status;
+}
+
+int cmd_shell(int argc, char **argv)
+{
+	/* the agent sets SHELL to what the root's passwd says of the user */
+	char *command[] = { "/bin/sh", "-c", "exec \"$SHELL\" -l", NULL };
+	struct run_options o = RUN_OPTIONS_INIT;
+	struct error e = ERROR_INIT;
+	int status;
+
+	o.shell = true;
+	status = parse(&o, &argc, &argv);
+	if (status < 0 && argc > 1) {
+		err_usage(&e, "'%s' is one argument too many: a shell takes a ROOT only; "
+			  "'umlcage run' runs commands", argv[1]);
+		status = cmd_fail(&e);
+	}
+	if (status < 0) {
+		o.root = argc ? argv[0] : o.root;
+		status = run_command(&o, command);
+	}
+	release(&o);
 	return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What "umlcage run" is asked for, and the root it opens for that. */
+/* What "umlcage run" and "umlcage shell" are asked for, and the root it opens for that. */
 #ifndef UMLCAGE_CMD_RUN_H
 #define UMLCAGE_CMD_RUN_H
 
@@ -18,7 +18,7 @@ struct run_options {
 	uint64_t memory, timeout;
 	unsigned int cpus;
 	bool writable, tty, no_tty, interactive, quiet, console, print_command, reach_host,
-	     require_jail, ptrace_mode, sync;
+	     require_jail, ptrace_mode, sync, shell;
 	int verbose;
 };
 

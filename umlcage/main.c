@@ -18,6 +18,7 @@ static const struct subcommand commands[] = {
 	{ "doctor", cmd_doctor, "says what this host offers, and whether a cage can run" },
 	{ "fabricate", cmd_fabricate, "makes a root filesystem from a package archive" },
 	{ "run", cmd_run, "runs a command as root in a cage" },
+	{ "shell", cmd_shell, "opens a shell as root in a root filesystem" },
 	{ "root", cmd_root, "roots kept by name" },
 	{ "share", cmd_share, "imports, exports, lists and checks shares" },
 	{ "kernel", cmd_kernel, "builds, lists and removes the kernels that cages run on" },

@@ -76,6 +76,25 @@ test_interrupt_reaches_the_foreground_job()
 	within 10 screen_has "host>"
 }
 
+test_shell_is_a_login_shell_of_the_root()
+{
+	open_terminal
+	type_line "\$UMLCAGE shell ${UMLCAGE_TEST_KERNEL:+--kernel $UMLCAGE_TEST_KERNEL} ${UMLCAGE_TEST_ROOT-}"
+	within 60 screen_has "root@cage:"
+	type_line 'echo $0-$((40+2))-$(id -u)'
+	within 10 screen_has "-bash-42-0"
+	type_line 'exit 5'
+	within 10 screen_has "host>"
+	type_line 'echo status-$?'
+	within 10 screen_has "status-5"
+}
+
+test_shell_refuses_a_command()
+{
+	status 2 "$UMLCAGE" shell root ls 2>err
+	contains "one argument too many" err
+}
+
 test_window_size_follows()
 {
 	open_terminal 80 24

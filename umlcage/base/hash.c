@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
 
 enum { CHUNK = 256 * 1024 };
+#define NOTE_XATTR "user.umlcage.sha256"
 
 /* These fail only for want of memory. */
 static void must(int ok)
@@ -98,6 +100,42 @@ int hash_matches(int fd, uint64_t size, const char *hex)
 	hash_end(&h, found);
 	hash_release(&h);
 	return ret < 0 ? ret : strcmp(found, hex) == 0;
+}
+
+/* What the note of a file as it is now has to say; malloc'ed, NULL if it cannot be looked at. */
+static char *note_text(int fd, const char *hex)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	return xasprintf("%s %llu %lld %lld.%09ld", hex, (unsigned long long)st.st_ino,
+			 (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+void hash_note(int fd, const char *hex)
+{
+	cleanup_free char *text = note_text(fd, hex);
+
+	if (text)
+		(void)fsetxattr(fd, NOTE_XATTR, text, strlen(text), 0);
+}
+
+int hash_matches_noted(int fd, uint64_t size, const char *hex)
+{
+	cleanup_free char *text = note_text(fd, hex);
+	char note[256];
+	struct stat st;
+	ssize_t len = fgetxattr(fd, NOTE_XATTR, note, sizeof(note));
+	int ret;
+
+	if (text && len == (ssize_t)strlen(text) && memcmp(text, note, (size_t)len) == 0 &&
+	    fstat(fd, &st) == 0 && (uint64_t)st.st_size == size)
+		return 1;
+	ret = hash_matches(fd, size, hex);
+	if (ret == 1)
+		hash_note(fd, hex);
+	return ret;
 }
 
 bool hash_valid(const char *s)

@@ -26,6 +26,14 @@ int hash_add_fd(struct hash *h, int fd, uint64_t len);
 int hash_fd(int fd, char hex[SHA256_HEX + 1]);
 /* Whether @fd has @size bytes with this sha256: 1, 0, -errno. */
 int hash_matches(int fd, uint64_t size, const char *hex);
+/*
+ * The same, but once it did match, a note in an extended attribute of the file (of its inode,
+ * size and time of modification) is believed from then on: for large files of one's own cache.
+ * Without extended attributes it is hashed each time.
+ */
+int hash_matches_noted(int fd, uint64_t size, const char *hex);
+/* Leaves that note: the caller has just hashed all of @fd, or written what it hashed. */
+void hash_note(int fd, const char *hex);
 /* Whether @s is 64 lower-case hexadecimal digits. */
 bool hash_valid(const char *s);
 
