@@ -15,7 +15,7 @@
  *
  * Comment lines right above a function say more:
  *
- *	# limit: SECONDS	time limit, 60 unless told
+ *	# limit: SECONDS	time limit, 60 unless told; grows with UMLCAGE_TEST_SCALE
  *	# user: root		runs as the user of the runner, unfiltered; needs root
  *	# leaves: REASON	no look for leftovers
  *
@@ -113,6 +113,15 @@ static void drop_idle_builds(void)
 	ntests = kept;
 }
 
+/* @seconds for the rounds of a test, of which UMLCAGE_TEST_SCALE may ask for more than usual. */
+static unsigned int scaled(unsigned int seconds)
+{
+	const char *percent = getenv("UMLCAGE_TEST_SCALE");
+	unsigned int scale = percent ? (unsigned int)atoi(percent) : 0;
+
+	return scale > 100 ? seconds / 100 * scale : seconds;
+}
+
 /* Lists the tests of a script, each with the comment lines right above it. */
 static int read_script(const char *script)
 {
@@ -134,7 +143,7 @@ static int read_script(const char *script)
 		const char *line = lines.v[i];
 
 		if (str_starts(line, "# limit: "))
-			notes.limit = (unsigned int)atoi(line + strlen("# limit: "));
+			notes.limit = scaled((unsigned int)atoi(line + strlen("# limit: ")));
 		else if (str_starts(line, "# user: root"))
 			notes.as_root = true;
 		else if (str_starts(line, "# leaves: "))
