@@ -57,12 +57,12 @@ check-unit: unit-programs
 
 # the same with the address and undefined-behaviour sanitizers
 check-asan:
-	+@$(MAKE) O=$(O)/asan check-unit OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+	+@$(MAKE) --no-print-directory O=$(O)/asan check-unit OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
 # FUZZ_SECONDS of libFuzzer for each target; what it finds stays in $(O)/fuzz/tests/found
 fuzz:
-	+@$(MAKE) O=$(O)/fuzz CC=clang fuzz-run OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang fuzz-run OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 
 fuzz-run: $(FUZZ_THINGS:%=$(TEST_OUT)/fuzz/fuzz-%)
@@ -90,7 +90,7 @@ INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(O)
 .PHONY: check check-run check-integration prepare demo
 # installs what is missing or says how, builds, shows what it does on a real system
 demo: prepare-demo
-	+@$(MAKE) demo-run
+	+@$(MAKE) --no-print-directory demo-run
 
 demo-run: all
 	@tests/support/demo $(O)/umlcage
@@ -100,7 +100,7 @@ prepare-demo:
 
 # installs or names what is missing, then builds and runs everything
 check: prepare
-	+@$(MAKE) check-run
+	+@$(MAKE) --no-print-directory check-run
 
 prepare:
 	@tests/support/prepare check
@@ -140,7 +140,7 @@ $(TEST_OUT)/bench/%: tests/bench/%.c
 .PHONY: bench bench-run bench-prepare
 # BENCH=PATTERN some of them, BENCH_RUNS=N how often
 bench: bench-prepare
-	+@$(MAKE) bench-run
+	+@$(MAKE) --no-print-directory bench-run
 
 bench-prepare:
 	@tests/support/prepare bench
