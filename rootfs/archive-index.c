@@ -157,9 +157,11 @@ static bool take_cached(const struct pkg_archive *a, struct wanted *w, const cha
 {
 	cleanup_close int fd = openat(a->indexes_fd, sha256, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0 || hash_matches(fd, size, sha256) != 1)
+	if (fd < 0 || hash_matches_noted(fd, size, sha256) != 1)
 		return false;
-	(void)futimens(fd, NULL);
+	/* the time of modification belongs to the note that it was hashed */
+	(void)futimens(fd, (const struct timespec[]){ { .tv_nsec = UTIME_NOW },
+						      { .tv_nsec = UTIME_OMIT } });
 	w->index.fd = steal_fd(&fd);
 	w->index.size = size;
 	memcpy(w->index.sha256, sha256, sizeof(w->index.sha256));
@@ -244,6 +246,7 @@ static int unpack_index(const struct pkg_archive *a, struct wanted *w, struct do
 	if (expected && !str_eq(expected, sha256))
 		return err_set(e, EBADMSG, "%s is not what its Release file says when decompressed",
 			       what);
+	hash_note(of.fd, sha256);
 	free(of.name);
 	of.name = xstrdup(sha256);
 	ret = outfile_commit(&of, e);

@@ -255,9 +255,9 @@ void store_prune(int dirfd, unsigned int days)
 			cleanup_free char *hash = xstrndup(entry->d_name, SHA256_HEX);
 			struct stat st;
 
-			/* a use sets the time, see open_final() */
+			/* a use sets a time, see open_final() and take_cached() */
 			if (hash_valid(hash) && fstatat(fd, entry->d_name, &st, 0) == 0 &&
-			    st.st_mtime < oldest)
+			    st.st_mtime < oldest && st.st_atime < oldest)
 				(void)unlinkat(fd, entry->d_name, 0);
 		}
 		if (dir)

@@ -31,8 +31,12 @@ static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	/* the time of an entry is that of its manifest, or of itself */
-	if (depth == 0 || (depth == 1 && strcmp(name, "manifest") == 0))
+	if (depth == 0 || (depth == 1 && strcmp(name, "manifest") == 0)) {
 		*used = st.st_mtim.tv_sec > *used ? st.st_mtim.tv_sec : *used;
+		/* an index's use leaves its time of modification alone */
+		if (S_ISREG(st.st_mode) && st.st_atim.tv_sec > *used)
+			*used = st.st_atim.tv_sec;
+	}
 	sum = (uint64_t)st.st_blocks * 512;
 	if (!S_ISDIR(st.st_mode) || depth > 200)
 		return S_ISDIR(st.st_mode) || st.st_nlink < 2 ? sum : sum / st.st_nlink;
