@@ -2,6 +2,7 @@
 /*
  * humfs on the host: the contents of files and directories, by descriptor.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #define SEEK_HOLE	4
 #endif
 
-_Static_assert(sizeof(struct humfs_vec) == sizeof(struct iovec) &&
+static_assert(sizeof(struct humfs_vec) == sizeof(struct iovec) &&
 	       offsetof(struct humfs_vec, len) == offsetof(struct iovec, iov_len),
 	       "struct humfs_vec is passed as struct iovec");
 

@@ -30,7 +30,7 @@
 
 /* struct xattr_args of linux/xattr.h, which is newer than many hosts' headers */
 struct xattr_at_args {
-	unsigned long long value __attribute__((aligned(8)));
+	__aligned_u64 value;
 	unsigned int size;
 	unsigned int flags;
 };

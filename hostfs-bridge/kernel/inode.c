@@ -225,8 +225,10 @@ static char *read_link(int dirfd, const char *name, int fd, bool real)
 	if (real) {
 		len = humfs_host_readlink(dirfd, name, target, PATH_MAX);
 	} else {
-		if (fd < 0)
-			fd = opened = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
+		if (fd < 0) {
+			opened = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
+			fd = opened;
+		}
 		len = fd < 0 ? fd : humfs_host_read(fd, target, PATH_MAX, 0);
 		if (opened >= 0)
 			humfs_host_close(opened);

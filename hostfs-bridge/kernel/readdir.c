@@ -53,7 +53,7 @@ static struct reader *open_reader(struct file *file)
 	struct reader *reader;
 	int fd, dirfd;
 
-	reader = kvmalloc(sizeof(*reader), GFP_KERNEL);
+	reader = kvmalloc_obj(*reader);
 	if (!reader)
 		return ERR_PTR(-ENOMEM);
 	dirfd = humfs_get_fd(inode, false);

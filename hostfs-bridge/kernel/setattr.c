@@ -150,6 +150,11 @@ int humfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 		err = humfs_set_size(inode, attr->ia_size);
 		if (err)
 			return err;
+		/* truncate() leaves this to the filesystem, ftruncate() and open() do not. */
+		if (!(attr->ia_valid & ATTR_MTIME)) {
+			inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
+			mark_inode_dirty_sync(inode);
+		}
 	}
 	err = store_times(inode, attr);
 	if (err)
