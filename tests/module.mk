@@ -133,7 +133,7 @@ lint-cppcheck:
 # benchmarks: static programs for the guest, and the scripts of tests/bench
 BENCH_PROGS := $(patsubst tests/bench/%.c,$(TEST_OUT)/bench/%,$(wildcard tests/bench/*.c))
 
-$(TEST_OUT)/bench/%: tests/bench/%.c
+$(TEST_OUT)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -static -O2 -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
 

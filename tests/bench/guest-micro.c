@@ -10,58 +10,27 @@
  * One line per benchmark: name, unit, minimum, median, maximum of RUNS (default 5) runs.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-#include <fcntl.h>
 
-#define PAGE 4096UL
+#include "guest.h"
+
 #define MAX_RUNS 101
 
 static const char *self_path;
 
-__attribute__((noreturn, format(printf, 1, 2)))
-static void fail(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, "guest-micro: ");
-	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, ": %s\n", strerror(errno));
-	va_end(ap);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
 static double bench_getppid(void)
 {
 	const int n = 50000;
-	double t = now();
+	double t = now_us();
 
 	for (int i = 0; i < n; i++)
 		syscall(SYS_getppid);
-	return (now() - t) / n;
+	return (now_us() - t) / n;
 }
 
 /* A write and a read of one byte: calls that copy from and to user memory. */
@@ -74,11 +43,11 @@ static double bench_pipe_self(void)
 
 	if (pipe(fd))
 		fail("pipe");
-	t = now();
+	t = now_us();
 	for (int i = 0; i < n; i++)
 		if (write(fd[1], &c, 1) != 1 || read(fd[0], &c, 1) != 1)
 			fail("pipe self");
-	t = (now() - t) / n / 2;
+	t = (now_us() - t) / n / 2;
 	close(fd[0]);
 	close(fd[1]);
 	return t;
@@ -92,11 +61,11 @@ static double touch(size_t pages, int random)
 
 	if (p == MAP_FAILED)
 		fail("mmap");
-	t = now();
+	t = now_us();
 	/* an odd multiplier visits every page of a power of two once, in no useful order */
 	for (size_t i = 0; i < pages; i++)
 		p[(random ? i * 2654435761UL % pages : i) * PAGE]++;
-	t = (now() - t) / pages;
+	t = (now_us() - t) / pages;
 	munmap(p, pages * PAGE);
 	return t;
 }
@@ -125,7 +94,7 @@ static double bench_touch_1g(void)
 static double bench_mmap_small(void)
 {
 	const int n = 2000;
-	double t = now();
+	double t = now_us();
 
 	for (int i = 0; i < n; i++) {
 		char *p = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
@@ -137,13 +106,13 @@ static double bench_mmap_small(void)
 			p[k * PAGE] = 1;
 		munmap(p, 16 * PAGE);
 	}
-	return (now() - t) / n;
+	return (now_us() - t) / n;
 }
 
 static double bench_fork(void)
 {
 	const int n = 300;
-	double t = now();
+	double t = now_us();
 
 	for (int i = 0; i < n; i++) {
 		pid_t pid = fork();
@@ -156,7 +125,7 @@ static double bench_fork(void)
 		if (waitpid(pid, &st, 0) != pid || st)
 			fail("wait");
 	}
-	return (now() - t) / n;
+	return (now_us() - t) / n;
 }
 
 static double bench_fork_rw(void)
@@ -169,7 +138,7 @@ static double bench_fork_rw(void)
 	if (p == MAP_FAILED)
 		fail("mmap");
 	memset(p, 1, pages * PAGE);
-	t = now();
+	t = now_us();
 	for (int i = 0; i < n; i++) {
 		pid_t pid = fork();
 		int st;
@@ -184,7 +153,7 @@ static double bench_fork_rw(void)
 		if (waitpid(pid, &st, 0) != pid || st)
 			fail("wait");
 	}
-	t = (now() - t) / n;
+	t = (now_us() - t) / n;
 	munmap(p, pages * PAGE);
 	return t;
 }
@@ -193,7 +162,7 @@ static double bench_vfork_exec(void)
 {
 	enum { N = 200 };
 	static int i;
-	double t = now();
+	double t = now_us();
 
 	for (i = 0; i < N; i++) {
 		pid_t pid = vfork();
@@ -208,7 +177,7 @@ static double bench_vfork_exec(void)
 		if (waitpid(pid, &st, 0) != pid || st)
 			fail("exec of %s", self_path);
 	}
-	return (now() - t) / N;
+	return (now_us() - t) / N;
 }
 
 static void *thread_nothing(void *arg)
@@ -219,7 +188,7 @@ static void *thread_nothing(void *arg)
 static double bench_thread(void)
 {
 	const int n = 1000;
-	double t = now();
+	double t = now_us();
 
 	for (int i = 0; i < n; i++) {
 		pthread_t th;
@@ -228,7 +197,7 @@ static double bench_thread(void)
 			fail("pthread_create");
 		pthread_join(th, NULL);
 	}
-	return (now() - t) / n;
+	return (now_us() - t) / n;
 }
 
 static double bench_ctxsw(void)
@@ -251,11 +220,11 @@ static double bench_ctxsw(void)
 				break;
 		_exit(0);
 	}
-	t = now();
+	t = now_us();
 	for (int i = 0; i < n; i++)
 		if (write(a[1], &c, 1) != 1 || read(b[0], &c, 1) != 1)
 			fail("ping");
-	t = (now() - t) / n;
+	t = (now_us() - t) / n;
 	close(a[0]);
 	close(a[1]);
 	close(b[0]);
@@ -269,7 +238,7 @@ static double bench_getppid_all(void)
 {
 	int ncpu = sysconf(_SC_NPROCESSORS_ONLN);
 	const int n = 50000;
-	double t = now();
+	double t = now_us();
 
 	for (int k = 0; k < ncpu; k++) {
 		pid_t pid = fork();
@@ -284,7 +253,7 @@ static double bench_getppid_all(void)
 	}
 	while (wait(NULL) > 0)
 		;
-	return (now() - t) / n;
+	return (now_us() - t) / n;
 }
 
 static void *thread_getppid(void *arg)
@@ -298,24 +267,24 @@ static void *thread_getppid(void *arg)
 static double bench_getppid_threads(void)
 {
 	pthread_t th[2];
-	double t = now();
+	double t = now_us();
 
 	for (int k = 0; k < 2; k++)
 		if (pthread_create(&th[k], NULL, thread_getppid, NULL))
 			fail("pthread_create");
 	for (int k = 0; k < 2; k++)
 		pthread_join(th[k], NULL);
-	return (now() - t) / 40000;
+	return (now_us() - t) / 40000;
 }
 
 static double bench_cpu(void)
 {
 	volatile uint64_t x = 1;
-	double t = now();
+	double t = now_us();
 
 	for (int i = 0; i < 20000000; i++)
 		x = x * 6364136223846793005ULL + 1;
-	return (now() - t) / 1000;
+	return (now_us() - t) / 1000;
 }
 
 static const struct bench {
@@ -391,34 +360,13 @@ static int run_all(int argc, char **argv)
 	return rc;
 }
 
-static void as_init(int argc, char **argv)
-{
-	int st = 0;
-	pid_t pid;
-
-	mkdir("/proc", 0755);
-	mount("proc", "/proc", "proc", 0, NULL);
-	mkdir("/dev", 0755);
-	mount("dev", "/dev", "devtmpfs", 0, NULL);
-	pid = fork();
-	if (pid < 0)
-		fail("fork");
-	if (!pid)
-		exit(run_all(argc, argv));
-	while (wait(&st) != pid || !(WIFEXITED(st) || WIFSIGNALED(st)))
-		;
-	printf("guest-micro: done, status %d\n", WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st));
-	fflush(stdout);
-	reboot(RB_POWER_OFF);
-}
-
 int main(int argc, char **argv)
 {
 	self_path = getpid() == 1 ? "/init" : "/proc/self/exe";
 	if (argc && !strcmp(argv[0], "true"))
 		return 0;
 	if (getpid() == 1) {
-		as_init(argc, argv);
+		as_init("guest-micro", run_all, argc, argv);
 		return 1;
 	}
 	if (!access("/init", X_OK))

@@ -10,23 +10,11 @@
  * Prints one line with the time per page; exit status 1 if a content was wrong.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#define PAGE 4096UL
+#include "guest.h"
 
 struct slice {
 	uint64_t *base;
@@ -35,27 +23,6 @@ struct slice {
 	size_t wrong;
 	pthread_barrier_t *start;
 };
-
-__attribute__((noreturn, format(printf, 1, 2)))
-static void fail(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, "guest-stamina: ");
-	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, ": %s\n", strerror(errno));
-	va_end(ap);
-	exit(2);
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
 
 static uint64_t mix(uint64_t x)
 {
@@ -132,14 +99,14 @@ static uint64_t *memory(size_t pages)
 static int one(size_t mb, uint64_t seed, const char *what)
 {
 	struct slice s = { .pages = power_of_two_pages(mb), .step = 1, .seed = seed };
-	double t = now(), touched;
+	double t = now_us(), touched;
 
 	s.base = memory(s.pages);
 	work(&s);
-	touched = now();
+	touched = now_us();
 	verify(&s);
 	printf("%s: %zu pages, touched twice %.2f us/page, read %.2f us/page, %zu wrong\n", what,
-	       s.pages, (touched - t) * 1e6 / s.pages / 2, (now() - touched) * 1e6 / s.pages,
+	       s.pages, (touched - t) / s.pages / 2, (now_us() - touched) / s.pages,
 	       s.wrong);
 	fflush(stdout);
 	return s.wrong != 0;
@@ -153,7 +120,7 @@ static int threads(int n, size_t mb)
 	pthread_attr_t attr;
 	size_t wrong = 0, pages = power_of_two_pages(mb);
 	uint64_t *base = memory(pages);
-	double t = now();
+	double t = now_us();
 	void *(*const phase[])(void *) = { work, verify };
 
 	if (!s || !th)
@@ -178,7 +145,7 @@ static int threads(int n, size_t mb)
 		}
 	}
 	printf("%d threads: %zu pages, %.2f us/page, %zu wrong\n", n, pages,
-	       (now() - t) * 1e6 / pages / 3, wrong);
+	       (now_us() - t) / pages / 3, wrong);
 	return wrong != 0;
 }
 
@@ -206,7 +173,7 @@ static int procs(int n, size_t mb)
 static int forks(int n)
 {
 	int go[2], made = 0, err = 0;
-	double t = now();
+	double t = now_us();
 	char c;
 
 	if (pipe(go))
@@ -224,7 +191,7 @@ static int forks(int n)
 		}
 	}
 	printf("%d of %d processes alive at once, %.0f us each%s%s\n", made, n,
-	       (now() - t) * 1e6 / (made ? made : 1), err ? ", then: " : "",
+	       (now_us() - t) / (made ? made : 1), err ? ", then: " : "",
 	       err ? strerror(err) : "");
 	close(go[0]);
 	close(go[1]);
@@ -260,28 +227,8 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int st = 0;
-	pid_t pid;
-
 	if (getpid() != 1)
 		return run(argc, argv);
-
-	mkdir("/proc", 0755);
-	mount("proc", "/proc", "proc", 0, NULL);
-	pid = fork();
-	if (pid < 0)
-		fail("fork");
-	if (!pid) {
-		struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-
-		setrlimit(RLIMIT_NPROC, &unlimited);
-		exit(run(argc, argv));
-	}
-	while (wait(&st) != pid)
-		;
-	printf("guest-stamina: done, status %d\n",
-	       WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st));
-	fflush(stdout);
-	reboot(RB_POWER_OFF);
+	as_init("guest-stamina", run, argc, argv);
 	return 1;
 }
