@@ -8,9 +8,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
@@ -37,6 +39,22 @@ static void remove_orphans(const char *top)
 	closedir(d);
 }
 
+/*
+ * Asks ext4 to put each tree into another region of the disk.  Without a journal ext4 steps
+ * over the inodes that were deleted a minute ago one by one whenever it looks for a free one,
+ * which took a quarter of the time of a fabrication that followed another.
+ */
+static void spread(const char *top)
+{
+	cleanup_close int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int flags = 0;
+
+	if (fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
+		flags |= FS_TOPDIR_FL;
+		(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	}
+}
+
 int work_begin(struct work *w, struct error *e)
 {
 	cleanup_free char *top = NULL;
@@ -51,6 +69,7 @@ int work_begin(struct work *w, struct error *e)
 
 	if (lock < 0)
 		return lock;
+	spread(top);
 	remove_orphans(top);
 	for (unsigned int n = 0; ; n++) {
 		w->path = xasprintf("%s/%d.%u", top, (int)getpid(), n);
