@@ -306,8 +306,10 @@ static int make_tree(struct fabricate *f, struct fabricate_times *times, struct 
 		ret = in_cage(f, times, e);
 	if (ret == 0 && interrupted())
 		ret = err_set(e, EINTR, "interrupted");
+	start = clock_ms();
 	if (ret == 0 && !fab_skips(f->o, "cleanup"))
 		ret = fabricate_cleanup(f, e);
+	times->cleanup = clock_ms() - start;
 	return ret;
 }
 
@@ -327,7 +329,25 @@ static int export_to(struct fabricate *f, int fd, const char *name, struct error
 	return ret ? ret : share_export(f->share, fd, name, &opts, &totals, e);
 }
 
-static int export_target(struct fabricate *f, struct error *e)
+static void *remove_work(void *arg)
+{
+	work_end(arg);
+	return NULL;
+}
+
+/* The disk has its time to take the archive while the tree, which is in it now, goes. */
+static int commit_target(struct outfile *out, struct work *work, struct error *e)
+{
+	pthread_t thread;
+	bool beside = pthread_create(&thread, NULL, remove_work, work) == 0;
+	int ret = outfile_commit(out, e);
+
+	if (beside)
+		pthread_join(thread, NULL);
+	return ret;
+}
+
+static int export_target(struct fabricate *f, struct work *work, struct error *e)
 {
 	const char *target = f->o->target;
 	cleanup_outfile struct outfile out = OUTFILE_INIT;
@@ -348,7 +368,7 @@ static int export_target(struct fabricate *f, struct error *e)
 	ret = outfile_open(&out, AT_FDCWD, target, 0666, e);
 	if (ret == 0)
 		ret = export_to(f, out.fd, target, e);
-	return ret ? ret : outfile_commit(&out, e);
+	return ret ? ret : commit_target(&out, work, e);
 }
 
 static int into_directory(struct fabricate *f, struct fabricate_times *times, struct error *e)
@@ -381,7 +401,7 @@ static int into_archive(struct fabricate *f, struct fabricate_times *times, stru
 	start = clock_ms();
 	if (ret == 0) {
 		progress_stage(f->progress, "exporting", 0);
-		ret = export_target(f, e);
+		ret = export_target(f, &work, e);
 	}
 	times->export = clock_ms() - start;
 	return ret;

@@ -16,7 +16,8 @@ struct fabricate_times {
 	int64_t unpack;		/* fetching and unpacking, overlapped */
 	int64_t boot;
 	int64_t configure;	/* everything in the cage */
-	int64_t export;
+	int64_t cleanup;
+	int64_t export;		/* with the removal of the tree */
 	int64_t total;
 };
 

@@ -23,10 +23,11 @@ static void summary(struct progress *progress, const struct plan *plan, int64_t 
 		    const struct fabricate_times *t)
 {
 	progress_note(progress, "%zu packages in %.1f s: planning %.1f, fetching and unpacking %.1f, "
-		      "boot %.1f, configuring %.1f, exporting %.1f", plan->n,
+		      "boot %.1f, configuring %.1f, cleaning up %.1f, exporting %.1f", plan->n,
 		      (double)(planning + t->total) / 1000, (double)planning / 1000,
 		      (double)t->unpack / 1000, (double)t->boot / 1000,
-		      (double)t->configure / 1000, (double)t->export / 1000);
+		      (double)t->configure / 1000, (double)t->cleanup / 1000,
+		      (double)t->export / 1000);
 }
 
 /* The kernel that is named or there already; path and key stay NULL without one. */
