@@ -111,6 +111,16 @@ check-run: all unit-programs $(RUNNER) $(FILTER)
 check-integration: all $(RUNNER) $(FILTER)
 	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(INTEGRATION_RUN)
 
+# the tests of cages on a kernel that looks for its own mistakes (address sanitizer, lock
+# dependencies, leaks) and can be made to fail; a report on a console fails the test
+DEBUG_KERNEL = $(or $(UMLCAGE_TEST_KERNEL),$$($(O)/umlcage kernel build --config debug))
+
+.PHONY: check-debug
+check-debug: all $(RUNNER) $(FILTER)
+	+@kernel="$(DEBUG_KERNEL)" && MAKE='$(MAKE)' UMLCAGE_TEST_KERNEL="$$kernel" \
+		UMLCAGE_TEST_REPORTS=1 tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' \
+		$(INTEGRATION_RUN) tests/debug
+
 # every C file that is ours and runs on the host
 LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) $(wildcard tests/*/*.c))
 LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) $(PKG_CFLAGS) -std=gnu11 -Wall -Wextra

@@ -28,6 +28,9 @@
  *
  *	runner DIRECTORY CACHE SCRIPT...	(see tests/support/integration)
  *
+ * With UMLCAGE_TEST_REPORTS, a test also fails if the kernel of one of its cages reports a
+ * mistake of its own, and may take REPORTS_SLOWER times as long: for the debugging kernel.
+ *
  * TESTS=PATTERN picks tests by a shell pattern for a part of their name; KEEP=1 keeps the
  * folders of failed tests.
  */
@@ -52,7 +55,7 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
-enum { NOBODY = 65534, DEFAULT_LIMIT = 60, GRACE_MS = 3000, OUTPUT_MAX = 64 << 10 };
+enum { NOBODY = 65534, DEFAULT_LIMIT = 60, GRACE_MS = 3000, REPORTS_SLOWER = 6, OUTPUT_MAX = 64 << 10 };
 
 struct test {
 	char *script, *function, *name;
@@ -65,6 +68,11 @@ static struct test *tests;
 static size_t ntests;
 static const char *top, *cache;
 static bool own_shm;
+
+static bool want_reports(void)
+{
+	return getenv("UMLCAGE_TEST_REPORTS") != NULL;
+}
 
 static bool as_nobody(const struct test *t)
 {
@@ -119,7 +127,9 @@ static unsigned int scaled(unsigned int seconds)
 	const char *percent = getenv("UMLCAGE_TEST_SCALE");
 	unsigned int scale = percent ? (unsigned int)atoi(percent) : 0;
 
-	return scale > 100 ? seconds / 100 * scale : seconds;
+	if (scale > 100)
+		seconds = seconds * scale / 100;
+	return want_reports() ? seconds * REPORTS_SLOWER : seconds;
 }
 
 /* Lists the tests of a script, each with the comment lines right above it. */
@@ -137,7 +147,7 @@ static int read_script(const char *script)
 	in_cage = strstr(sb_str(&text), "\n# needs: build\n") != NULL;
 	strv_split(&lines, sb_str(&text), "\n");
 
-	struct test notes = { .limit = DEFAULT_LIMIT, .in_cage = in_cage };
+	struct test notes = { .limit = scaled(DEFAULT_LIMIT), .in_cage = in_cage };
 
 	for (size_t i = 0; i < lines.n; i++) {
 		const char *line = lines.v[i];
@@ -151,7 +161,7 @@ static int read_script(const char *script)
 		else if (str_starts(line, "test_") && strstr(line, "()"))
 			add_test(script, line, &notes);
 		if (line[0] != '#')
-			notes = (struct test){ .limit = DEFAULT_LIMIT, .in_cage = in_cage };
+			notes = (struct test){ .limit = scaled(DEFAULT_LIMIT), .in_cage = in_cage };
 	}
 	return 0;
 }
@@ -243,6 +253,8 @@ static void fill_env(struct strv *env, const char *dir)
 	strv_addf(env, "XDG_DATA_HOME=%s/home/data", dir);
 	strv_addf(env, "XDG_STATE_HOME=%s/home/state", dir);
 	strv_addf(env, "XDG_CACHE_HOME=%s", cache);
+	if (want_reports())
+		strv_addf(env, "UMLCAGE_CONSOLE=%s/console", dir);
 	strv_add(env, "LC_ALL=C.UTF-8");
 	strv_add(env, "TERM=xterm");
 }
@@ -379,6 +391,31 @@ static int wait_for(pid_t pid, unsigned int limit, int *status)
 	}
 }
 
+/* The first report of a kernel on the consoles of the test, or NULL; adds them to its log. */
+static char *find_report(const char *dir)
+{
+	static const char *const signs[] = {
+		"BUG: ", "WARNING: ", "INFO: possible", "INFO: task ", "INFO: trying", "KASAN",
+		"Oops", "kmemleak", "suspicious RCU", "Call Trace", "possible recursive",
+		"scheduling while atomic", "MAX_LOCKDEP", "list_add corruption", "list_del corruption",
+	};
+	cleanup_free char *path = path_join(dir, "console"), *log = path_join(dir, "log");
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	if (file_read(AT_FDCWD, path, 64 << 20, &text, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
+		const char *at = strstr(sb_str(&text), signs[i]);
+		cleanup_close int fd = at ? open(log, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+
+		if (!at)
+			continue;
+		(void)write_full(fd, at, strlen(at));
+		return xasprintf("the kernel reports '%.*s'", (int)strcspn(at, "\r\n"), at);
+	}
+	return NULL;
+}
+
 static void show_output(const char *log)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -435,7 +472,7 @@ static char *verdict(const struct test *t, const char *dir, int ret, int status,
 		return xasprintf("left processes behind: %s", sb_str(&strays));
 	if (files.len)
 		return xasprintf("left files behind: %s", sb_str(&files));
-	return NULL;
+	return want_reports() ? find_report(dir) : NULL;
 }
 
 START_TEST(run_test)

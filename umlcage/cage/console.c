@@ -41,6 +41,8 @@ void console_read(struct console *c)
 void console_release(struct console *c)
 {
 	close_fd(&c->fd);
+	if (c->own_copy)
+		close_fd(&c->copy_fd);
 	sb_release(&c->text);
 }
 

@@ -12,7 +12,8 @@ enum { CONSOLE_KEEP = 64 << 10 };
 
 struct console {
 	int fd;			/* read end, non-blocking; -1 when closed */
-	int copy_fd;		/* -1: none; the caller's */
+	int copy_fd;		/* -1: none; the caller's, unless... */
+	bool own_copy;		/* ...console_release() shall close it */
 	struct strbuf text;
 };
 
