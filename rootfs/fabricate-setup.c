@@ -196,9 +196,10 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 		"var/cache/apt", "var/lib/apt/lists/partial", "tmp", "var/lib/dpkg",
 		"etc/dpkg/dpkg.cfg.d", "var/log/apt", "var/lib/dpkg/triggers",
 		"var/lib/dpkg/info", "var/lib/dpkg/alternatives", "var/lib/dpkg/updates",
-		/* apt-get update and its downloads */
+		/* the last: apt's downloads, if there are any */
 		"var/cache/apt/archives/partial",
 	};
+	size_t ndirs = ARRAY_SIZE(dirs) - (f->plan->n == 0);
 	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_PARENTS |
 								 SHARE_REPLACE | SHARE_KEEP_DIRS);
 	struct share_attr sticky = dir_attr, private = dir_attr;
@@ -210,14 +211,14 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 	private.uid = 42;	/* _apt, a name that base-passwd gives this number */
 	if (fab_skips(f->o, "setup"))
 		return make_links(f, t, e);
-	for (size_t i = 0; i < ARRAY_SIZE(dirs) && ret == 0; i++)
+	for (size_t i = 0; i < ndirs && ret == 0; i++)
 		ret = make_dir(f, t, dirs[i], e);
 	if (ret == 0)
 		ret = share_setattr(t, "tmp", &sticky, e);
 	if (ret == 0)
 		ret = share_setattr(t, "var/lib/apt/lists/partial", &private, e);
-	if (ret == 0)
-		ret = share_setattr(t, "var/cache/apt/archives/partial", &private, e);
+	if (ret == 0 && ndirs == ARRAY_SIZE(dirs))
+		ret = share_setattr(t, dirs[ndirs - 1], &private, e);
 	if (ret == 0)
 		ret = write_apt(f, t, e);
 	if (ret == 0)
@@ -276,7 +277,8 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 
 	program.mode = S_IFREG | 0755;
 	/* a fake start-stop-daemon, too, would be overwritten when dpkg installs dpkg */
-	if (!fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr/sbin", &there, NULL) == 0)
+	if (!fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr", &there, NULL) == 0 &&
+	    share_stat(t, "usr/sbin", &there, NULL) == 0)
 		ret = share_file(t, "usr/sbin/policy-rc.d", &program, deny, strlen(deny), e);
 	for (size_t i = f->plan->nbase; i < f->plan->n && ret == 0; i++)
 		if (!unpack_get(f->unpack, i)->native)
@@ -322,6 +324,7 @@ static int empty_apt(struct fabricate *f, struct error *e)
 		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
 	static const char *const partial[] = { "var/lib/apt/lists/partial",
 					       "var/cache/apt/archives/partial" };
+	size_t npartial = f->plan->n ? 2 : 1;	/* without packages apt makes no archives */
 	struct share_attr lock = file_attr, private = dir_attr;
 	int ret = 0;
 
@@ -333,7 +336,7 @@ static int empty_apt(struct fabricate *f, struct error *e)
 		if (ret == 0)
 			ret = share_file(t, "var/lib/apt/lists/lock", &lock, NULL, 0, e);
 	}
-	if (ret == 0 && !fab_skips(f->o, "cleanup/apt/cache")) {
+	if (ret == 0 && npartial == 2 && !fab_skips(f->o, "cleanup/apt/cache")) {
 		ret = empty_dir(f, t, "var/cache/apt/archives", "partial", e);
 		if (ret == 0)
 			ret = share_remove(t, "var/cache/apt/pkgcache.bin", e);
@@ -343,7 +346,7 @@ static int empty_apt(struct fabricate *f, struct error *e)
 			ret = share_file(t, "var/cache/apt/archives/lock", &lock, NULL, 0, e);
 	}
 	/* apt's update in the end makes them, and private, whatever the package has */
-	for (size_t i = 0; i < ARRAY_SIZE(partial) && ret == 0; i++) {
+	for (size_t i = 0; i < npartial && ret == 0; i++) {
 		ret = share_mkdir(t, partial[i], &private, e);
 		if (ret == 0)
 			ret = share_setattr(t, partial[i], &private, e);

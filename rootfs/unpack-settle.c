@@ -225,7 +225,8 @@ int unpack_finish(struct unpack *u, struct error *e)
 		ret = repeat(u, tree, e);
 	if (ret == 0)
 		ret = set_directories(u, tree, e);
-	if (ret == 0 && !u->cfg.plain)
+	/* where nothing is installed dpkg was never called */
+	if (ret == 0 && !u->cfg.plain && u->cfg.n)
 		ret = dpkg_db_write(tree, u->pkgs, u->cfg.n, e);
 	share_tree_free(&tree);
 	return ret;
