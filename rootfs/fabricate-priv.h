@@ -28,6 +28,11 @@ struct fabricate {
 
 /* mmdebstrap's run_setup(): directories, apt's configuration, devices. */
 int fabricate_setup(struct fabricate *f, struct error *e);
+/*
+ * After the setup hooks: what apt would heed from now on, but the plan, which is made
+ * already, does not, is an error.
+ */
+int fabricate_check_setup(struct fabricate *f, struct error *e);
 /* What the cage needs once all is unpacked: policy-rc.d, packages for dpkg, apt's states. */
 int fabricate_prepare(struct fabricate *f, struct error *e);
 /* mmdebstrap's run_cleanup(), as far as --skip allows. */

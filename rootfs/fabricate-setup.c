@@ -238,6 +238,48 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 	return ret ? ret : make_links(f, t, e);
 }
 
+/* Is @path one of the files that the setup wrote? */
+static bool is_source(const struct fab_options *o, const char *path)
+{
+	for (size_t i = 0; i < o->nsources; i++)
+		if (strcmp(o->sources[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+int fabricate_check_setup(struct fabricate *f, struct error *e)
+{
+	static const char *const dirs[] = { "etc/apt/preferences.d", "etc/apt/sources.list.d",
+					    "etc/apt" };
+	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_KEEP_DIRS);
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		cleanup_free char *inside = xasprintf("%s/x", dirs[i]);
+		const char *unused;
+		int fd = share_parent(t, inside, &unused, NULL);
+		DIR *d = fd < 0 ? NULL :
+			 fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		struct dirent *de;
+
+		while (d && (de = readdir(d)) != NULL) {
+			cleanup_free char *path = path_join(dirs[i], de->d_name);
+
+			if (de->d_name[0] == '.' || is_source(f->o, path) ||
+			    (i == 2 && strcmp(de->d_name, "preferences") != 0 &&
+			     strcmp(de->d_name, "sources.list") != 0))
+				continue;
+			closedir(d);
+			return err_set(e, EOPNOTSUPP, "a setup hook made '/%s', which comes too "
+				       "late: packages are chosen already; give sources as MIRROR, "
+				       "versions as --include=PACKAGE=VERSION, and make the file in an "
+				       "essential or customize hook", path);
+		}
+		if (d)
+			closedir(d);
+	}
+	return 0;
+}
+
 /* ---- before the cage ---- */
 
 static int put_deb(struct fabricate *f, struct share_tree *t, size_t i, struct error *e)

@@ -295,6 +295,8 @@ static int make_tree(struct fabricate *f, struct fabricate_times *times, struct 
 
 	if (ret == 0)
 		ret = hooks_run(f, FAB_HOOK_SETUP, e);
+	if (ret == 0 && f->o->hooks[FAB_HOOK_SETUP].n)
+		ret = fabricate_check_setup(f, e);
 	if (ret == 0) {
 		progress_stage(f->progress, "fetching and unpacking", f->plan->n);
 		ret = unpack_all(f, f->o->variant == FAB_EXTRACT, e);

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -27,29 +28,43 @@ int plan_fill_local(const char *path, struct plan_package *p, struct error *e)
 	return 0;
 }
 
-int plan_aptconf_flag(const char *text, const char *option)
+char *plan_aptconf_value(const char *text, const char *option)
 {
 	size_t len = strlen(option);
-	int flag = -1;
+	char *value = NULL;
 
 	for (const char *p = text; (p = strcasestr(p, option)) != NULL;) {
-		char word[16];
-		size_t n = 0;
 		bool starts = p == text || isspace((unsigned char)p[-1]) || p[-1] == ';';
 
 		p += len;
 		if (!starts || !(isspace((unsigned char)*p) || *p == '"' || *p == '='))
 			continue;
 		p += strspn(p, " \t\n=\"");
-		while (n < sizeof(word) - 1 && isalnum((unsigned char)*p))
-			word[n++] = *p++;
-		word[n] = '\0';
-		if (!strcasecmp(word, "true") || !strcasecmp(word, "yes") ||
-		    !strcasecmp(word, "on") || !strcasecmp(word, "with") ||
-		    !strcasecmp(word, "enable") || !strcmp(word, "1"))
-			flag = 1;
-		else if (n)
-			flag = 0;
+		free(value);
+		value = xstrndup(p, strcspn(p, " \t\n\";"));
 	}
-	return flag;
+	return value;
+}
+
+int plan_aptconf_flag(const char *text, const char *option)
+{
+	static const char *const on[] = { "true", "yes", "on", "with", "enable", "1" };
+	cleanup_free char *value = plan_aptconf_value(text, option);
+
+	if (!value || !*value)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(on); i++)
+		if (strcasecmp(value, on[i]) == 0)
+			return 1;
+	return 0;
+}
+
+void plan_aptopts_text(const struct fab_options *o, struct strbuf *text)
+{
+	for (size_t i = 0; i < o->aptopts.n; i++) {
+		/* the option may be the name of a file, as for mmdebstrap */
+		if (file_read(AT_FDCWD, o->aptopts.v[i], 1 << 20, text, NULL))
+			sb_adds(text, o->aptopts.v[i]);
+		sb_addc(text, '\n');
+	}
 }

@@ -10,13 +10,15 @@
 /* Size, sha256 and path of a package file. */
 int plan_fill_local(const char *path, struct plan_package *p, struct error *e);
 
-/* ---- plan-aptconf.c ---- */
-
 /*
  * The value of @option ("APT::Install-Recommends") in apt.conf text: 1, 0, or -1
  * where the text does not set it.  Only the flat form is read, not nested blocks.
  */
 int plan_aptconf_flag(const char *text, const char *option);
+/* The same as text; malloc'ed, NULL where it is not set. */
+char *plan_aptconf_value(const char *text, const char *option);
+/* All of --aptopt, files read. */
+void plan_aptopts_text(const struct fab_options *o, struct strbuf *text);
 
 /* ---- plan-sources.c ---- */
 

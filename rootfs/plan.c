@@ -24,8 +24,12 @@ int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		.progress = progress,
 		.no_valid_until = o->no_valid_until,
 	};
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	int r = 0;
 
+	plan_aptopts_text(o, &text);
+	if (plan_aptconf_flag(sb_str(&text), "Acquire::Check-Valid-Until") == 0)
+		config.no_valid_until = true;
 	for (size_t i = 0; i < o->nsources && !r; i++)
 		r = pkg_sources_parse(&sources, o->sources[i].content, o->sources[i].path, e);
 	return r ? r : pkg_archive_open(&config, &sources, a, e);
@@ -49,7 +53,19 @@ static bool release_says(const struct pkg_release *r, const char *field)
 	return false;
 }
 
-static int add_indexes(struct solve *s, struct pkg_archive *a, struct error *e)
+/* apt's pin of a release that no preferences name; @target: APT::Default-Release or NULL. */
+static int pin_of(const struct pkg_release *r, const char *target)
+{
+	if (target && *target && (str_eq(r->name, target) || str_eq(r->codename, target) ||
+				  str_eq(r->version, target)))
+		return 990;
+	if (!release_says(r, "NotAutomatic"))
+		return 500;
+	return release_says(r, "ButAutomaticUpgrades") ? 100 : 1;
+}
+
+static int add_indexes(struct solve *s, struct pkg_archive *a, const char *target,
+		       struct error *e)
 {
 	const struct pkg_index *v;
 	size_t n = pkg_indexes(a, &v);
@@ -57,34 +73,40 @@ static int add_indexes(struct solve *s, struct pkg_archive *a, struct error *e)
 
 	for (size_t i = 0; i < n && !r; i++) {
 		const struct pkg_release *rel = v[i].release;
-		int pin = !release_says(rel, "NotAutomatic") ? 500 :
-			  release_says(rel, "ButAutomaticUpgrades") ? 100 : 1;
 
 		r = solve_add_index(s, v[i].path, rel->uri, rel->suite, v[i].component,
-				    rel->name, rel->codename, pin, e);
+				    rel->name, rel->codename, pin_of(rel, target), e);
 	}
 	return r;
 }
 
-/* What of --aptopt bears on the solver. */
-static void read_aptopts(struct solve *s, const struct strv *opts)
+/* What of --aptopt bears on the solver: malloc'ed APT::Default-Release into *@target. */
+static int read_aptopts(struct solve *s, const struct fab_options *o, char **target,
+			struct error *e)
 {
-	for (size_t i = 0; i < opts->n; i++) {
-		cleanup_strbuf struct strbuf text = STRBUF_INIT;
-		int flag;
+	static const char *const unknown[] = { "Dir::Etc::Preferences",
+					       "Dir::Etc::PreferencesParts",
+					       "APT::Solver", "APT::Architectures" };
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	int flag;
 
-		/* the option may be the name of a file, as for mmdebstrap */
-		if (file_read(AT_FDCWD, opts->v[i], 1 << 20, &text, NULL)) {
-			sb_reset(&text);
-			sb_adds(&text, opts->v[i]);
-		}
-		flag = plan_aptconf_flag(sb_str(&text), "APT::Install-Recommends");
-		if (flag >= 0)
-			s->recommends = flag;
-		flag = plan_aptconf_flag(sb_str(&text), "APT::Install-Suggests");
-		if (flag >= 0)
-			s->suggests = flag;
+	plan_aptopts_text(o, &text);
+	flag = plan_aptconf_flag(sb_str(&text), "APT::Install-Recommends");
+	if (flag >= 0)
+		s->recommends = flag;
+	flag = plan_aptconf_flag(sb_str(&text), "APT::Install-Suggests");
+	if (flag >= 0)
+		s->suggests = flag;
+	*target = plan_aptconf_value(sb_str(&text), "APT::Default-Release");
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+		cleanup_free char *value = plan_aptconf_value(sb_str(&text), unknown[i]);
+
+		if (value)
+			return err_usage(e, "--aptopt: '%s' would change what apt chooses in a "
+					 "way that is not supported; name versions with "
+					 "--include=PACKAGE=VERSION or PACKAGE/SUITE", unknown[i]);
 	}
+	return 0;
 }
 
 /* ---- the plan's records ---- */
@@ -242,13 +264,15 @@ static int second_stage(struct solve *s, const struct fab_options *o, struct err
 static int make(struct solve *s, const struct fab_options *o, struct pkg_archive *a,
 		struct plan *plan, struct error *e)
 {
+	cleanup_free char *target = NULL;
 	const struct pkg_index *indexes;
 	int r;
 
 	pkg_indexes(a, &indexes);
-	read_aptopts(s, &o->aptopts);
+	r = read_aptopts(s, o, &target, e);
 	s->force_apt = o->variant == FAB_APT;
-	r = add_indexes(s, a, e);
+	if (!r)
+		r = add_indexes(s, a, target, e);
 	for (size_t i = 0; i < o->include.n && !r; i++)
 		if (o->include.v[i][0] == '/')
 			r = solve_add_deb(s, o->include.v[i], e);

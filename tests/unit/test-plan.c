@@ -199,6 +199,18 @@ START_TEST(apt_options_about_recommends)
 }
 END_TEST
 
+START_TEST(apt_options_with_a_value)
+{
+	static const char text[] = "APT::Default-Release \"a\";\nX::APT::Default-Release \"no\";\n"
+				   "apt::default-release 'b;\nAPT::Default-Release=trixie;";
+	cleanup_free char *value = plan_aptconf_value(text, "APT::Default-Release");
+	cleanup_free char *none = plan_aptconf_value(text, "APT::Default");
+
+	ck_assert_str_eq(value, "trixie");
+	ck_assert_ptr_null(none);
+}
+END_TEST
+
 START_TEST(other_architectures_are_an_error)
 {
 	o.suite = xstrdup("s");
@@ -248,6 +260,7 @@ int main(void)
 	tcase_add_test(t, skipping_a_step_skips_its_parts);
 	tcase_add_test(t, hooks_of_a_directory_go_by_their_names);
 	tcase_add_loop_test(t, apt_options_about_recommends, 0, ARRAY_SIZE(flags));
+	tcase_add_test(t, apt_options_with_a_value);
 	tcase_add_test(t, other_architectures_are_an_error);
 	tcase_add_test(t, the_epoch_must_be_a_number);
 	tcase_add_test(t, files_are_called_as_apt_calls_them);
