@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,14 +95,11 @@ static int open_image_root(struct run_places *p, const struct run_options *o,
 static int make_scratch(struct run_places *p, struct error *e)
 {
 	cleanup_free char *dir = NULL;
-	uint64_t random;
 	int ret = xdg_dir(XDG_CACHE, "scratch", &dir, e);
 
 	if (ret < 0)
 		return ret;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return err_sys(e, errno, "cannot get random bytes");
-	p->scratch_dir = xasprintf("%s/%016llx", dir, (unsigned long long)random);
+	p->scratch_dir = xasprintf("%s/%016llx", dir, (unsigned long long)random_u64());
 	return share_create(&p->upper, p->scratch_dir, e);
 }
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -377,7 +376,6 @@ static int own_symlink(struct share_tree *t, const char *path, const struct shar
 {
 	char target[4096 + 1];
 	struct stat st;
-	unsigned long long r = 0;
 	const char *name;
 	int dir = share_parent(t, path, &name, e);
 
@@ -392,11 +390,11 @@ static int own_symlink(struct share_tree *t, const char *path, const struct shar
 	if (st.st_nlink > 1)
 		return err_set(e, EMLINK, "cannot give '%s' an owner: it is a symbolic link with "
 			       "several names", path);
-	(void)!getrandom(&r, sizeof(r), 0);
 
 	/* the name that the kernel's filesystem uses for this, too: see verify.c */
 	cleanup_free char *tmp = xasprintf("%.*s.humfs-%016llx", (int)(strlen(path) - strlen(name)),
-					   path, r);
+					   path,
+					   (unsigned long long)random_u64());
 	struct share_attr link = *a;
 	int ret;
 

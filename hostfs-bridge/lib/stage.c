@@ -9,7 +9,6 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,7 +70,6 @@ static void remove_stale(const char *parent, const char *name)
 int share_stage_begin(struct share_stage *st, const char *dir, struct error *e)
 {
 	cleanup_free char *parent = NULL, *name = NULL, *path = NULL;
-	unsigned int r = 0;
 	int ret;
 
 	*st = (struct share_stage)SHARE_STAGE_INIT;
@@ -81,9 +79,8 @@ int share_stage_begin(struct share_stage *st, const char *dir, struct error *e)
 	if (ret < 0)
 		return ret;
 	remove_stale(parent, name);
-	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
-		r = (unsigned int)getpid();
-	path = xasprintf("%s/.%.200s.%08x.part", parent, name, r);
+	path = xasprintf("%s/.%.200s.%08x.part", parent, name,
+			 (unsigned int)random_u64());
 	ret = share_create(&st->share, path, e);
 	if (ret == 0)
 		st->dir = xstrdup(dir);

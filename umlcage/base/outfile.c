@@ -10,18 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
 
 static char *hidden_name(const char *name)
 {
-	unsigned int r = 0;
-
-	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
-		r = (unsigned int)getpid();
-	return xasprintf(".%.200s.%08x.part", name, r);
+	return xasprintf(".%.200s.%08x.part", name, (unsigned int)random_u64());
 }
 
 int outfile_open(struct outfile *of, int dirfd, const char *path, mode_t mode, struct error *e)

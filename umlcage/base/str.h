@@ -103,6 +103,9 @@ char *path_join(const char *dir, const char *name);
 /* Lower-case hexadecimal; @out has room for 2 * len + 1. */
 void hex_encode(const void *data, size_t len, char *out);
 
+/* For names of files that nobody else should have taken or can guess; never fails. */
+uint64_t random_u64(void);
+
 /* Appends @s (@len bytes) as a quoted JSON string; invalid UTF-8 as U+FFFD. */
 void sb_json_str(struct strbuf *sb, const char *s, size_t len);
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -32,7 +31,6 @@ static int open_once(struct control *c, char path[108], struct error *e)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	cleanup_free char *dir = NULL, *name = NULL;
 	cleanup_close int dirfd = -1;
-	uint64_t random;
 	int ret;
 
 	*c = (struct control){ .listener = -1, .name_fd = -1, .fd = -1, .index = -1,
@@ -41,9 +39,9 @@ static int open_once(struct control *c, char path[108], struct error *e)
 	if (ret < 0)
 		return ret;
 	dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0 || getrandom(&random, sizeof(random), 0) != sizeof(random))
+	if (dirfd < 0)
 		return err_sys(e, errno, "cannot use '%s'", dir);
-	name = xasprintf("control-%016llx", (unsigned long long)random);
+	name = xasprintf("control-%016llx", (unsigned long long)random_u64());
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s", dirfd, name);
 	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->listener < 0 || bind(c->listener, (const void *)&sun, sizeof(sun)) < 0) {
