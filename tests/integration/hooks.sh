@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# fabricate's hooks: each moment, each special one, and what becomes of what they carry.
+
+fabricate()
+{
+	"$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} -q "$@"
+}
+
+mirrored()
+{
+	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
+		host_cannot "no mirror: $(head -n 1 why)"
+}
+
+# hook FILE LINES...: a program
+hook()
+{
+	local file=$1
+	shift
+	{
+		echo '#!/bin/sh'
+		echo 'set -e'
+		printf '%s\n' "$@"
+	} >"$file"
+	chmod 755 "$file"
+}
+
+content()
+{
+	tar -xOf "$1" "./$2" || fail "'$2' is not in '$1'"
+}
+
+# limit: 900
+test_every_hook()
+{
+	mirrored
+	mkdir -p hooks in/sub
+	# shellcheck disable=SC2016
+	{
+		hook hooks/setup01 'echo setup $MMDEBSTRAP_HOOK $(ls /target/usr/bin 2>/dev/null | wc -l) >>"$1/etc/moments"'
+		hook hooks/extract01 'echo extract $MMDEBSTRAP_HOOK $(id -u) $1 >>"$1/etc/moments"' \
+			'[ ! -s "$1/etc/passwd" ] || exit 1' 'echo $MMDEBSTRAP_ESSENTIAL | grep -q /dpkg_'
+		hook hooks/essential01 'echo essential $(dpkg -s bash | grep -c "install ok installed") >>"$1/etc/moments"'
+		hook hooks/customize01 'echo customize $MMDEBSTRAP_INCLUDE >>"$1/etc/moments"'
+		hook hooks/unrelated 'exit 1'
+		hook hooks/customize99 'exit 1'
+	}
+	chmod 644 hooks/customize99
+	echo copied >in/sub/file
+	ln -s file in/sub/link
+	mkdir in/sub/empty
+	echo named >"in/a name"
+	echo uploaded >upload
+	tar -C in --owner=1234 --group=4321 -cf in.tar sub
+	# shellcheck disable=SC2016
+	fabricate --no-cache --variant=essential --include=ncal --hook-directory=hooks \
+		--setup-hook='upload upload /etc/early' \
+		--extract-hook='echo again >>"$1/etc/moments"' \
+		--chrooted-essential-hook='echo chrooted "$#" "$PWD" >>/etc/moments' \
+		--customize-hook='mkdir -p "$1/srv/copy" "$1/srv/sync" "$1/srv/tar"; echo old >"$1/srv/sync/old"' \
+		--customize-hook='copy-in in/sub "in/a name" /srv/copy' \
+		--customize-hook='sync-in in/sub /srv/sync' \
+		--customize-hook='tar-in in.tar /srv/tar' \
+		--customize-hook='upload upload /srv/uploaded' \
+		--customize-hook='chown 33:33 "$1/srv/copy/a name"' \
+		--customize-hook='copy-out /srv/copy /etc/moments out' \
+		--customize-hook='sync-out /srv/sync synced' \
+		--customize-hook='tar-out /srv/tar out.tar' \
+		--customize-hook='download /etc/moments moments' \
+		trixie x.tar
+	cat >wanted <<-EOT
+		setup setup 0
+		extract extract 0 /
+		again
+		essential 1
+		chrooted 0 /
+		customize ncal
+	EOT
+	diff wanted moments
+	diff wanted out/moments
+	diff wanted <(content x.tar etc/moments)
+	equal uploaded "$(content x.tar etc/early)"
+	equal uploaded "$(content x.tar srv/uploaded)"
+	equal copied "$(content x.tar srv/copy/sub/file)"
+	equal copied "$(content x.tar srv/sync/file)"
+	equal old "$(content x.tar srv/sync/old)"
+	equal copied "$(content x.tar srv/tar/sub/file)"
+	equal named "$(cat "out/copy/a name")"
+	equal file "$(readlink out/copy/sub/link)"
+	[ -d out/copy/sub/empty ] || fail "an empty directory got lost"
+	equal copied "$(cat synced/file)"
+	tar -tf out.tar | grep -q '^tar/sub/file$' || fail "out.tar: $(tar -tf out.tar)"
+	tar --numeric-owner -tvf x.tar >list
+	grep -q ' 33/33 .* \./srv/copy/a name$' list || fail "$(grep srv/copy list)"
+	grep -q ' 1234/4321 .* \./srv/tar/sub/file$' list || fail "$(grep srv/tar list)"
+	grep -q ' 0/0 .* \./srv/uploaded$' list || fail "$(grep srv/uploaded list)"
+	! grep umlcage-hook list || fail "a hook was left behind"
+}
+
+# limit: 600
+test_sources_of_a_setup_hook_are_refused()
+{
+	mirrored
+	echo precious >x.tar
+	# shellcheck disable=SC2016
+	status 1 fabricate --no-cache --variant=essential \
+		--setup-hook='echo "Package: *" >"$1/etc/apt/preferences.d/mine"' trixie x.tar 2>err
+	contains "/etc/apt/preferences.d/mine" err
+	equal precious "$(cat x.tar)"
+}
