@@ -495,6 +495,7 @@ bool solve_field(const struct solve *s, Id v, const char *field, struct strbuf *
 	const struct solve_ver *sv = &s->vers[v];
 	const struct solve_index *ix;
 	const char *p, *end;
+	bool found = false;
 	struct line l;
 
 	sb_reset(out);
@@ -503,11 +504,13 @@ bool solve_field(const struct solve *s, Id v, const char *field, struct strbuf *
 	ix = &s->indexes[sv->index];
 	p = ix->text + sv->offset;
 	end = ix->text + ix->size;
+	/* of a field that is there twice, libsolv and the scan, too, take the last */
 	while (next_line(&p, end, &l)) {
 		if (!is(l.name, l.name_len, field))
 			continue;
+		sb_reset(out);
 		sb_add(out, l.value, l.value_len);
-		return true;
+		found = true;
 	}
-	return false;
+	return found;
 }
