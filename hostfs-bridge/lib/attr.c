@@ -92,7 +92,7 @@ int share_xattr_error(struct error *e, int errnum, const char *path)
 
 int share_fstat(int fd, const char *path, struct share_attr *a, struct error *e)
 {
-	struct humfs_meta m;
+	struct humfs_meta m = { 0 };
 	struct stat st;
 	int ret;
 

@@ -38,11 +38,13 @@ int root_path(const char *name, char **path, struct error *e)
 	cleanup_free char *dir = NULL;
 	int ret = root_check_name(name, e);
 
-	if (ret == 0)
-		ret = xdg_dir(XDG_DATA, "roots", &dir, e);
-	if (ret == 0)
-		*path = path_join(dir, name);
-	return ret;
+	if (ret < 0)
+		return ret;
+	ret = xdg_dir(XDG_DATA, "roots", &dir, e);
+	if (ret < 0)
+		return ret;
+	*path = path_join(dir, name);
+	return 0;
 }
 
 int root_names(struct strv *names, struct error *e)
@@ -128,8 +130,9 @@ int root_rename(const char *from, const char *to, struct error *e)
 	cleanup_free char *old = NULL, *new = NULL;
 	int ret = root_path(from, &old, e);
 
-	if (ret == 0)
-		ret = root_path(to, &new, e);
+	if (ret < 0)
+		return ret;
+	ret = root_path(to, &new, e);
 	if (ret < 0)
 		return ret;
 	if (access(old, F_OK) < 0)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Errors as values: see error.h for the contract. */
+#define ERROR_IMPLEMENTATION
 #include "umlcage/base/error.h"
 
 #include <errno.h>

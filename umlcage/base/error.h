@@ -45,4 +45,16 @@ void err_release(struct error *e);	/* NULL is fine */
 
 #define cleanup_error __attribute__((cleanup(err_release)))
 
+/* A static analyser sees one file at a time, and has to be told that these are negative. */
+#if defined(__clang_analyzer__) && !defined(ERROR_IMPLEMENTATION)
+#define err_negative(call) \
+	({ int err_ret_ = (call); if (err_ret_ >= 0) __builtin_unreachable(); err_ret_; })
+#define err_set(...) err_negative(err_set(__VA_ARGS__))
+#define err_sys(...) err_negative(err_sys(__VA_ARGS__))
+#define err_usage(...) err_negative(err_usage(__VA_ARGS__))
+#define err_wrap(...) err_negative(err_wrap(__VA_ARGS__))
+#define err_hint(...) err_negative(err_hint(__VA_ARGS__))
+#define err_move(...) err_negative(err_move(__VA_ARGS__))
+#endif
+
 #endif
