@@ -144,7 +144,7 @@ START_TEST(launch_share_with_mounts)
 	struct cage_mount mounts[] = { { .fd = 60, .where = "/a" }, { .fd = 61, .where = "/b" } };
 	struct cage_config cfg = CAGE_CONFIG_INIT;
 	struct launch_fds fds = { .console = 50, .control = 51, .net = 52, .initramfs = 53,
-				  .root = 54, .upper = 55 };
+				  .root = 54, .upper = 55, .limit = 1 << 20 };
 
 	cfg.memory = 512 << 20;
 	cfg.root.kind = CAGE_ROOT_SHARE;
@@ -156,7 +156,8 @@ START_TEST(launch_share_with_mounts)
 
 	ck_assert_str_eq(text,
 		"linux\nmem=512M\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\ncon0=null,fd:1\n"
-		"con=null\nconsole=tty0\ndummy.numdummies=0\nquiet\ninitrd=/proc/self/fd/3\n"
+		"con=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
+		"quiet\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=64\nvec0:transport=fd,fd=5,depth=64\n"
 		"humfs=root:6\nhumfs=upper:7\nhumfs=m0:8\nhumfs=m1:9\n"
 		"1=50 2=50 3=53 4=51 5=52 6=54 7=55 8=60 9=61 ");
@@ -167,7 +168,7 @@ START_TEST(launch_image_without_network)
 {
 	struct cage_config cfg = CAGE_CONFIG_INIT;
 	struct launch_fds fds = { .console = 50, .control = 51, .net = -1, .initramfs = 53,
-				  .root = 54, .upper = 55 };
+				  .root = 54, .upper = 55, .limit = 4000 };
 
 	cfg.cpus = 2;
 	cfg.net = CAGE_NET_NONE;
@@ -179,7 +180,8 @@ START_TEST(launch_image_without_network)
 
 	ck_assert_str_eq(text,
 		"linux\nmem=1024M\nncpus=2\nplace=auto\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\n"
-		"con0=null,fd:1\ncon=null\nconsole=tty0\ndummy.numdummies=0\nloglevel=7\ninitrd=/proc/self/fd/3\n"
+		"con0=null,fd:1\ncon=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
+		"sysctl.kernel.threads-max=2400\nloglevel=7\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=64\n"
 		"ubd0=/proc/self/fd/5,/proc/self/fd/6\n"
 		"1=50 2=50 3=53 4=51 5=55 6=54 ");

@@ -252,6 +252,7 @@ static int start_kernel(struct cage *c, struct start *s, struct error *e)
 	s->fds.initramfs = memfd_with("initramfs", initramfs_data(), initramfs_size(), e);
 	if (s->fds.initramfs < 0)
 		return s->fds.initramfs;
+	s->fds.limit = jail_descriptors();
 	launch_plan(&s->launch, s->cfg, &s->fds);
 	ret = prepare_jail(s, &c->place, e);
 	if (ret < 0)
@@ -474,7 +475,8 @@ char *cage_command_text(const struct cage_config *cfg)
 	struct launch_fds fds = { .console = 1, .control = 0, .initramfs = 0, .root = 0,
 				  .net = cfg->net == CAGE_NET_NONE ? -1 : 0,
 				  .upper = cfg->root.upper == CAGE_UPPER_SHARE ||
-					   cfg->root.upper == CAGE_UPPER_COW ? 0 : -1 };
+					   cfg->root.upper == CAGE_UPPER_COW ? 0 : -1,
+				  .limit = jail_descriptors() };
 	struct strbuf out = STRBUF_INIT;
 	struct launch l;
 

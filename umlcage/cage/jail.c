@@ -165,6 +165,15 @@ int jail_prepare(struct jail *j, const struct jail_path *paths, size_t npaths, b
 	return ret;
 }
 
+uint64_t jail_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max == RLIM_INFINITY)
+		return 0;
+	return files.rlim_max;
+}
+
 int jail_enter(void *arg, const char **what)
 {
 	struct jail *j = arg;

@@ -38,6 +38,9 @@ int jail_prepare(struct jail *j, const struct jail_path *paths, size_t npaths, b
 		 struct progress *progress, struct error *e);
 /* In the child, before exec; async-signal-safe.  For struct proc_opts.before_exec. */
 int jail_enter(void *jail, const char **what);
+/* How many descriptors a process may have once it is in there; 0 for any number. */
+uint64_t jail_descriptors(void);
+
 void jail_release(struct jail *j);
 
 /* The Landlock ABI of the host, 0 if it has none (for doctor). */

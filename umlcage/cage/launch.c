@@ -7,6 +7,12 @@
 /* Queue length of the vector driver; more than 64 draws a NAPI warning. */
 #define VECTOR "transport=fd,fd=%d,depth=64"
 
+/* Loops of a delay in a clock tick, more than any processor does: measuring it takes 40 ms. */
+#define LOOPS "lpj=50000000"
+
+/* Of this much memory the kernel allows itself one task. */
+enum { TASK_MEMORY = 128 << 10 };
+
 static int map_fd(struct launch *l, int ours)
 {
 	int theirs = LAUNCH_FIRST_FD;
@@ -43,6 +49,18 @@ static void add_root(struct launch *l, const struct cage_config *cfg, const stru
 	}
 }
 
+/*
+ * Each process costs the kernel a descriptor, and files of shares need some, too. One process
+ * more than that must be refused for a reason that programs know, EAGAIN.
+ */
+static void limit_tasks(struct launch *l, const struct cage_config *cfg, uint64_t descriptors)
+{
+	uint64_t most = descriptors / 5 * 3;
+
+	if (most && most < cfg->memory / TASK_MEMORY)
+		strv_addf(&l->argv, "sysctl.kernel.threads-max=%llu", (unsigned long long)most);
+}
+
 void launch_plan(struct launch *l, const struct cage_config *cfg, const struct launch_fds *fds)
 {
 	*l = (struct launch){ .argv = STRV_INIT };
@@ -63,6 +81,8 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	strv_add(&l->argv, "console=tty0");
 	/* the driver is there for those who add one; by itself it makes dummy0 */
 	strv_add(&l->argv, "dummy.numdummies=0");
+	strv_add(&l->argv, LOOPS);
+	limit_tasks(l, cfg, fds->limit);
 	strv_add(&l->argv, cfg->console_fd >= 0 ? "loglevel=7" : "quiet");
 	strv_addf(&l->argv, "initrd=/proc/self/fd/%d", map_fd(l, fds->initramfs));
 	strv_addf(&l->argv, "vec1:" VECTOR, map_fd(l, fds->control));

@@ -18,6 +18,7 @@ struct launch_fds {
 	int initramfs;
 	int root;	/* share or image */
 	int upper;	/* share or COW file */
+	uint64_t limit;	/* how many descriptors it may have; 0: not known */
 };
 
 struct launch {
