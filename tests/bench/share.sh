@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A root filesystem into a share and out of it, against tar as root.
+# A root filesystem into a share and out of it, against tar as root; and configuring the
+# packages of one, unpacked as `umlcage fabricate` does it, on a share against in memory.
+# Nobody waits for the disk: umlcage brings to it what it made, tar leaves that for later,
+# so tar's figures have a sync of the filesystem in them, too.
 #
 # promise: import against tar x as root: import / tar-x <= 1.5
 # promise: export against tar c as root: export / tar-c <= 1.2
+# promise: dpkg --configure -a on humfs against guest tmpfs: configure-humfs / configure-tmpfs <= 1.25
 
 setup_share()
 {
 	[ -s share.tar ] || umlcage fabricate --variant=minbase bookworm share.tar >/dev/null 2>&1
 	rm -rf share
 	umlcage share import -q share.tar share
+	[ -s unpacked.tar ] || umlcage fabricate --no-cache --variant=minbase --format=null \
+		--extract-hook='tar -C "$1" --numeric-owner --exclude="./sys/*" --exclude="./proc/*" \
+			--exclude="./dev/*" --exclude=./unpacked.tar -cf "$1/unpacked.tar" .' \
+		--extract-hook='copy-out /unpacked.tar .' --extract-hook='rm "$1/unpacked.tar"' \
+		bookworm /dev/null >/dev/null 2>&1
 }
 
 bench_import()
@@ -29,7 +38,33 @@ bench_tar()
 {
 	[ "$(id -u)" -eq 0 ] || host_cannot "tar with owners needs root"
 	mkdir -p plain
-	timed tar-x tar --xattrs --numeric-owner -C plain -xf share.tar
-	timed tar-c tar --xattrs --numeric-owner -C plain -cf plain.tar .
+	timed tar-x sh -c 'tar --xattrs --numeric-owner -C plain -xf share.tar && sync -f plain'
+	timed tar-c sh -c 'tar --xattrs --numeric-owner -C plain -cf plain.tar . && sync plain.tar'
 	rm -rf plain plain.tar
+}
+
+# seconds by the guest's clock; $2 makes what is at /mnt/new in the cage
+configure()
+{
+	umlcage run --memory 1536M --root share --bind .:/media:ro "${@:3}" -- sh -euc '
+		mkdir -p /mnt/new; '"$2"'
+		for fs in proc sys dev; do mount --rbind /$fs /mnt/new/$fs; done
+		export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+		began=$(date +%s%N)
+		# it makes the names that other scripts use without depending on it
+		chroot /mnt/new dpkg --force-depends --configure base-passwd >/dev/null
+		chroot /mnt/new dpkg --configure -a >/dev/null
+		ended=$(date +%s%N)
+		! grep -q "^Status:.*unpacked" /mnt/new/var/lib/dpkg/status
+		echo '"$1"' s $(((ended - began) / 1000000)) | sed "s/...$/.&/"'
+}
+
+bench_configure()
+{
+	rm -rf new
+	umlcage share import -q unpacked.tar new
+	configure configure-humfs : --share new:/mnt/new
+	rm -rf new
+	configure configure-tmpfs 'mount -t tmpfs -o size=1g tmpfs /mnt/new
+		tar -C /mnt/new --numeric-owner -xpf /media/unpacked.tar'
 }
