@@ -181,7 +181,7 @@ START_TEST(launch_image_without_network)
 	ck_assert_str_eq(text,
 		"linux\nmem=1024M\nncpus=2\nplace=auto\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\n"
 		"con0=null,fd:1\ncon=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
-		"sysctl.kernel.threads-max=2400\nloglevel=7\ninitrd=/proc/self/fd/3\n"
+		"sysctl.kernel.threads-max=2432\nloglevel=7\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=64\n"
 		"ubd0=/proc/self/fd/5,/proc/self/fd/6\n"
 		"1=50 2=50 3=53 4=51 5=55 6=54 ");

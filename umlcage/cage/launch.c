@@ -12,6 +12,8 @@
 
 /* Of this much memory the kernel allows itself one task. */
 enum { TASK_MEMORY = 128 << 10 };
+/* Those of its own, which cost no descriptor. */
+enum { KERNEL_TASKS = 32 };
 
 static int map_fd(struct launch *l, int ours)
 {
@@ -55,9 +57,9 @@ static void add_root(struct launch *l, const struct cage_config *cfg, const stru
  */
 static void limit_tasks(struct launch *l, const struct cage_config *cfg, uint64_t descriptors)
 {
-	uint64_t most = descriptors / 5 * 3;
+	uint64_t most = descriptors / 5 * 3 + KERNEL_TASKS;
 
-	if (most && most < cfg->memory / TASK_MEMORY)
+	if (descriptors && most < cfg->memory / TASK_MEMORY)
 		strv_addf(&l->argv, "sysctl.kernel.threads-max=%llu", (unsigned long long)most);
 }
 
