@@ -71,6 +71,25 @@ test_descriptor_limit()
 	)
 }
 
+# Each guest process costs a descriptor of the host: the one too many is told to try again.
+test_more_processes_than_descriptors()
+{
+	ulimit -n 512
+	run -- perl -e 'while (defined($p = fork)) { sleep 1000, exit if !$p; $n++ }' \
+		-e 'print "$n, then ", $!{EAGAIN} ? "EAGAIN" : "$!", "\n"; kill 9, -1' >out || true
+	cat out
+	contains "then EAGAIN" out
+	[ "$(cut -d, -f1 out)" -gt 200 ] || fail "so few"
+}
+
+# A fork bomb ends at the limits of its cage, which stays one that can be stopped.
+test_fork_bomb_is_stopped()
+{
+	ulimit -n 1024
+	status 124 run --timeout 8 --memory 512M -- perl -e 'while (1) { fork }'
+	status 0 run -- true
+}
+
 test_runtime_folder_that_cannot_be_used()
 {
 	touch file

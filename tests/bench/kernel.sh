@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the kernel of a cage costs: calls, faults and processes with one and two virtual CPUs
+# against the host, how much two virtual CPUs do, what a resting cage takes, and what cages
+# at work at once take from each other.
+#
+# promise: system call with one virtual CPU, microseconds: getppid-1-cpu <= 6
+# promise: system call with two virtual CPUs, microseconds: getppid-2-cpus <= 6
+# promise: system call on each of two virtual CPUs, microseconds: getppid-all-cpus-2-cpus <= 8
+# promise: first touch of a page in sequence, microseconds: touch-sequential-1-cpu <= 4
+# promise: fork, exit and wait against the host: fork-exit-wait-1-cpu / fork-exit-wait-native <= 2.5
+# ratio: fork and exec against the host: vfork-exec-wait-1-cpu / vfork-exec-wait-native
+# promise: random touch of 1 GB against 128 MB: touch-random-1g-1-cpu / touch-random-128m-1-cpu <= 3
+# promise: xz -T2 with one virtual CPU against two: xz-1-cpu / xz-2-cpus >= 1.7
+# promise: make -j2 with one virtual CPU against two: make-1-cpu / make-2-cpus >= 1.7
+# promise: a resting cage, percent of a CPU: resting-cpu <= 0.2
+# promise: a resting cage, MB: resting-memory <= 40
+# promise: CPU time of eight cages at once against in a row: eight-at-once / eight-in-a-row <= 1.1
+
+calls="getppid getppid-all-cpus touch-sequential fork-exit-wait vfork-exec-wait pipe-ping-pong"
+
+setup_kernel()
+{
+	local i
+	umlcage run -- true
+	mkdir -p work
+	# something to compress, and something to compile
+	(cd /usr/bin && tar cf - ./[a-m]*) 2>/dev/null | head -c 24000000 >work/data || true
+	for i in 1 2 3 4 5 6 7 8; do
+		seq 1 1500 | awk '{ printf "int f%d(int a) { int r = %d; while (a-- > r)" \
+			" r += a * %d %% 7; return r; }\n", $1, $1, $1 }' >"work/part$i.c"
+	done
+	printf 'all: %s\n%%.o: /work/%%.c\n\tgcc -O2 -c -o $@ $<\n' \
+		"$(echo part{1,2,3,4,5,6,7,8}.o)" >work/Makefile
+	chmod -R a+rX work
+}
+
+# "getppid us min median max" -> "getppid-SUFFIX us median"
+of_micro()
+{
+	awk -v s="$1" '$1 ~ /^[a-z]/ && NF == 5 { print $1 "-" s, $2, $4 }'
+}
+
+# in_cage CPUS SUFFIX BENCHMARK...
+in_cage()
+{
+	local cpus=$1 suffix=$2
+	shift 2
+	umlcage run --cpus "$cpus" --memory 2G -- sh -c \
+		"cat >/tmp/micro && chmod 755 /tmp/micro && /tmp/micro -n 3 $*" \
+		<"$BENCH_PROGS/guest-micro" | of_micro "$suffix"
+}
+
+bench_calls_native()
+{
+	# shellcheck disable=SC2086
+	"$BENCH_PROGS/guest-micro" -n 3 $calls | of_micro native
+}
+
+bench_calls_one_cpu()
+{
+	# shellcheck disable=SC2086
+	in_cage 1 1-cpu $calls
+}
+
+bench_calls_two_cpus()
+{
+	# shellcheck disable=SC2086
+	in_cage 2 2-cpus $calls
+}
+
+bench_random_touch()
+{
+	in_cage 1 1-cpu touch-random-128m touch-random-1g
+}
+
+# job FIGURE CPUS COMMAND...: the host's tools, in a cage; the time is of the command alone
+job()
+{
+	local figure=$1 cpus=$2
+	shift 2
+	umlcage run --cpus "$cpus" --memory 2G --bind /usr:/usr:ro --bind "$PWD/work:/work:ro" -- \
+		sh -c 'cd /tmp && began=$(date +%s%N) && "$@" >/dev/null && echo $(($(date +%s%N) - began))' \
+		sh "$@" | awk -v n="$figure" '{ printf "%s s %.3f\n", n, $1 / 1e9 }'
+}
+
+bench_xz()
+{
+	[ -x /usr/bin/xz ] && [ -L /lib ] || host_cannot "the host has no xz in a merged /usr"
+	job xz-1-cpu 1 xz -3 -T2 --block-size=2MiB -c /work/data
+	job xz-2-cpus 2 xz -3 -T2 --block-size=2MiB -c /work/data
+}
+
+bench_make()
+{
+	[ -x /usr/bin/gcc ] && [ -L /lib ] || host_cannot "the host has no gcc in a merged /usr"
+	job make-1-cpu 1 make -s -j2 -f /work/Makefile
+	job make-2-cpus 2 make -s -j2 -f /work/Makefile
+}
+
+# the process and everything below it
+family()
+{
+	local child
+	echo "$1"
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		family "$child"
+	done
+}
+
+ticks()
+{
+	local pid
+	for pid in "$@"; do
+		cat "/proc/$pid/stat" 2>/dev/null
+	done | sed 's/.*) //' | awk '{ t += $12 + $13 } END { print t + 0 }'
+}
+
+bench_resting()
+{
+	local pids before after
+	umlcage run -- sh -c 'echo up; exec sleep 1000' >up &
+	while [ ! -s up ]; do
+		sleep 0.1
+	done
+	sleep 3
+	# all but this shell's own copy, which waits for it
+	pids=$(family $! | tail -n +2)
+	# shellcheck disable=SC2086
+	before=$(ticks $pids)
+	sleep 20
+	# shellcheck disable=SC2086
+	after=$(ticks $pids)
+	awk -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" \
+		'BEGIN { printf "resting-cpu %% %.3f\n", t / hz / 20 * 100 }'
+	for pid in $pids; do
+		cat "/proc/$pid/smaps_rollup" 2>/dev/null
+	done | awk '$1 == "Pss:" { kb += $2 } END { printf "resting-memory MB %.1f\n", kb / 1024 }'
+	kill %1
+	wait || true
+}
+
+work_in_cage()
+{
+	umlcage run --memory 256M -- sh -c \
+		'i=0; while [ $i -lt 150 ]; do /bin/true; i=$((i + 1)); done; sha256sum /usr/bin/* >/dev/null'
+}
+
+# CPU time of this shell's children so far, seconds
+spent()
+{
+	times | tail -n 1 | tr 'ms' '  ' | awk '{ print $1 * 60 + $2 + $3 * 60 + $4 }'
+}
+
+eight_in_a_row()
+{
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		work_in_cage
+	done
+}
+
+eight_at_once()
+{
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		work_in_cage &
+	done
+	wait
+}
+
+bench_eight()
+{
+	local before between after
+	before=$(spent)
+	eight_in_a_row
+	between=$(spent)
+	eight_at_once
+	after=$(spent)
+	awk -v a="$before" -v b="$between" -v c="$after" \
+		'BEGIN { printf "eight-in-a-row s %.2f\neight-at-once s %.2f\n", b - a, c - b }'
+}
