@@ -96,6 +96,7 @@ check_reported()
 		log) last=$i ;;
 		esac
 	done
+	[ "$last" -gt 0 ] || return 0
 	[ "$(grep -c '^line [0-9]*$' s/log)" -ge "$last" ] || fail "the log has lost lines before $last"
 	equal "$last" "$(sed -n "${last}s/^line //p" s/log)" "line $last of the log"
 }
@@ -140,4 +141,30 @@ test_killed_while_writing()
 		equal secret "$(cat outside/secret)"
 		equal "clean done mended outside problems s whole" "$(echo $(ls -A))" "files beside the share"
 	done
+}
+
+# The write() that finds the host's disk full says so, and nothing else suffers.
+# user: root
+# leaves: a mount point until its trap has run
+test_full_host_disk()
+{
+	mkdir small
+	mount -t tmpfs -o size=6m,mode=777 none small
+	trap 'umount -l small' EXIT
+	: >small/probe
+	setfattr -n user.probe -v x small/probe || host_cannot "this kernel's tmpfs has no user xattrs"
+	rm small/probe
+	run --share "$PWD/small/s:/mnt" -- sh -uc 'cd /mnt
+		echo before >keep; chown 3:4 keep; head -c 100000 /dev/urandom >data; cp data /tmp/data
+		dd if=/dev/zero of=big bs=64k 2>/tmp/err; echo "dd $?"; grep -o "No space left.*" /tmp/err
+		echo "told $(sed -n "s/ bytes.*//p" /tmp/err), has $(stat -c %s big)"
+		head -c 50000 /dev/zero >more 2>/dev/null; echo "more $?"
+		echo x 2>/tmp/err >>keep || grep -o "No space left.*" /tmp/err; cmp data /tmp/data
+		rm big more; cp /tmp/data after; cmp after data; stat -c "%u:%g" keep; head -n 1 keep' >out 2>&1 ||
+		fail "$(cat out)"
+	matches "dd 1*No space left on device*more 1*3:4*before" "$(cat out)"
+	equal "$(sed -n 's/^told \([0-9]*\),.*/\1/p' out)" "$(sed -n 's/^told.*has //p' out)" \
+		"what dd was told it wrote, and the size of the file"
+	cmp small/s/data small/s/after
+	"$UMLCAGE" share verify small/s
 }

@@ -475,6 +475,7 @@ test_full_disk()
 	mkdir small
 	mount -t tmpfs -o size=3m,mode=777 none small
 	trap 'umount -l small' EXIT
+	chmod 755 .
 	setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '
 		: >small/probe; setfattr -n user.probe -v x small/probe; status=$?
 		rm small/probe; exit $status' || host_cannot "this kernel's tmpfs has no user xattrs"
