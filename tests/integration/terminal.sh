@@ -81,8 +81,8 @@ test_shell_is_a_login_shell_of_the_root()
 	open_terminal
 	type_line "\$UMLCAGE shell ${UMLCAGE_TEST_KERNEL:+--kernel $UMLCAGE_TEST_KERNEL} ${UMLCAGE_TEST_ROOT-}"
 	within 60 screen_has "root@cage:"
-	type_line 'echo $0-$((40+2))-$(id -u)'
-	within 10 screen_has "-bash-42-0"
+	type_line 'shopt -q login_shell && echo login-$((40+2))-$(id -u)'
+	within 10 screen_has "login-42-0"
 	type_line 'exit 5'
 	within 10 screen_has "host>"
 	type_line 'echo status-$?'
