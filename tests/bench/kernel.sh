@@ -30,7 +30,7 @@ setup_kernel()
 		seq 1 1500 | awk '{ printf "int f%d(int a) { int r = %d; while (a-- > r)" \
 			" r += a * %d %% 7; return r; }\n", $1, $1, $1 }' >"work/part$i.c"
 	done
-	printf 'all: %s\n%%.o: /work/%%.c\n\tgcc -O2 -c -o $@ $<\n' \
+	printf 'all: %s\n%%.o: /job/%%.c\n\tgcc -O2 -c -o $@ $<\n' \
 		"$(echo part{1,2,3,4,5,6,7,8}.o)" >work/Makefile
 	chmod -R a+rX work
 }
@@ -79,7 +79,7 @@ job()
 {
 	local figure=$1 cpus=$2
 	shift 2
-	umlcage run --cpus "$cpus" --memory 2G --bind /usr:/usr:ro --bind "$PWD/work:/work:ro" -- \
+	umlcage run --cpus "$cpus" --memory 2G --bind /usr:/usr:ro --bind "$PWD/work:/job:ro" -- \
 		sh -c 'cd /tmp && began=$(date +%s%N) && "$@" >/dev/null && echo $(($(date +%s%N) - began))' \
 		sh "$@" | awk -v n="$figure" '{ printf "%s s %.3f\n", n, $1 / 1e9 }'
 }
@@ -87,15 +87,15 @@ job()
 bench_xz()
 {
 	[ -x /usr/bin/xz ] && [ -L /lib ] || host_cannot "the host has no xz in a merged /usr"
-	job xz-1-cpu 1 xz -3 -T2 --block-size=2MiB -c /work/data
-	job xz-2-cpus 2 xz -3 -T2 --block-size=2MiB -c /work/data
+	job xz-1-cpu 1 xz -3 -T2 --block-size=2MiB -c /job/data
+	job xz-2-cpus 2 xz -3 -T2 --block-size=2MiB -c /job/data
 }
 
 bench_make()
 {
 	[ -x /usr/bin/gcc ] && [ -L /lib ] || host_cannot "the host has no gcc in a merged /usr"
-	job make-1-cpu 1 make -s -j2 -f /work/Makefile
-	job make-2-cpus 2 make -s -j2 -f /work/Makefile
+	job make-1-cpu 1 make -s -j2 -f /job/Makefile
+	job make-2-cpus 2 make -s -j2 -f /job/Makefile
 }
 
 # the process and everything below it
