@@ -197,7 +197,7 @@ static int run(struct guest *g, const char *what, char *const *argv, char *const
 	struct cage_exec exec = {
 		.argv = argv, .cwd = "/", .stdin_fd = stdin_fd,
 		.stdout_fd = -1, .stderr_fd = -1,
-		.output = output, .output_arg = g,
+		.output = output, .output_arg = g, .end_on_signal = true,
 	};
 	int ret;
 

@@ -240,7 +240,8 @@ static int in_cage(struct job *j, const struct share *tools, const struct share 
 	struct cage_exit ended = { 0 };
 	cleanup_strv struct strv argv = STRV_INIT;
 	struct cage_exec exec = { .cwd = "/", .stdin_fd = -1, .stdout_fd = STDOUT_FILENO,
-				  .stderr_fd = STDERR_FILENO, .env = env };
+				  .stderr_fd = STDERR_FILENO, .env = env,
+				  .end_on_signal = true };
 	struct cage *cage = NULL;
 	uint64_t memory = 0;
 	int r = command(j, &argv, e);

@@ -14,6 +14,7 @@
 
 #include "hostfs-bridge/lib/pack.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 
 /* "DIR/NAME/" into "DIR" and "NAME"; -EINVAL for a name that is none. */
 static int split(const char *path, char **dir, char **name)
@@ -91,6 +92,9 @@ int share_stage_commit(struct share_stage *st, struct error *e)
 {
 	int ret = share_sync(&st->share, e);
 
+	/* what was asked to stop does not deliver, however late it was asked */
+	if (ret == 0 && interrupted())
+		ret = err_set(e, EINTR, "interrupted");
 	if (ret == 0 && rename(st->share.path, st->dir) < 0)
 		ret = err_sys(e, errno, "cannot put the share at '%s'", st->dir);
 	if (ret < 0) {

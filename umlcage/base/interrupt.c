@@ -37,6 +37,11 @@ int interrupted(void)
 	return caught;
 }
 
+void interrupt_note(int sig)
+{
+	caught = sig;
+}
+
 void interrupt_end(void)
 {
 	if (--depth > 0)

@@ -16,5 +16,7 @@ void interrupt_begin(void);
 void interrupt_end(void);
 /* The signal that came since the first interrupt_begin(), 0 if none. */
 int interrupted(void);
+/* For who took the signal @sig another way, from a signalfd: as if it had come here. */
+void interrupt_note(int sig);
 
 #endif

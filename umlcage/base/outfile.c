@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 
 static char *hidden_name(const char *name)
 {
@@ -50,6 +51,11 @@ int outfile_commit(struct outfile *of, struct error *e)
 
 	if (fsync(of->fd) < 0 && errno != EINVAL && errno != EROFS) {
 		ret = err_sys(e, errno, "cannot write '%s'", of->name);
+		goto out_abort;
+	}
+	/* what was asked to stop does not deliver, however late it was asked */
+	if (interrupted()) {
+		ret = err_set(e, EINTR, "interrupted");
 		goto out_abort;
 	}
 	if (!of->tmp) {

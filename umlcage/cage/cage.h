@@ -104,6 +104,11 @@ struct cage_exec {
 	void (*output)(int channel, const char *data, size_t len, void *arg);
 	void *output_arg;
 	uint64_t timeout;		/* milliseconds; 0: none */
+	/*
+	 * A signal that ends programs ends cage_exec() with -EINTR, the command still running,
+	 * and is noted (interrupt.h).  Otherwise the command gets it.
+	 */
+	bool end_on_signal;
 };
 
 /* How it ended, in the terms of a shell: status is what $? would be. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 #include "umlcage/base/pump.h"
 #include "umlcage/cage/internal.h"
 
@@ -161,6 +162,11 @@ static void fill(struct pollset *ps, void *arg)
 	x->signals_index = pollset_add(ps, x->signals, POLLIN);
 }
 
+static bool ends_programs(int sig)
+{
+	return sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT;
+}
+
 static void take_signal(struct exec *x)
 {
 	struct signalfd_siginfo si;
@@ -171,6 +177,11 @@ static void take_signal(struct exec *x)
 		if (sig == SIGWINCH) {
 			send_winsize(x);
 			continue;
+		}
+		if (x->what->end_on_signal && ends_programs(sig)) {
+			interrupt_note(sig);
+			x->failed = err_set(x->e, EINTR, "interrupted");
+			return;
 		}
 		if ((sig == SIGINT || sig == SIGTERM) && ++x->interrupts >= 3) {
 			x->failed = err_set(x->e, EINTR, "interrupted");
