@@ -25,8 +25,6 @@ int cmd_fabricate(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
 int cmd_root(int argc, char **argv);
 int cmd_run(int argc, char **argv);
-int cmd_shell(int argc, char **argv);
-int cmd_session(int argc, char **argv);
 int cmd_share(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 
