@@ -2,18 +2,6 @@
 # needs: build
 # Fabrications that fail, are interrupted or killed: what is said, and what is left.
 
-fabricate()
-{
-	"$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
-		--no-cache "$@"
-}
-
-mirrored()
-{
-	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
-		host_cannot "no mirror: $(head -n 1 why)"
-}
-
 # The target is as it was, and nothing of the work remains; its shares are called after pids.
 untouched()
 {
@@ -36,7 +24,7 @@ test_failing_postinst_is_named()
 	printf '%s\n' '#!/bin/sh' 'echo the reason in its own words' 'exit 7' >bad/DEBIAN/postinst
 	chmod 755 bad bad/DEBIAN bad/DEBIAN/postinst
 	dpkg-deb --root-owner-group -b bad bad.deb >/dev/null
-	status 1 fabricate --variant=essential --include=./bad.deb trixie x.tar 2>err
+	status 1 fabricate --no-cache --variant=essential --include=./bad.deb trixie x.tar 2>err
 	contains "package 'pen-bad' could not be installed" err
 	contains "exit status 7" err
 	contains "the reason in its own words" err
@@ -47,8 +35,7 @@ test_failing_postinst_is_named()
 interrupt()
 {
 	local pid got=0
-	"$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
-		--no-cache --variant=essential trixie x.tar 2>err &
+	fabricate_exec --no-cache --variant=essential trixie x.tar 2>err &
 	pid=$!
 	until grep -q "^$1" err; do
 		kill -0 $pid 2>/dev/null || { cat err; fail "it ended before '$1'"; }
@@ -77,11 +64,10 @@ test_killed_at_any_moment()
 	local pid i
 	mirrored
 	export SOURCE_DATE_EPOCH=1700000000
-	fabricate -q --variant=essential trixie whole.tar
+	fabricate --no-cache -q --variant=essential trixie whole.tar
 	echo precious >x.tar
 	for ((i = 0; i < $(scaled 4); i++)); do
-		"$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
-			--no-cache -q --variant=essential trixie x.tar 2>err &
+		fabricate_exec --no-cache -q --variant=essential trixie x.tar 2>err &
 		pid=$!
 		sleep $((RANDOM % 5)).$((RANDOM % 10))
 		kill -KILL $pid 2>/dev/null || :
@@ -90,7 +76,7 @@ test_killed_at_any_moment()
 		equal "" "$(find . -maxdepth 1 -name '.x.tar*')" "beside the target"
 	done
 	# the next run is right, to the byte, and removes what the killed ones left
-	fabricate -q --variant=essential trixie x.tar
+	fabricate --no-cache -q --variant=essential trixie x.tar
 	cmp x.tar whole.tar
 	equal "" "$(find "$XDG_CACHE_HOME/umlcage/work" -mindepth 1 -maxdepth 1 -name "$pid.*")" \
 		"left of a killed one"

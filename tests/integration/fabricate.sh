@@ -3,11 +3,6 @@
 # Fabricated trees: what unpacking leaves, on a small archive made here; whole systems, from
 # the mirror, alone and against mmdebstrap as root.
 
-fabricate()
-{
-	"$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
-}
-
 fixture()
 {
 	"$TESTS_DIR/support/make-archive" "$T/a" >made
@@ -100,12 +95,6 @@ test_full_disk()
 	[ -w /dev/full ] || host_cannot "there is no /dev/full"
 	status 1 pen - pen-big --format=tar >/dev/full 2>err
 	contains "No space left" err
-}
-
-mirrored()
-{
-	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
-		host_cannot "no mirror: $(head -n 1 why)"
 }
 
 # limit: 600

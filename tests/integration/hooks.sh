@@ -2,17 +2,6 @@
 # needs: build
 # fabricate's hooks: each moment, each special one, and what becomes of what they carry.
 
-fabricate()
-{
-	"$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} -q "$@"
-}
-
-mirrored()
-{
-	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
-		host_cannot "no mirror: $(head -n 1 why)"
-}
-
 # hook FILE LINES...: a program
 hook()
 {
@@ -54,7 +43,7 @@ test_every_hook()
 	echo uploaded >upload
 	tar -C in --owner=1234 --group=4321 -cf in.tar sub
 	# shellcheck disable=SC2016
-	fabricate --no-cache --variant=essential --include=ncal --hook-directory=hooks \
+	fabricate -q --no-cache --variant=essential --include=ncal --hook-directory=hooks \
 		--setup-hook='upload upload /etc/early' \
 		--extract-hook='echo again >>"$1/etc/moments"' \
 		--chrooted-essential-hook='echo chrooted "$#" "$PWD" >>/etc/moments' \
@@ -104,7 +93,7 @@ test_sources_of_a_setup_hook_are_refused()
 	mirrored
 	echo precious >x.tar
 	# shellcheck disable=SC2016
-	status 1 fabricate --no-cache --variant=essential \
+	status 1 fabricate -q --no-cache --variant=essential \
 		--setup-hook='echo "Package: *" >"$1/etc/apt/preferences.d/mine"' trixie x.tar 2>err
 	contains "/etc/apt/preferences.d/mine" err
 	equal precious "$(cat x.tar)"

@@ -11,6 +11,9 @@
 #	status WANT COMMAND...		runs it, checks its exit status; output goes on
 #	within SECONDS COMMAND...	repeats it until it succeeds
 #	scaled N			N times UMLCAGE_TEST_SCALE percent, at least 1
+#	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
+#	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
+#	mirrored			ends the test where no mirror can be reached
 
 fail()
 {
@@ -76,4 +79,21 @@ run_exec()
 {
 	exec "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
 		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} "$@"
+}
+
+fabricate()
+{
+	(fabricate_exec "$@")
+}
+
+# as run_exec is for run
+fabricate_exec()
+{
+	exec "$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
+}
+
+mirrored()
+{
+	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
+		host_cannot "no mirror: $(head -n 1 why)"
 }
