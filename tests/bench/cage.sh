@@ -22,12 +22,6 @@ setup_cage()
 	"$BENCH_PACK" "$micro" "$BENCH_PROGS/micro.cpio"
 }
 
-# "getppid us min median max" -> "getppid-SUFFIX us median"
-medians()
-{
-	awk -v s="$1" '$1 ~ /^[a-z]/ && NF == 5 { print $1 "-" s, $2, $4 }'
-}
-
 bench_run_true()
 {
 	timed run-true umlcage run -- true
@@ -41,8 +35,8 @@ bench_native()
 
 bench_in_cage()
 {
-	umlcage run -- sh -c "cat >/tmp/micro && chmod 755 /tmp/micro && /tmp/micro -n 3 $some" \
-		<"$micro" | medians cage
+	# shellcheck disable=SC2086
+	micro_in_cage -- $some | medians cage
 }
 
 # plainly SUFFIX PARAMETER...

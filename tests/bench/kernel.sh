@@ -35,26 +35,18 @@ setup_kernel()
 	chmod -R a+rX work
 }
 
-# "getppid us min median max" -> "getppid-SUFFIX us median"
-of_micro()
-{
-	awk -v s="$1" '$1 ~ /^[a-z]/ && NF == 5 { print $1 "-" s, $2, $4 }'
-}
-
 # in_cage CPUS SUFFIX BENCHMARK...
 in_cage()
 {
 	local cpus=$1 suffix=$2
 	shift 2
-	umlcage run --cpus "$cpus" --memory 2G -- sh -c \
-		"cat >/tmp/micro && chmod 755 /tmp/micro && /tmp/micro -n 3 $*" \
-		<"$BENCH_PROGS/guest-micro" | of_micro "$suffix"
+	micro_in_cage --cpus "$cpus" --memory 2G -- "$@" | medians "$suffix"
 }
 
 bench_calls_native()
 {
 	# shellcheck disable=SC2086
-	"$BENCH_PROGS/guest-micro" -n 3 $calls | of_micro native
+	"$BENCH_PROGS/guest-micro" -n 3 $calls | medians native
 }
 
 bench_calls_one_cpu()
