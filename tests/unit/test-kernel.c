@@ -12,23 +12,10 @@
 #include "kernel-config/manifest.h"
 #include "kernel-config/tools.h"
 #include "kernel-config/tree.h"
+#include "tests/support/kernel-top.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
-
-static char top[64];
-
-static void make_top(void)
-{
-	strcpy(top, "/tmp/test-kernel-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
-	setenv("XDG_CACHE_HOME", top, 1);
-}
-
-static void remove_top(void)
-{
-	ck_assert_int_eq(remove_tree(AT_FDCWD, top, NULL), 0);
-}
 
 /* ---- keys and manifests ---- */
 
