@@ -121,7 +121,7 @@ static int store_file(int entry, const struct fab_options *o, struct strbuf *man
 {
 	cleanup_close int in = open(o->target, O_RDONLY | O_CLOEXEC);
 	cleanup_close int out = openat(entry, "file", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	char sha256[65];
+	char sha256[SHA256_HEX + 1];
 	int r;
 
 	if (in < 0 || out < 0)
@@ -129,9 +129,11 @@ static int store_file(int entry, const struct fab_options *o, struct strbuf *man
 	r = file_dup(in, out, e);
 	if (!r && (r = hash_fd(out, sha256)))
 		r = err_sys(e, -r, "cannot read the copy");
-	if (!r)
-		sb_addf(manifest, "sha256: %s\n", sha256);
-	return r;
+	if (r)
+		return r;
+	hash_note(out, sha256);
+	sb_addf(manifest, "sha256: %s\n", sha256);
+	return 0;
 }
 
 static int store_share(int entry, const struct fab_options *o, struct error *e)
