@@ -188,7 +188,6 @@ int recipe_make(const struct fab_options *o, const struct pkg_archive *a, const 
 		struct recipe *recipe, struct error *e)
 {
 	struct cook c = { { NULL }, false };
-	char key[SHA256_HEX + 1];
 	const struct pkg_index *v;
 	size_t n = pkg_indexes(a, &v);
 
@@ -216,10 +215,9 @@ int recipe_make(const struct fab_options *o, const struct pkg_archive *a, const 
 	add_host_file(&c, "/etc/resolv.conf");
 	add_host_file(&c, "/etc/hostname");
 	add_str(&c, "kernel", kernel);
-	hash_end(&c.hash, key);
+	hash_end(&c.hash, recipe->key);
 	hash_release(&c.hash);
-	recipe->key[0] = '\0';
-	if (!c.unknown && strcmp(o->target, "-") != 0 && o->format != FAB_FORMAT_NULL)
-		memcpy(recipe->key, key, sizeof(key));
+	if (c.unknown || strcmp(o->target, "-") == 0 || o->format == FAB_FORMAT_NULL)
+		recipe->key[0] = '\0';
 	return 0;
 }
