@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernel-config/manifest.h"
 #include "kernel-config/tree.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/hash.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/str.h"
 
@@ -138,22 +138,26 @@ int tree_copy(struct tree *t, const char *from, struct error *e)
 
 static int identify_one(const char *path, const FTSENT *f, void *arg, struct error *e)
 {
-	struct digest *h = arg;
+	struct hash *h = arg;
 	int64_t v[3] = { f->fts_statp->st_size, f->fts_statp->st_mtim.tv_sec,
 			 f->fts_statp->st_mtim.tv_nsec };
 
 	(void)e;
-	digest_field(h, path);
-	digest_add(h, v, sizeof(v));
+	hash_add_field(h, path);
+	hash_add(h, v, sizeof(v));
 	return 0;
 }
 
 int tree_identity(const struct exclude *x, const char *from, char **id, struct error *e)
 {
-	struct digest *h = digest_new();
-	int ret = walk(x, from, identify_one, h, e);
+	struct hash h = { NULL };
+	int ret;
 
-	*id = digest_end(h);
+	*id = xmalloc(SHA256_HEX + 1);
+	hash_start(&h);
+	ret = walk(x, from, identify_one, &h, e);
+	hash_end(&h, *id);
+	hash_release(&h);
 	if (ret < 0)
 		free_ptr(id);
 	return ret;

@@ -12,35 +12,13 @@ const char *const manifest_fragments[] = {
 	"base.config", "fs.config", "net.config", "humfs.config", NULL,
 };
 
-struct digest {
-	struct hash hash;
-};
-
-struct digest *digest_new(void)
-{
-	struct digest *h = xcalloc(1, sizeof(*h));
-
-	hash_start(&h->hash);
-	return h;
-}
-
-void digest_add(struct digest *h, const void *data, size_t len)
-{
-	hash_add(&h->hash, data, len);
-}
-
-void digest_field(struct digest *h, const char *s)
-{
-	digest_add(h, s, strlen(s) + 1);
-}
-
-char *digest_end(struct digest *h)
+/* Ends and releases @h; malloc'ed. */
+static char *end_hash(struct hash *h)
 {
 	char *hex = xmalloc(SHA256_HEX + 1);
 
-	hash_end(&h->hash, hex);
-	hash_release(&h->hash);
-	free(h);
+	hash_end(h, hex);
+	hash_release(h);
 	return hex;
 }
 
@@ -56,30 +34,32 @@ static bool in_recipe(const char *name)
 
 char *manifest_recipe(const struct asset *assets)
 {
-	struct digest *h = digest_new();
+	struct hash h = { NULL };
 
+	hash_start(&h);
 	for (const struct asset *a = assets; a->name; a++) {
 		uint64_t len = (uint64_t)(a->end - a->start);
 
 		if (!in_recipe(a->name))
 			continue;
-		digest_field(h, a->name);
-		digest_add(h, &len, sizeof(len));
-		digest_add(h, a->start, len);
+		hash_add_field(&h, a->name);
+		hash_add(&h, &len, sizeof(len));
+		hash_add(&h, a->start, len);
 	}
-	return digest_end(h);
+	return end_hash(&h);
 }
 
 char *manifest_key(const char *recipe, const char *source_id, const char *compiler,
 		   const char *extra)
 {
-	struct digest *h = digest_new();
+	struct hash h = { NULL };
 
-	digest_field(h, recipe);
-	digest_field(h, source_id);
-	digest_field(h, compiler);
-	digest_field(h, extra);
-	return digest_end(h);
+	hash_start(&h);
+	hash_add_field(&h, recipe);
+	hash_add_field(&h, source_id);
+	hash_add_field(&h, compiler);
+	hash_add_field(&h, extra);
+	return end_hash(&h);
 }
 
 /* One table for both directions. */
@@ -148,7 +128,7 @@ int manifest_parse(const char *text, struct kernel_info *k, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (!(seen & 1U << i))
 			return err_set(e, EBADMSG, "the manifest has no %s", fields[i].name);
-	if (strlen(k->key) != 64 || strspn(k->key, "0123456789abcdef") != 64)
+	if (!hash_valid(k->key))
 		return err_set(e, EBADMSG, "the manifest's Key is no sha256");
 	return 0;
 }

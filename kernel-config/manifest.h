@@ -20,17 +20,10 @@ int manifest_parse(const char *text, struct kernel_info *k, struct error *e);
 /* The fragments every kernel is made from, in the order in which they are merged. */
 extern const char *const manifest_fragments[];
 
-/* sha256 over the default fragments, patches and humfs sources among @assets. */
+/* sha256 over the default fragments, patches and humfs sources among @assets; malloc'ed. */
 char *manifest_recipe(const struct asset *assets);
-/* The key; @extra is the text of further fragments, one after the other. */
+/* The key, malloc'ed; @extra is the text of further fragments, one after the other. */
 char *manifest_key(const char *recipe, const char *source_id, const char *compiler,
 		   const char *extra);
-
-/* sha256 as 64 hexadecimal digits, malloc'ed. */
-struct digest;
-struct digest *digest_new(void);
-void digest_add(struct digest *h, const void *data, size_t len);
-void digest_field(struct digest *h, const char *s);	/* with its NUL: no two lists collide */
-char *digest_end(struct digest *h);				/* frees @h */
 
 #endif

@@ -34,6 +34,11 @@ void hash_add(struct hash *h, const void *data, size_t len)
 	must(EVP_DigestUpdate(h->ctx, data, len));
 }
 
+void hash_add_field(struct hash *h, const char *s)
+{
+	hash_add(h, s, strlen(s) + 1);
+}
+
 void hash_end(struct hash *h, char hex[SHA256_HEX + 1])
 {
 	unsigned char md[EVP_MAX_MD_SIZE];

@@ -17,6 +17,8 @@ struct hash {
 };
 void hash_start(struct hash *h);
 void hash_add(struct hash *h, const void *data, size_t len);
+/* @s with its NUL, so that no two lists of strings are the same. */
+void hash_add_field(struct hash *h, const char *s);
 /* Lower-case hexadecimal. */
 void hash_end(struct hash *h, char hex[SHA256_HEX + 1]);
 void hash_release(struct hash *h);
