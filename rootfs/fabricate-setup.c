@@ -238,6 +238,22 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 	return ret ? ret : make_links(f, t, e);
 }
 
+/* The names in the directory @dir but "." and ".."; none where there is none. */
+static void list_dir(struct share_tree *t, const char *dir, struct strv *names)
+{
+	cleanup_free char *inside = path_join(dir, "x");
+	const char *unused;
+	int fd = share_parent(t, inside, &unused, NULL);
+	DIR *d = fd < 0 ? NULL : fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	const struct dirent *de;
+
+	while (d && (de = readdir(d)) != NULL)
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
+			strv_add(names, de->d_name);
+	if (d)
+		closedir(d);
+}
+
 /* Is @path one of the files that the setup wrote? */
 static bool is_source(const struct fab_options *o, const char *path)
 {
@@ -254,28 +270,21 @@ int fabricate_check_setup(struct fabricate *f, struct error *e)
 	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_KEEP_DIRS);
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		cleanup_free char *inside = xasprintf("%s/x", dirs[i]);
-		const char *unused;
-		int fd = share_parent(t, inside, &unused, NULL);
-		DIR *d = fd < 0 ? NULL :
-			 fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-		struct dirent *de;
+		cleanup_strv struct strv names = STRV_INIT;
 
-		while (d && (de = readdir(d)) != NULL) {
-			cleanup_free char *path = path_join(dirs[i], de->d_name);
+		list_dir(t, dirs[i], &names);
+		for (size_t k = 0; k < names.n; k++) {
+			cleanup_free char *path = path_join(dirs[i], names.v[k]);
 
-			if (de->d_name[0] == '.' || is_source(f->o, path) ||
-			    (i == 2 && strcmp(de->d_name, "preferences") != 0 &&
-			     strcmp(de->d_name, "sources.list") != 0))
+			if (names.v[k][0] == '.' || is_source(f->o, path) ||
+			    (i == 2 && !str_eq(names.v[k], "preferences") &&
+			     !str_eq(names.v[k], "sources.list")))
 				continue;
-			closedir(d);
 			return err_set(e, EOPNOTSUPP, "a setup hook made '/%s', which comes too "
 				       "late: packages are chosen already; give sources as MIRROR, "
 				       "versions as --include=PACKAGE=VERSION, and make the file in an "
 				       "essential or customize hook", path);
 		}
-		if (d)
-			closedir(d);
 	}
 	return 0;
 }
@@ -334,28 +343,17 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 /* ---- after it ---- */
 
 /* Everything in the directory @dir but @except. */
-static int empty_dir(struct fabricate *f, struct share_tree *t, const char *dir,
-		     const char *except, struct error *e)
+static int empty_dir(struct share_tree *t, const char *dir, const char *except, struct error *e)
 {
 	cleanup_strv struct strv names = STRV_INIT;
-	cleanup_free char *inside = xasprintf("%s/x", dir);
-	const char *unused;
-	int fd = share_parent(t, inside, &unused, NULL), ret = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	struct dirent *de;
+	int ret = 0;
 
-	(void)f;
-	if (!d)
-		return 0;
-	while ((de = readdir(d)) != NULL)
-		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
-		    !(except && strcmp(de->d_name, except) == 0))
-			strv_add(&names, de->d_name);
-	closedir(d);
+	list_dir(t, dir, &names);
 	for (size_t i = 0; i < names.n && ret == 0; i++) {
-		cleanup_free char *path = xasprintf("%s/%s", dir, names.v[i]);
+		cleanup_free char *path = path_join(dir, names.v[i]);
 
-		ret = share_remove(t, path, e);
+		if (!except || !str_eq(names.v[i], except))
+			ret = share_remove(t, path, e);
 	}
 	return ret;
 }
@@ -374,12 +372,12 @@ static int empty_apt(struct fabricate *f, struct error *e)
 	private.mode = S_IFDIR | 0700;
 	private.uid = 42;
 	if (!fab_skips(f->o, "cleanup/apt/lists")) {
-		ret = empty_dir(f, t, "var/lib/apt/lists", "partial", e);
+		ret = empty_dir(t, "var/lib/apt/lists", "partial", e);
 		if (ret == 0)
 			ret = share_file(t, "var/lib/apt/lists/lock", &lock, NULL, 0, e);
 	}
 	if (ret == 0 && npartial == 2 && !fab_skips(f->o, "cleanup/apt/cache")) {
-		ret = empty_dir(f, t, "var/cache/apt/archives", "partial", e);
+		ret = empty_dir(t, "var/cache/apt/archives", "partial", e);
 		if (ret == 0)
 			ret = share_remove(t, "var/cache/apt/pkgcache.bin", e);
 		if (ret == 0)
@@ -430,8 +428,8 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 			ret = puts_file(t, "etc/machine-id", "", e);
 	}
 	if (ret == 0 && !fab_skips(f->o, "cleanup/run"))
-		ret = empty_dir(f, t, "run", "lock", e);
+		ret = empty_dir(t, "run", "lock", e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/tmp"))
-		ret = empty_dir(f, t, "tmp", NULL, e);
+		ret = empty_dir(t, "tmp", NULL, e);
 	return ret;
 }
