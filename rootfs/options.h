@@ -67,6 +67,7 @@ struct fab_options {
 	struct strv architectures;	/* native first */
 	struct strv mirrors;	/* the MIRROR operands as typed */
 	struct strv aptopts, dpkgopts;	/* as typed: text or the name of a readable file */
+	char *aptconf;		/* made from aptopts: all of them, files read; NULL: none */
 	struct strv keyrings;	/* absolute paths of files or directories */
 	struct strv skip;
 	struct fab_hooks hooks[FAB_HOOK_WHEN_MAX];
@@ -103,8 +104,9 @@ void fab_options_add_hook(struct fab_options *o, enum fab_hook_when when, bool c
 int fab_options_format(struct fab_options *o, struct error *e);
 /*
  * Completes the options once all are given: defaults, the native architecture,
- * the sources from mirrors, UMLCAGE_MIRROR or the host's own apt sources (and
- * standard input where asked for), the format from the target's name.
+ * the text of apt's options and what it says of expired Release files, the sources
+ * from mirrors, UMLCAGE_MIRROR or the host's own apt sources (and standard input
+ * where asked for), the format from the target's name.
  */
 int fab_options_resolve(struct fab_options *o, struct error *e);
 

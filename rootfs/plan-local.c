@@ -59,12 +59,15 @@ int plan_aptconf_flag(const char *text, const char *option)
 	return 0;
 }
 
-void plan_aptopts_text(const struct fab_options *o, struct strbuf *text)
+char *plan_aptopts_text(const struct fab_options *o)
 {
+	struct strbuf text = STRBUF_INIT;
+
 	for (size_t i = 0; i < o->aptopts.n; i++) {
 		/* the option may be the name of a file, as for mmdebstrap */
-		if (file_read(AT_FDCWD, o->aptopts.v[i], 1 << 20, text, NULL))
-			sb_adds(text, o->aptopts.v[i]);
-		sb_addc(text, '\n');
+		if (file_read(AT_FDCWD, o->aptopts.v[i], 1 << 20, &text, NULL))
+			sb_adds(&text, o->aptopts.v[i]);
+		sb_addc(&text, '\n');
 	}
+	return text.s;
 }

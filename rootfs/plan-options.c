@@ -72,6 +72,7 @@ void fab_options_release(struct fab_options *o)
 	free(o->sources);
 	free(o->suite);
 	free(o->target);
+	free(o->aptconf);
 	free(o->logfile);
 	free(o->kernel);
 	memset(o, 0, sizeof(*o));
@@ -254,6 +255,10 @@ int fab_options_resolve(struct fab_options *o, struct error *e)
 				 pkg_native_architecture());
 	if (strcmp(o->target, "/") == 0)
 		return err_usage(e, "refusing to use the root directory as target");
+	free(o->aptconf);
+	o->aptconf = plan_aptopts_text(o);
+	if (o->aptconf && plan_aptconf_flag(o->aptconf, "Acquire::Check-Valid-Until") == 0)
+		o->no_valid_until = true;
 	r = resolve_epoch(o, e);
 	if (!r)
 		r = fab_options_format(o, e);

@@ -17,8 +17,8 @@ int plan_fill_local(const char *path, struct plan_package *p, struct error *e);
 int plan_aptconf_flag(const char *text, const char *option);
 /* The same as text; malloc'ed, NULL where it is not set. */
 char *plan_aptconf_value(const char *text, const char *option);
-/* All of --aptopt, files read. */
-void plan_aptopts_text(const struct fab_options *o, struct strbuf *text);
+/* All of --aptopt, files read; malloc'ed, NULL where there is none. */
+char *plan_aptopts_text(const struct fab_options *o);
 
 /* ---- plan-sources.c ---- */
 

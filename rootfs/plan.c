@@ -6,13 +6,11 @@
 #include "rootfs/plan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rootfs/plan-priv.h"
 #include "rootfs/solve.h"
-#include "umlcage/base/fd.h"
 
 int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		      struct pkg_archive **a, struct error *e)
@@ -24,12 +22,8 @@ int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		.progress = progress,
 		.no_valid_until = o->no_valid_until,
 	};
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	int r = 0;
 
-	plan_aptopts_text(o, &text);
-	if (plan_aptconf_flag(sb_str(&text), "Acquire::Check-Valid-Until") == 0)
-		config.no_valid_until = true;
 	for (size_t i = 0; i < o->nsources && !r; i++)
 		r = pkg_sources_parse(&sources, o->sources[i].content, o->sources[i].path, e);
 	return r ? r : pkg_archive_open(&config, &sources, a, e);
@@ -87,19 +81,19 @@ static int read_aptopts(struct solve *s, const struct fab_options *o, char **tar
 	static const char *const unknown[] = { "Dir::Etc::Preferences",
 					       "Dir::Etc::PreferencesParts",
 					       "APT::Solver", "APT::Architectures" };
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	int flag;
 
-	plan_aptopts_text(o, &text);
-	flag = plan_aptconf_flag(sb_str(&text), "APT::Install-Recommends");
+	if (!o->aptconf)
+		return 0;
+	flag = plan_aptconf_flag(o->aptconf, "APT::Install-Recommends");
 	if (flag >= 0)
 		s->recommends = flag;
-	flag = plan_aptconf_flag(sb_str(&text), "APT::Install-Suggests");
+	flag = plan_aptconf_flag(o->aptconf, "APT::Install-Suggests");
 	if (flag >= 0)
 		s->suggests = flag;
-	*target = plan_aptconf_value(sb_str(&text), "APT::Default-Release");
+	*target = plan_aptconf_value(o->aptconf, "APT::Default-Release");
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-		cleanup_free char *value = plan_aptconf_value(sb_str(&text), unknown[i]);
+		cleanup_free char *value = plan_aptconf_value(o->aptconf, unknown[i]);
 
 		if (value)
 			return err_usage(e, "--aptopt: '%s' would change what apt chooses in a "
