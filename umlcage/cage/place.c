@@ -38,18 +38,21 @@ static bool read_small(const char *path, char *buf, size_t size)
 	return true;
 }
 
-/* Counts runnable tasks by CPU, leaving out this process and those of @except's group. */
-static void count_runnable(unsigned int load[CPU_SETSIZE], pid_t except)
-{
-	DIR *proc = opendir("/proc");
+struct process {
+	int pid;
+	char state;
+	pid_t group;
+	long cpu;	/* it ran on last */
+};
 
-	memset(load, 0, sizeof(unsigned int) * CPU_SETSIZE);
-	for (struct dirent *d; proc && (d = readdir(proc)) != NULL;) {
+/* The next process of /proc, which may be NULL; false at its end. */
+static bool next_process(DIR *proc, struct process *p)
+{
+	for (const struct dirent *d; proc && (d = readdir(proc)) != NULL;) {
 		char path[300], stat[1024];
 		const char *state, *pgrp, *cpu;
-		long n;
 
-		if (!isdigit((unsigned char)d->d_name[0]) || atoi(d->d_name) == getpid())
+		if (!isdigit((unsigned char)d->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/stat", d->d_name);
 		if (!read_small(path, stat, sizeof(stat)))
@@ -57,13 +60,25 @@ static void count_runnable(unsigned int load[CPU_SETSIZE], pid_t except)
 		state = stat_field(stat, 3);
 		pgrp = stat_field(stat, 5);
 		cpu = stat_field(stat, 39);
-		if (!state || *state != 'R' || !pgrp || !cpu ||
-		    (except && strtol(pgrp, NULL, 10) == except))
+		if (!state || !pgrp || !cpu)
 			continue;
-		n = strtol(cpu, NULL, 10);
-		if (n >= 0 && n < CPU_SETSIZE)
-			load[n]++;
+		*p = (struct process){ atoi(d->d_name), *state, (pid_t)strtol(pgrp, NULL, 10),
+				       strtol(cpu, NULL, 10) };
+		return true;
 	}
+	return false;
+}
+
+/* Counts runnable tasks by CPU, leaving out this process and those of @except's group. */
+static void count_runnable(unsigned int load[CPU_SETSIZE], pid_t except)
+{
+	DIR *proc = opendir("/proc");
+
+	memset(load, 0, sizeof(unsigned int) * CPU_SETSIZE);
+	for (struct process p; next_process(proc, &p);)
+		if (p.pid != getpid() && p.state == 'R' && !(except && p.group == except) &&
+		    p.cpu >= 0 && p.cpu < CPU_SETSIZE)
+			load[p.cpu]++;
 	if (proc)
 		closedir(proc);
 }
@@ -136,23 +151,16 @@ static void move_all(pid_t group, int cpu)
 
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
-	for (struct dirent *d; proc && (d = readdir(proc)) != NULL;) {
-		char path[300], stat[1024];
-		const char *pgrp;
+	for (struct process p; next_process(proc, &p);) {
+		char path[64];
 
-		if (!isdigit((unsigned char)d->d_name[0]))
+		if (p.group != group)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/stat", d->d_name);
-		if (!read_small(path, stat, sizeof(stat)))
-			continue;
-		pgrp = stat_field(stat, 5);
-		if (!pgrp || strtol(pgrp, NULL, 10) != group)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/task", d->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/task", p.pid);
 
 		DIR *tasks = opendir(path);
 
-		for (struct dirent *t; tasks && (t = readdir(tasks)) != NULL;)
+		for (const struct dirent *t; tasks && (t = readdir(tasks)) != NULL;)
 			if (isdigit((unsigned char)t->d_name[0]))
 				(void)sched_setaffinity(atoi(t->d_name), sizeof(one), &one);
 		if (tasks)
