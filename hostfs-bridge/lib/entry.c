@@ -393,8 +393,7 @@ static int own_symlink(struct share_tree *t, const char *path, const struct shar
 
 	/* the name that the kernel's filesystem uses for this, too: see verify.c */
 	cleanup_free char *tmp = xasprintf("%.*s.humfs-%016llx", (int)(strlen(path) - strlen(name)),
-					   path,
-					   (unsigned long long)random_u64());
+					   path, (unsigned long long)random_u64());
 	struct share_attr link = *a;
 	int ret;
 

@@ -80,8 +80,7 @@ int share_stage_begin(struct share_stage *st, const char *dir, struct error *e)
 	if (ret < 0)
 		return ret;
 	remove_stale(parent, name);
-	path = xasprintf("%s/.%.200s.%08x.part", parent, name,
-			 (unsigned int)random_u64());
+	path = xasprintf("%s/.%.200s.%08x.part", parent, name, (unsigned int)random_u64());
 	ret = share_create(&st->share, path, e);
 	if (ret == 0)
 		st->dir = xstrdup(dir);
