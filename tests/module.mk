@@ -123,7 +123,9 @@ check-debug: all $(RUNNER) $(FILTER)
 
 # every C file that is ours and runs on the host
 LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) $(wildcard tests/*/*.c))
-LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) $(PKG_CFLAGS) -std=gnu11 -Wall -Wextra
+# (with quotes for the shell below)
+LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) -DUMLCAGE_VERSION=\"$(VERSION)\" \
+	$(PKG_CFLAGS) -std=gnu11 -Wall -Wextra
 
 .PHONY: lint lint-tidy lint-cppcheck lint-sh
 lint: lint-prepare lint-tidy lint-cppcheck
