@@ -45,7 +45,7 @@ static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used
 	if (!d)
 		return sum;
 	while ((de = readdir(d)))
-		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
 			sum += disk_usage(fd, de->d_name, depth + 1, used);
 	closedir(d);
 	return sum;

@@ -156,7 +156,7 @@ int fab_options_hook_directory(struct fab_options *o, const char *dir, struct er
 	if (!d)
 		return err_usage(e, "cannot read hook directory '%s': %s", dir, strerror(errno));
 	while ((de = readdir(d)))
-		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
 			strv_add(&files, de->d_name);
 	closedir(d);
 	strv_sort(&files);

@@ -96,7 +96,7 @@ static void add_path(struct cook *c, int dirfd, const char *path, int depth)
 		return;
 	}
 	while ((de = readdir(d)))
-		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
 			strv_add(&names, de->d_name);
 	closedir(d);
 	strv_sort(&names);

@@ -165,7 +165,7 @@ static int scan_index(struct solve *s, struct solve_index *ix, Id first, struct 
 				       ix->path);
 		have = pool_id2str(s->pool, pool_id2solvable(s->pool, v)->name);
 		/* the solver leaves out what it cannot make sense of */
-		if (strlen(have) != name.value_len || strncmp(have, name.value, name.value_len))
+		if (strlen(have) != name.value_len || strncmp(have, name.value, name.value_len) != 0)
 			continue;
 		found.index = (uint32_t)(ix - s->indexes);
 		found.offset = (uint64_t)(start - ix->text);

@@ -580,7 +580,7 @@ static int select_local(struct solve *s, const char *path, struct solve_set *set
 	for (Id v = 2; v < s->nvers; v++) {
 		struct solve_pkg *p = s->vers[v].pkg;
 
-		if (!s->vers[v].local || strcmp(s->vers[v].local, path))
+		if (!s->vers[v].local || !str_eq(s->vers[v].local, path))
 			continue;
 		if (!p)
 			return err_usage(e, "package '%s' is not for architecture %s", path,
@@ -637,8 +637,8 @@ int solve_select(struct solve *s, const char *arg, struct solve_set *set, struct
 		return r;
 	}
 	colon = strchr(name, ':');
-	if (colon && strcmp(colon + 1, s->arch) && strcmp(colon + 1, "native") &&
-	    strcmp(colon + 1, "any") && strcmp(colon + 1, "all"))
+	if (colon && !str_eq(colon + 1, s->arch) && !str_eq(colon + 1, "native") &&
+	    !str_eq(colon + 1, "any") && !str_eq(colon + 1, "all"))
 		return err_usage(e, "package '%s' is for another architecture than %s", arg,
 				 s->arch);
 	if (colon)

@@ -39,7 +39,8 @@ static bool split(const char *s, struct strv *out)
 				for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 					size_t n = strlen(keys[i]);
 
-					if (strncmp(from, keys[i], n) || !isspace((unsigned char)from[n]))
+					if (!str_starts(from, keys[i]) ||
+					    !isspace((unsigned char)from[n]))
 						continue;
 					strv_add(out, keys[i]);
 					from += n;

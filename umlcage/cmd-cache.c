@@ -52,7 +52,7 @@ static void print_items(const struct cache_items *items, bool all)
 		const char *kind = items->v[i].kind;
 
 		total += items->v[i].bytes;
-		if (all || (strcmp(kind, summed[0]) && strcmp(kind, summed[1])))
+		if (all || (!str_eq(kind, summed[0]) && !str_eq(kind, summed[1])))
 			print_item(&items->v[i]);
 	}
 	for (size_t k = 0; k < ARRAY_SIZE(summed) && !all; k++) {
@@ -134,8 +134,8 @@ static int cmd_prune(int argc, char **argv)
 		return status;
 	if (argc)
 		err_usage(&e, "too many arguments");
-	else if (kind && strcmp(kind, "trees") && strcmp(kind, "tools") &&
-		 strcmp(kind, "roots") && strcmp(kind, "archives") && strcmp(kind, "indexes"))
+	else if (kind && !str_eq(kind, "trees") && !str_eq(kind, "tools") &&
+		 !str_eq(kind, "roots") && !str_eq(kind, "archives") && !str_eq(kind, "indexes"))
 		err_usage(&e, "unknown kind '%s'; there are trees, tools, roots, archives, "
 			  "indexes", kind);
 	else if (size == UINT64_MAX && !age && !everything)

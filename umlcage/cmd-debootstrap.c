@@ -147,7 +147,7 @@ static int parse_option(struct job *j, int argc, char **argv, int *i, struct err
 	for (size_t k = 0; k < ARRAY_SIZE(with_arg); k++) {
 		size_t len = strlen(with_arg[k].name);
 
-		if (strncmp(arg, with_arg[k].name, len))
+		if (!str_starts(arg, with_arg[k].name))
 			continue;
 		if (arg[len] == '=')
 			return pass_on(j, k, arg + len + 1, e);
