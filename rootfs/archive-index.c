@@ -326,7 +326,7 @@ static int want(struct list_of_wanted *l, const struct pkg_release *r, const cha
 		free_wanted(w);
 		return ret;
 	}
-	l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
+	l->v = xreallocarray(l->v, l->n + 1, sizeof(struct wanted *));
 	l->v[l->n++] = w;
 	return 1;
 }

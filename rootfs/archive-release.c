@@ -417,7 +417,7 @@ int releases_update(struct pkg_archive *a, bool refresh, struct error *e)
 	for (size_t i = 0; i < a->nreleases; i++)
 		release_free(a->releases[i]);
 	a->nreleases = 0;
-	a->releases = xreallocarray(a->releases, n + 1, sizeof(*a->releases));
+	a->releases = xreallocarray(a->releases, n + 1, sizeof(struct pkg_release *));
 	for (size_t i = 0; i < n; i++) {
 		struct pending *p = &pending[i];
 		int settled = ret == 0 ? settle(a, p, e) : ret;

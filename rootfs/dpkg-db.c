@@ -199,7 +199,7 @@ int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n
 		  struct error *e)
 {
 	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
-	const struct unpacked **sorted = xcalloc(n, sizeof(*sorted));
+	const struct unpacked **sorted = xcalloc(n, sizeof(struct unpacked *));
 	cleanup_strbuf struct strbuf status = STRBUF_INIT;
 	size_t count = 0;
 	int ret = 0;
@@ -207,7 +207,7 @@ int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n
 	for (size_t i = 0; i < n; i++)
 		if (pkgs[i].native)
 			sorted[count++] = &pkgs[i];
-	qsort(sorted, count, sizeof(*sorted), by_name);
+	qsort(sorted, count, sizeof(struct unpacked *), by_name);
 	for (size_t i = 0; i < count && ret == 0; i++) {
 		ret = write_list(tree, sorted[i], e);
 		if (ret == 0)

@@ -19,7 +19,7 @@ void solve_set_add(struct solve_set *set, struct solve_pkg *p)
 			return;
 	if (set->n == set->cap) {
 		set->cap = set->cap ? set->cap * 2 : 64;
-		set->v = xreallocarray(set->v, set->cap, sizeof(*set->v));
+		set->v = xreallocarray(set->v, set->cap, sizeof(struct solve_pkg *));
 	}
 	set->v[set->n++] = p;
 }
