@@ -393,20 +393,18 @@ static void begin(struct downloader *dl, struct download *d)
 {
 	int ret = store_begin(d, &d->error);
 
-	if (ret == 1) {
-		finish(dl, d);
-	} else if (ret == -EWOULDBLOCK) {
+	if (ret == -EWOULDBLOCK) {
 		err_release(&d->error);
 		wait_until(dl, d, BUSY_MS);
-	} else if (ret < 0) {
-		finish(dl, d);
-	} else if (dl->offline && !str_starts(d->urls.v[d->url], "file:")) {
-		err_set(&d->error, ENETDOWN, "%s is not in the cache, and the network is not to be "
-			"used", d->what);
-		finish(dl, d);
-	} else if (start_attempt(dl, d) < 0) {
-		finish(dl, d);
+		return;
 	}
+	if (ret == 0 && dl->offline && !str_starts(d->urls.v[d->url], "file:"))
+		ret = err_set(&d->error, ENETDOWN, "%s is not in the cache, and the network is not "
+			      "to be used", d->what);
+	if (ret == 0)
+		ret = start_attempt(dl, d);
+	if (ret != 0)
+		finish(dl, d);
 }
 
 /* Starts what may start; returns how long the rest waits, at most IDLE_MS. */

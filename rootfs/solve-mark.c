@@ -236,9 +236,8 @@ static bool rule_out_conflicts(struct solve *s, struct solve_pkg *p, const struc
 	for (size_t i = 0; i < sol.n; i++) {
 		struct solve_pkg *t = solve_ver(s, sol.v[i])->pkg;
 
-		if (t->current == sol.v[i]) {
-			ok = false;	/* nothing is removed here */
-		} else if (t->marked && !mark_keep(t)) {
+		/* nothing that is there is removed here */
+		if (t->current == sol.v[i] || (t->marked && !mark_keep(t))) {
 			ok = false;
 		} else if (propagate) {
 			t->cand = t->inst;

@@ -187,9 +187,8 @@ static char *parse_word(struct parser *ps, bool in_parens)
 
 		if (c == '(')
 			depth++;
-		else if (c == ')' && depth-- == 0)
-			break;
-		else if (in_parens ? c == ',' && depth == 0 : strchr("|,!~?", c) || isspace(c))
+		else if ((c == ')' && depth-- == 0) ||
+			 (in_parens ? c == ',' && depth == 0 : strchr("|,!~?", c) || isspace(c)))
 			break;
 		sb_addc(&w, c);
 	}

@@ -21,9 +21,8 @@ static void encode_again(const struct proto_msg *m, struct strbuf *out)
 		char *s = xstrndup(f.data, f.len);
 
 		/* a number field is 8 bytes, which as a string may hold a NUL */
-		if (f.len == 8 && proto_get_number(m, f.id, UINT64_MAX) != UINT64_MAX)
-			proto_number(&copy, f.id, f.number);
-		else if (strlen(s) == f.len)
+		if (strlen(s) == f.len &&
+		    (f.len != 8 || proto_get_number(m, f.id, UINT64_MAX) == UINT64_MAX))
 			proto_string(&copy, f.id, s);
 		else
 			proto_number(&copy, f.id, f.number);
