@@ -132,7 +132,7 @@ int pkg_fetch(struct pkg_archive *a, struct pkg_item *items, size_t n,
 	      struct error *e)
 {
 	struct pkg_transfer *t;
-	struct pkg_item *item;
+	struct pkg_item *item = NULL;
 	int ret = pkg_fetch_start(a, items, n, &t, e);
 	bool own_stage;
 

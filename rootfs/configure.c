@@ -78,10 +78,8 @@ static void output(int channel, const char *data, size_t len, void *arg)
 			continue;
 		}
 		if (g->line.len)
-			take_line(g, g->line.s);
+			take_line(g, sb_str(&g->line));
 		sb_reset(&g->line);
-		if (g->line.s)
-			g->line.s[0] = '\0';
 	}
 }
 
@@ -181,7 +179,7 @@ static void show_tail(struct guest *g)
 	size_t first = g->lines > TAIL_LINES ? g->lines - TAIL_LINES : 0;
 
 	if (g->line.len)
-		take_line(g, g->line.s);
+		take_line(g, sb_str(&g->line));
 	/* all of it has been shown as it came */
 	if (g->f->progress && g->f->progress->verbosity > 0)
 		return;

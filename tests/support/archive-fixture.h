@@ -247,7 +247,7 @@ static int fixture_main(const char *name, void (*add_tests)(Suite *suite))
 {
 	Suite *suite = suite_create(name);
 	int stop = -1, status, ret;
-	pid_t pid;
+	pid_t pid = -1;
 
 	(void)unsetenv("http_proxy");
 	(void)unsetenv("no_proxy");

@@ -110,7 +110,8 @@ static void add_test(const char *script, const char *line, const struct test *no
 /* Tests of build.sh that no other test is there for are dropped, unless they are meant. */
 static void drop_idle_builds(void)
 {
-	bool needed = !getenv("TESTS") || !*getenv("TESTS");
+	const char *pattern = getenv("TESTS");
+	bool needed = !pattern || !*pattern;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < ntests; i++)

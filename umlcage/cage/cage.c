@@ -170,8 +170,9 @@ static int open_networks(struct cage *c, struct start *s, struct error *e)
 	int pair[2];
 	int ret = control_open(&c->control, path, e);
 
-	if (ret == 0)
-		ret = link_pair(pair, e);
+	if (ret < 0)
+		return ret;
+	ret = link_pair(pair, e);
 	if (ret < 0)
 		return ret;
 	s->fds.control = pair[1];
