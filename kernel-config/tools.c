@@ -153,7 +153,6 @@ int tools_check_space(const char *dir, uint64_t bytes, struct error *e)
 
 void tools_environment(const struct tools *t, const char *tmp, struct strv *env)
 {
-	extern char **environ;
 	const char *home = getenv("HOME");
 
 	strv_addf(env, "PATH=%s", search_path());
