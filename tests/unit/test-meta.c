@@ -230,8 +230,8 @@ START_TEST(long_names)
 	ck_assert_int_eq(humfs_xattr_to_host(guest, host), -ERANGE);
 
 	memset(guest, 0, sizeof(guest));
-	memset(guest, 'x', room);
-	memcpy(guest, "trusted.", 8);
+	strcpy(guest, "trusted.");
+	memset(guest + 8, 'x', room - 8);
 	ck_assert_int_eq(humfs_xattr_to_host(guest, host), HUMFS_XATTR_NAME_MAX);
 	ck_assert_str_eq(humfs_xattr_to_guest(host), guest);
 	guest[room] = 'x';
@@ -243,7 +243,7 @@ START_TEST(hidden_names)
 {
 	static const char *const hidden[] = {
 		HUMFS_META_XATTR, "user.containers.dirty", HUMFS_XATTR_PREFIX,
-		HUMFS_XATTR_PREFIX "user.a", HUMFS_XATTR_PREFIX "system.x", "security.selinux",
+		(HUMFS_XATTR_PREFIX "user.a"), (HUMFS_XATTR_PREFIX "system.x"), "security.selinux",
 		"trusted.x", "system.posix_acl_access", "user.", "",
 	};
 

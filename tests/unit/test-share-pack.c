@@ -135,17 +135,18 @@ END_TEST
 
 START_TEST(images_are_told_apart)
 {
+	static const unsigned char ext4[] = { 0x53, 0xef }, mbr[] = { 0x55, 0xaa };
 	char head[2048] = "";
 	const char *fstype;
 	cleanup_close int fd = -1;
 
-	memcpy(head + 1024 + 56, "\x53\xef", 2);
+	memcpy(head + 1024 + 56, ext4, sizeof(ext4));
 	fd = memfd_with("ext4", head, sizeof(head), &err);
 	ck_ok(root_sniff_image(fd, "x", &fstype, &err), &err);
 	ck_assert_str_eq(fstype, "ext4");
 	close_fd(&fd);
 	memset(head, 0, sizeof(head));
-	memcpy(head + 510, "\x55\xaa", 2);
+	memcpy(head + 510, mbr, sizeof(mbr));
 	fd = memfd_with("mbr", head, sizeof(head), &err);
 	ck_fails(root_sniff_image(fd, "x", &fstype, &err), ENOMEDIUM, "partitions", &err);
 	close_fd(&fd);
@@ -177,15 +178,16 @@ END_TEST
 START_TEST(ring_ends_and_refuses)
 {
 	cleanup_ring struct ring *r = ring_new();
+	static const char abc[] = { 'a', 'b', 'c' };
 	const char *got;
 	char *room;
 
 	ck_assert_int_eq(ring_room(r, &room), 0);
-	memcpy(room, "abc", 3);
+	memcpy(room, abc, sizeof(abc));
 	ring_filled(r, 3);
 	ring_end(r, -EIO);
 	ck_assert_int_eq(ring_next(r, &got), 3);
-	ck_assert_mem_eq(got, "abc", 3);
+	ck_assert_mem_eq(got, abc, 3);
 	ck_assert_int_eq(ring_next(r, &got), -EIO);
 	ring_refuse(r, -ENOSPC);
 	ck_assert_int_eq(ring_room(r, &room), -ENOSPC);

@@ -115,9 +115,9 @@ static void deb(const char *name, const char *fields, const struct item *control
 	ndebs++;
 }
 
-#define DIR(p) { .path = p, .mode = S_IFDIR | 0755 }
-#define FILE_(p, d) { .path = p, .mode = S_IFREG | 0644, .data = d }
-#define LINK(p, t) { .path = p, .mode = S_IFLNK | 0777, .data = t }
+#define DIR(p) { .path = (p), .mode = S_IFDIR | 0755 }
+#define FILE_(p, d) { .path = (p), .mode = S_IFREG | 0644, .data = (d) }
+#define LINK(p, t) { .path = (p), .mode = S_IFLNK | 0777, .data = (t) }
 #define END { .path = NULL }
 
 /* ---- unpacking them ---- */
