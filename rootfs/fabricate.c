@@ -386,6 +386,7 @@ static int into_directory(struct fabricate *f, struct fabricate_times *times, st
 	start = clock_ms();
 	if (ret == 0)
 		ret = share_stage_commit(&stage, e);
+	f->share = NULL;
 	times->export = clock_ms() - start;
 	return ret;
 }
@@ -405,6 +406,7 @@ static int into_archive(struct fabricate *f, struct fabricate_times *times, stru
 		progress_stage(f->progress, "exporting", 0);
 		ret = export_target(f, &work, e);
 	}
+	f->share = NULL;
 	times->export = clock_ms() - start;
 	return ret;
 }

@@ -318,7 +318,7 @@ static int cmp_double(const void *a, const void *b)
 
 static void run(const struct bench *b, int runs)
 {
-	double v[MAX_RUNS];
+	double v[MAX_RUNS] = { 0 };
 
 	for (int i = 0; i < runs; i++)
 		v[i] = b->fn();
