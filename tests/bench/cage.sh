@@ -8,6 +8,8 @@
 # promise: system call in a cage, microseconds: getppid-cage <= 6
 # promise: system call, kernel started plainly against a cage: getppid-plainly / getppid-cage >= 5
 # ratio: system call, ptrace mode started plainly against a cage: getppid-ptrace / getppid-cage
+# ratio: system call in a cage against the signal and the hand-over alone: getppid-cage / trap-and-hand-over-host
+# ratio: system call, kernel started plainly, against the same: getppid-plainly / trap-and-hand-over-host
 # ratio: fork, exit and wait in a cage against the host: fork-exit-wait-cage / fork-exit-wait-host
 # ratio: fork and exec in a cage against the host: vfork-exec-wait-cage / vfork-exec-wait-host
 # ratio: first touch of a page in a cage against the host: touch-sequential-cage / touch-sequential-host
@@ -31,6 +33,11 @@ bench_native()
 {
 	# shellcheck disable=SC2086
 	"$micro" -n 3 $some | medians host
+}
+
+bench_hand_over()
+{
+	"$BENCH_PROGS/host-handover" -n 3 | medians host
 }
 
 bench_in_cage()
