@@ -31,20 +31,25 @@ test_failing_postinst_is_named()
 	untouched
 }
 
-# interrupt STAGE: as soon as the stage begins
+# interrupt STAGE WHOM: as soon as the stage begins, the process or, as a terminal does, its group
 interrupt()
 {
 	local pid got=0
+	# jobs of their own have a group of their own, and do not ignore the signal
+	set -m
 	fabricate_exec --no-cache --variant=essential trixie x.tar 2>err &
 	pid=$!
+	set +m
 	until grep -q "^$1" err; do
 		kill -0 $pid 2>/dev/null || { cat err; fail "it ended before '$1'"; }
 		sleep 0.02
 	done
-	# what a shell starts in the background ignores SIGINT, and that is left alone
-	kill -TERM $pid
+	case $2 in
+	process) kill -INT $pid ;;
+	group) kill -INT -- -$pid ;;
+	esac
 	wait $pid || got=$?
-	equal 143 $got "status after an interrupt while $1"
+	equal 130 $got "status after an interrupt while $1"
 	untouched $pid
 }
 
@@ -53,9 +58,81 @@ test_interrupt_at_every_stage()
 {
 	mirrored
 	echo precious >x.tar
-	for stage in "reading package lists" planning "fetching and unpacking" configuring exporting; do
-		interrupt "$stage"
-	done
+	interrupt "reading package lists" process
+	interrupt planning group
+	interrupt "fetching and unpacking" process
+	interrupt configuring group
+	interrupt configuring process
+	interrupt exporting group
+}
+
+test_mirror_that_changed_since_its_index()
+{
+	"$TESTS_DIR/support/make-archive" "$T/a" >made
+	: >requests
+	mkfifo stop port
+	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
+	exec 8>stop
+	read -r port <port
+	trap 'exec 8>&-; wait || :' EXIT
+	echo precious >x.tar
+	# of an earlier test the package may be there
+	export XDG_CACHE_HOME=$T/cache
+	set -- --variant=extract --include=pen-plain --keyring="$T/a/key.gpg" pen x.tar
+	status 1 fabricate "$@" "http://127.0.0.1:$port/nopool" 2>err
+	contains "pen-plain" err
+	contains "the mirror may have changed" err
+	untouched
+	fabricate -q "$@" "http://127.0.0.1:$port/plain"
+	tar -tf x.tar ./usr/share/pen-plain/none >list
+}
+
+# As an ordinary user, on a disk of the size given as root; too small first for the packages,
+# then for what a hook adds to them.
+# user: root
+# leaves: a mount point until its trap has run
+# limit: 300
+test_full_disk_at_every_stage()
+{
+	local user
+	mirrored
+	mkdir small
+	mount -t tmpfs -o size=70m,mode=1777 none small || host_cannot "cannot mount a tmpfs"
+	trap 'umount -l small' EXIT
+	: >small/probe
+	setfattr -n user.probe -v x small/probe || host_cannot "this kernel's tmpfs has no user xattrs"
+	user="setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set=-all"
+	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$user" "$UMLCAGE" >nobody
+	chmod 755 nobody
+	UMLCAGE=$PWD/nobody
+	export XDG_CACHE_HOME=$PWD/small/cache HOME=$PWD/small
+	chmod 711 ..
+	chmod 1777 .
+	echo precious >x.tar
+	status 1 fabricate --no-cache --variant=essential trixie x.tar 2>err
+	contains "No space left on device" err
+	untouched
+	equal "" "$(find small/cache/umlcage/work -mindepth 1 ! -name lock)" "left of the work"
+
+	mount -o remount,size=400m small
+	status 1 fabricate --no-cache --variant=essential trixie x.tar \
+		--essential-hook='head -c 600M /dev/zero >"$1/filling"' 2>err
+	contains "No space left on device" err
+	untouched
+	equal "" "$(find small/cache/umlcage/work -mindepth 1 ! -name lock)" "left of the work"
+
+	# the target's own disk
+	mkdir tiny
+	mount -t tmpfs -o size=20m,mode=1777 none tiny
+	trap 'umount -l small tiny' EXIT
+	echo precious >tiny/x.tar
+	chown 65534 tiny/x.tar
+	status 1 fabricate --no-cache --variant=essential trixie tiny/x.tar 2>err
+	contains "No space left on device" err
+	equal precious "$(cat tiny/x.tar)"
+	equal "" "$(find tiny -maxdepth 1 -name '.x.tar*')" "beside the target"
+	fabricate --no-cache -q --variant=essential trixie x2.tar
+	tar -tf x2.tar ./usr/bin/dpkg >list
 }
 
 # limit: 900
