@@ -176,6 +176,7 @@ static size_t reply6(uint8_t *out, const uint8_t *frame, size_t len)
 bool net_filter_pass(const struct net_filter *f, const uint8_t *frame, size_t len,
 		     uint8_t reply[NET_FILTER_REPLY_MAX], size_t *reply_len)
 {
+	struct in6_addr source;
 	unsigned int type;
 
 	*reply_len = 0;
@@ -195,9 +196,10 @@ bool net_filter_pass(const struct net_filter *f, const uint8_t *frame, size_t le
 			return false;
 		if (!denied6(f, frame + ETH_LEN + IP6_DST))
 			return true;
+		/* a frame's addresses are not aligned */
+		memcpy(&source, frame + ETH_LEN + IP6_SRC, sizeof(source));
 		/* duplicate address detection names no source to answer to */
-		if (!IN6_IS_ADDR_UNSPECIFIED((const struct in6_addr *)(const void *)
-					     (frame + ETH_LEN + IP6_SRC)))
+		if (!IN6_IS_ADDR_UNSPECIFIED(&source))
 			*reply_len = reply6(reply, frame, len);
 		return false;
 	}
