@@ -130,10 +130,11 @@ static struct strv names;	/* filenames of items, until the end */
 static struct pkg_item item_of(struct session *s, const char *pattern)
 {
 	struct pkg_package p = PKG_PACKAGE_INIT;
-	struct pkg_item item = { .fd = -1 };
+	struct pkg_item item;
 
 	OK(pkg_find_newest(s->a, pattern, &p, &err));
-	item = (struct pkg_item){ .uri = p.index->base, .filename = p.filename, .size = p.size };
+	item = (struct pkg_item){ .uri = p.index->base, .filename = p.filename, .size = p.size,
+				  .fd = -1 };
 	memcpy(item.sha256, p.sha256, sizeof(item.sha256));
 	strv_take(&names, steal_ptr(&p.filename));
 	pkg_package_release(&p);
