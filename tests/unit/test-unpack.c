@@ -456,8 +456,10 @@ END_TEST
 
 START_TEST(no_package)
 {
-	static const char *const texts[] = { "", "!<arch>\n", "no ar file at all, but long enough to "
-		"be looked at by every reader of archives there is in the world of today" };
+	static const char *const texts[] = {
+		"", "!<arch>\n", ("no ar file at all, but long enough to be looked at by every "
+				  "reader of archives there is in the world of today"),
+	};
 	struct unpack_config cfg = config(1);
 
 	cfg.n = 1;
