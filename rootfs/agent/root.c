@@ -56,6 +56,25 @@ static int mount_device(const char *device, const char *fstype, bool *read_only,
 	return err_sys(e, errno, "cannot mount the root image");
 }
 
+/*
+ * After a mount with "volatile" overlayfs refuses the upper layer, which may lack what was not
+ * synced.  Here it lacks nothing: humfs hands every write to the host at once, and the share
+ * is marked if its cage was killed before the end.
+ */
+static void accept_volatile(void)
+{
+	static const char dirty[] = UPPER "/work/work/incompat/volatile/dirty";
+	cleanup_free char *path = xstrdup(dirty);
+
+	if (unlink(path) < 0)
+		return;
+	/* volatile, incompat */
+	for (int i = 0; i < 2; i++) {
+		*strrchr(path, '/') = '\0';
+		(void)rmdir(path);
+	}
+}
+
 static int mount_overlay(const char *upper, bool nosync, struct error *e)
 {
 	const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER "/work,"
@@ -73,6 +92,8 @@ static int mount_overlay(const char *upper, bool nosync, struct error *e)
 	}
 	if ((mkdir(UPPER "/upper", 0755) < 0 || mkdir(UPPER "/work", 0755) < 0) && errno != EEXIST)
 		return err_sys(e, errno, "cannot prepare the place for changes");
+
+	accept_volatile();
 
 	struct stat st;
 

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# Where changes of a root go: thrown away, kept, stored as a new root, into the root itself.
+
+# limit: 120
+test_kept_changes_are_there_again()
+{
+	run --keep a -- sh -euc 'echo one >/file; rm -r /media; mkdir /more; mknod /more/n c 1 3; chown 5:6 /more'
+	equal "one 5:6 1:3" "$(run --keep a -- sh -c \
+		'[ ! -e /media ] && echo $(cat /file; stat -c %u:%g /more; stat -c %Hr:%Lr /more/n)')"
+	# a third time, and with the other way to sync
+	run --keep a --sync -- sh -euc 'echo two >/file; mkdir /media'
+	equal "two" "$(run --keep a -- sh -c 'cat /file; ls /media')"
+	# another name, and none: the root as it was
+	run --keep b -- sh -c '[ ! -e /file ] && [ -d /media ]'
+	run -- [ ! -e /file ]
+}
+
+test_kept_changes_survive_a_kill()
+{
+	local pid
+	run_exec --keep a -- sh -c 'echo written >/file; echo done; exec sleep 1000' >out &
+	pid=$!
+	within 60 grep -q done out
+	kill -KILL $pid
+	wait $pid || :
+	within 10 run -q --keep a -- true 2>err
+	equal written "$(run --keep a -- cat /file)"
+}
+
+# limit: 120
+test_commit_stores_a_new_root()
+{
+	run --commit new -- sh -euc 'echo two >/file; chown 7:8 /file; rm -r /media'
+	"$UMLCAGE" root list | grep -q '^new '
+	run -- [ ! -e /file ]
+	unset UMLCAGE_TEST_ROOT
+	equal "two 7:8" "$(run --root new -- sh -c '[ ! -e /media ] && echo $(cat /file; stat -c %u:%g /file)')"
+	# on success only, and never over another
+	status 3 run --root new --commit other -- sh -c 'echo x >/file; exit 3'
+	status 1 "$UMLCAGE" root show other 2>err
+	status 125 run --root new --commit new -- true 2>err
+	contains "'new'" err
+	equal two "$(run --root new -- cat /file)"
+}
+
+# limit: 120
+test_root_of_ones_own()
+{
+	run --share root:/new -- sh -euc 'cd /; mkdir /new/usr /new/dev /new/proc /new/sys /new/tmp
+		cp -a bin etc lib* sbin /new/; cp -a usr/bin usr/lib* /new/usr/; chown 33:34 /new/etc/hostname'
+	unset UMLCAGE_TEST_ROOT
+	run --root root -- sh -euc 'echo lost >/etc/hostname'
+	run --root root --scratch disk -- sh -euc 'echo lost >/etc/hostname; head -c 5000000 /dev/zero >/big'
+	[ ! -e root/big ]
+	run --root root --writable -- sh -euc '[ "$(stat -c %u:%g /etc/hostname)" = 33:34 ]
+		echo stays >/etc/hostname; chown 9:9 /etc/hostname'
+	equal stays "$(cat root/etc/hostname)"
+	equal "9:9" "$(run --root root -- stat -c %u:%g /etc/hostname)"
+	"$UMLCAGE" share verify root
+
+	"$UMLCAGE" share export -q root root.tar
+	equal stays "$(run --root root.tar -- cat /etc/hostname 2>first)"
+	contains importing first
+	equal stays "$(run --root root.tar -- cat /etc/hostname 2>second)"
+	equal "" "$(grep importing second || :)" "of a second import"
+	echo no archive >bad.tar
+	status 125 run --root bad.tar -- true 2>err
+	contains bad.tar err
+}
