@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* umlcage root: the roots a user keeps by name. */
+/* umlcage root: the roots a user keeps by name, and changes of roots that were kept. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,7 +49,8 @@ static void read_system(int fd, struct strbuf *out)
 }
 
 struct facts {
-	struct strbuf system;
+	enum root_store store;
+	struct strbuf about;	/* the system of a root, the root of changes */
 	char date[32];
 	const char *state;
 	char *path;
@@ -57,21 +58,22 @@ struct facts {
 
 static void release(struct facts *f)
 {
-	sb_release(&f->system);
+	sb_release(&f->about);
 	free_ptr(&f->path);
 }
 
-static int read_facts(const char *name, struct facts *f, struct error *e)
+static int read_facts(enum root_store store, const char *name, struct facts *f, struct error *e)
 {
+	cleanup_free char *of = NULL;
 	cleanup_share struct share s = SHARE_INIT;
 	struct stat st;
 	struct tm tm;
 	int ret;
 
-	*f = (struct facts){ .system = STRBUF_INIT };
-	ret = root_path(name, &f->path, e);
+	*f = (struct facts){ .store = store, .about = STRBUF_INIT };
+	ret = root_path(store, name, &f->path, e);
 	if (ret == 0 && access(f->path, F_OK) < 0)
-		ret = err_set(e, ENOENT, "there is no root '%s'; see 'umlcage root list'", name);
+		ret = root_absent(store, name, e);
 	if (ret == 0)
 		ret = share_open(&s, f->path, SHARE_PEEK, e);
 	if (ret < 0)
@@ -79,10 +81,18 @@ static int read_facts(const char *name, struct facts *f, struct error *e)
 	f->state = share_relock(&s, SHARE_WRITE, NULL) == -EBUSY ? "in use" :
 		   s.dirty ? "dirty" : "";
 	(void)share_relock(&s, SHARE_PEEK, NULL);
-	read_system(s.fd, &f->system);
+	if (store == STORE_ROOTS)
+		read_system(s.fd, &f->about);
+	else if ((of = changes_root(s.fd)) != NULL)
+		sb_adds(&f->about, of);
 	if (fstat(s.fd, &st) == 0 && localtime_r(&st.st_ctim.tv_sec, &tm))
 		strftime(f->date, sizeof(f->date), "%Y-%m-%d %H:%M", &tm);
 	return 0;
+}
+
+static const char *about(const struct facts *f)
+{
+	return f->store == STORE_ROOTS ? "system" : "root";
 }
 
 static void add_json(struct strbuf *out, const char *name, const struct facts *f)
@@ -90,7 +100,7 @@ static void add_json(struct strbuf *out, const char *name, const struct facts *f
 	const struct {
 		const char *key, *value;
 	} fields[] = {
-		{ "name", name }, { "path", f->path }, { "system", sb_str(&f->system) },
+		{ "name", name }, { "path", f->path }, { about(f), sb_str(&f->about) },
 		{ "changed", f->date }, { "state", f->state },
 	};
 
@@ -101,23 +111,23 @@ static void add_json(struct strbuf *out, const char *name, const struct facts *f
 	sb_addc(out, '}');
 }
 
-static int list(bool json, struct strbuf *out, struct error *e)
+static int list(enum root_store store, bool json, struct strbuf *out, struct error *e)
 {
 	cleanup_strv struct strv names = STRV_INIT;
-	int ret = root_names(&names, e);
+	int ret = root_names(store, &names, e);
 
 	if (json)
 		sb_addc(out, '[');
 	for (size_t i = 0; ret == 0 && i < names.n; i++) {
 		struct facts f;
 
-		ret = read_facts(names.v[i], &f, e);
+		ret = read_facts(store, names.v[i], &f, e);
 		if (ret == 0 && json) {
 			sb_adds(out, i ? ",\n " : "\n ");
 			add_json(out, names.v[i], &f);
 		} else if (ret == 0) {
 			sb_addf(out, "%-20s %-16s %-7s %s\n", names.v[i], f.date, f.state,
-				sb_str(&f.system));
+				sb_str(&f.about));
 		} else if (ret == -ENOENT) {
 			/* removed meanwhile */
 			err_release(e);
@@ -142,14 +152,16 @@ static int root_list(int argc, char **argv)
 {
 	struct error e = ERROR_INIT;
 	struct strbuf out = STRBUF_INIT;
-	bool json = false;
+	bool json = false, changes = false;
 	const struct opt table[] = {
 		{ OPT_FLAG, 0, "json", NULL, false, &json, "as a JSON array", NULL },
+		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
+		  "those that 'umlcage run --keep' keeps, not roots", NULL },
 		OPT_END,
 	};
 	const struct opt_spec spec = {
-		.usage = "umlcage root list [--json]",
-		.summary = "Lists the kept roots: name, last change, state, system.",
+		.usage = "umlcage root list [--json] [--changes]",
+		.summary = "Lists the kept roots: name, last change, state, system (of changes: their root).",
 		.opts = table,
 	};
 	int status = cmd_parse(&spec, &argc, &argv);
@@ -157,7 +169,7 @@ static int root_list(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	return print(argc ? err_usage(&e, "'umlcage root list' takes no operand") :
-		     list(json, &out, &e), &out, &e);
+		     list(changes ? STORE_CHANGES : STORE_ROOTS, json, &out, &e), &out, &e);
 }
 
 static int add_size(const struct share_entry *ent, void *arg, struct error *e)
@@ -169,12 +181,12 @@ static int add_size(const struct share_entry *ent, void *arg, struct error *e)
 	return interrupted() ? err_set(e, EINTR, "interrupted") : 0;
 }
 
-static int show(const char *name, bool json, struct strbuf *out, struct error *e)
+static int show(enum root_store store, const char *name, bool json, struct strbuf *out, struct error *e)
 {
 	cleanup_share struct share s = SHARE_INIT;
 	struct share_totals totals = { 0 };
 	struct facts f;
-	int ret = read_facts(name, &f, e);
+	int ret = read_facts(store, name, &f, e);
 
 	if (ret == 0)
 		ret = share_open(&s, f.path, SHARE_PEEK, e);
@@ -188,8 +200,9 @@ static int show(const char *name, bool json, struct strbuf *out, struct error *e
 	} else if (ret == 0) {
 		cleanup_free char *size = format_size(totals.bytes);
 
-		sb_addf(out, "name:     %s\npath:     %s\nsystem:   %s\nchanged:  %s\nstate:    %s\n"
-			"entries:  %llu\non disk:  %s\n", name, f.path, sb_str(&f.system), f.date,
+		sb_addf(out, "name:     %s\npath:     %s\n%-9s %s\nchanged:  %s\nstate:    %s\n"
+			"entries:  %llu\non disk:  %s\n", name, f.path,
+			store == STORE_ROOTS ? "system:" : "root:", sb_str(&f.about), f.date,
 			*f.state ? f.state : "clean", (unsigned long long)totals.entries, size);
 	}
 	release(&f);
@@ -200,13 +213,15 @@ static int root_show(int argc, char **argv)
 {
 	struct error e = ERROR_INIT;
 	struct strbuf out = STRBUF_INIT;
-	bool json = false;
+	bool json = false, changes = false;
 	const struct opt table[] = {
 		{ OPT_FLAG, 0, "json", NULL, false, &json, "as a JSON object", NULL },
+		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
+		  "those that 'umlcage run --keep' keeps, not roots", NULL },
 		OPT_END,
 	};
 	const struct opt_spec spec = {
-		.usage = "umlcage root show [--json] NAME",
+		.usage = "umlcage root show [--json] [--changes] NAME",
 		.summary = "Shows where a kept root is, what is in it, and how large it is.",
 		.opts = table,
 	};
@@ -215,7 +230,7 @@ static int root_show(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	return print(argc != 1 ? err_usage(&e, "'umlcage root show' takes one name") :
-		     show(argv[0], json, &out, &e), &out, &e);
+		     show(changes ? STORE_CHANGES : STORE_ROOTS, argv[0], json, &out, &e), &out, &e);
 }
 
 static int root_import_cmd(int argc, char **argv)
@@ -251,9 +266,14 @@ static int root_import_cmd(int argc, char **argv)
 static int root_remove_cmd(int argc, char **argv)
 {
 	struct error e = ERROR_INIT;
-	const struct opt table[] = { OPT_END };
+	bool changes = false;
+	const struct opt table[] = {
+		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
+		  "those that 'umlcage run --keep' keeps, not roots", NULL },
+		OPT_END,
+	};
 	const struct opt_spec spec = {
-		.usage = "umlcage root remove NAME...",
+		.usage = "umlcage root remove [--changes] NAME...",
 		.summary = "Removes kept roots that no cage uses.",
 		.opts = table,
 	};
@@ -264,16 +284,21 @@ static int root_remove_cmd(int argc, char **argv)
 	if (argc == 0)
 		ret = err_usage(&e, "'umlcage root remove' takes names");
 	for (int i = 0; ret == 0 && i < argc; i++)
-		ret = root_remove(argv[i], &e);
+		ret = root_remove(changes ? STORE_CHANGES : STORE_ROOTS, argv[i], &e);
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
 static int root_rename_cmd(int argc, char **argv)
 {
 	struct error e = ERROR_INIT;
-	const struct opt table[] = { OPT_END };
+	bool changes = false;
+	const struct opt table[] = {
+		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
+		  "those that 'umlcage run --keep' keeps, not roots", NULL },
+		OPT_END,
+	};
 	const struct opt_spec spec = {
-		.usage = "umlcage root rename OLD NEW",
+		.usage = "umlcage root rename [--changes] OLD NEW",
 		.summary = "Gives a kept root that no cage uses another name.",
 		.opts = table,
 	};
@@ -282,7 +307,7 @@ static int root_rename_cmd(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	ret = argc != 2 ? err_usage(&e, "'umlcage root rename' takes two names") :
-	      root_rename(argv[0], argv[1], &e);
+	      root_rename(changes ? STORE_CHANGES : STORE_ROOTS, argv[0], argv[1], &e);
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 

@@ -37,7 +37,7 @@ static int open_commit(struct run_places *p, const struct run_options *o, const 
 	int ret = root_check_name(o->commit, e);
 
 	if (ret == 0)
-		ret = root_path(o->commit, &to, e);
+		ret = root_path(STORE_ROOTS, o->commit, &to, e);
 	if (ret == 0 && access(to, F_OK) == 0)
 		ret = err_set(e, EEXIST, "there is a root '%s' already; choose another name, or remove "
 			      "it with 'umlcage root remove'", o->commit);
@@ -124,28 +124,34 @@ static void sweep_scratch(void)
 	}
 }
 
-static int open_kept(struct run_places *p, const char *name, struct error *e)
+/* The changes kept as @name, if they are of the root @root. */
+static int open_kept(struct run_places *p, const char *name, const char *root, struct error *e)
 {
-	cleanup_free char *dir = NULL;
-	int ret;
+	cleanup_free char *path = NULL, *real = realpath(root, NULL), *of = NULL;
+	int ret = root_path(STORE_CHANGES, name, &path, e);
 
-	if (strchr(name, '/') || name[0] == '.' || !*name)
-		return err_usage(e, "--keep: '%s' is no name; use letters, digits, '-' and '_'", name);
-	ret = xdg_dir(XDG_STATE, "sessions", &dir, e);
 	if (ret < 0)
 		return ret;
-
-	cleanup_free char *path = path_join(dir, name);
-
+	if (!real)
+		return err_sys(e, errno, "cannot use '%s' as a root", root);
 	if (access(path, F_OK) == 0)
 		ret = share_open(&p->upper, path, SHARE_WRITE, e);
 	else
 		ret = share_create(&p->upper, path, e);
+	if (ret < 0)
+		return ret;
+	of = changes_root(p->upper.fd);
+	if (of && !str_eq(of, real))
+		return err_set(e, EINVAL, "the changes kept as '%s' are of the root '%s', not of '%s'; "
+			       "keep those of another root under another name, or remove these with "
+			       "'umlcage root remove --changes %s'", name, of, real, name);
+	if (!of)
+		ret = changes_set_root(p->upper.fd, real, e);
 	return ret < 0 ? ret : share_mark_dirty(&p->upper, e);
 }
 
-static int open_upper(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
-		      struct error *e)
+static int open_upper(struct run_places *p, const struct run_options *o, const char *root,
+		      struct cage_config *cfg, struct error *e)
 {
 	bool disk = o->scratch && strcmp(o->scratch, "disk") == 0;
 	int ret;
@@ -158,7 +164,7 @@ static int open_upper(struct run_places *p, const struct run_options *o, struct 
 	if (!o->keep && !disk)
 		return 0;
 	sweep_scratch();
-	ret = o->keep ? open_kept(p, o->keep, e) : make_scratch(p, e);
+	ret = o->keep ? open_kept(p, o->keep, root, e) : make_scratch(p, e);
 	if (ret < 0)
 		return ret;
 	cfg->root.upper = CAGE_UPPER_SHARE;
@@ -259,7 +265,7 @@ static int resolve(struct root_spec *spec, const struct run_options *o,
 	cleanup_strv struct strv kept = STRV_INIT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
-		if (strcmp(o->root, made[i].name) != 0 || root_names(&kept, NULL) < 0 ||
+		if (strcmp(o->root, made[i].name) != 0 || root_names(STORE_ROOTS, &kept, NULL) < 0 ||
 		    strv_has(&kept, o->root))
 			continue;
 		spec->kind = ROOT_SHARE;
@@ -293,7 +299,7 @@ int run_places_open(struct run_places *p, const struct run_options *o, struct ca
 	else
 		ret = open_share_root(p, o, spec.path, cfg, e);
 	if (ret == 0)
-		ret = open_upper(p, o, cfg, e);
+		ret = open_upper(p, o, spec.path, cfg, e);
 	for (size_t i = 0; ret == 0 && i < o->shares.n; i++)
 		ret = add_share(p, o->shares.v[i], !o->sync, e);
 	for (size_t i = 0; ret == 0 && i < o->binds.n; i++)

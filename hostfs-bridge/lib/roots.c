@@ -6,10 +6,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,17 @@
 #include "umlcage/base/xdg.h"
 
 #define NAME_LENGTH 64
+#define XATTR_ROOT "user.umlcage.root"	/* of changes: the path of what they change */
+
+static const struct {
+	enum xdg_kind xdg;
+	const char *dir;
+	const char *thing;		/* in messages */
+	const char *list;
+} stores[] = {
+	[STORE_ROOTS] = { XDG_DATA, "roots", "root", "umlcage root list" },
+	[STORE_CHANGES] = { XDG_STATE, "sessions", "kept change", "umlcage root list --changes" },
+};
 
 int root_check_name(const char *name, struct error *e)
 {
@@ -29,28 +42,28 @@ int root_check_name(const char *name, struct error *e)
 		good = isalnum((unsigned char)*s) || strchr("._-", *s);
 	if (good)
 		return 0;
-	return err_usage(e, "bad name of a root: '%s'; it is made of letters, digits, '.', '_' and "
+	return err_usage(e, "bad name: '%s'; it is made of letters, digits, '.', '_' and "
 			 "'-', %d at most, and begins with a letter or digit", name, NAME_LENGTH);
 }
 
-int root_path(const char *name, char **path, struct error *e)
+int root_path(enum root_store store, const char *name, char **path, struct error *e)
 {
 	cleanup_free char *dir = NULL;
 	int ret = root_check_name(name, e);
 
 	if (ret < 0)
 		return ret;
-	ret = xdg_dir(XDG_DATA, "roots", &dir, e);
+	ret = xdg_dir(stores[store].xdg, stores[store].dir, &dir, e);
 	if (ret < 0)
 		return ret;
 	*path = path_join(dir, name);
 	return 0;
 }
 
-int root_names(struct strv *names, struct error *e)
+int root_names(enum root_store store, struct strv *names, struct error *e)
 {
 	cleanup_free char *dir = NULL;
-	int ret = xdg_dir(XDG_DATA, "roots", &dir, e);
+	int ret = xdg_dir(stores[store].xdg, stores[store].dir, &dir, e);
 	DIR *d;
 
 	if (ret < 0)
@@ -86,7 +99,7 @@ int root_import(const char *name, const char *archive, const struct share_import
 	bool is_stdin = str_eq(archive, "-");
 	cleanup_free char *path = NULL;
 	cleanup_close int fd = -1;
-	int ret = root_path(name, &path, e);
+	int ret = root_path(STORE_ROOTS, name, &path, e);
 
 	if (ret < 0)
 		return ret;
@@ -98,21 +111,22 @@ int root_import(const char *name, const char *archive, const struct share_import
 	return import_to(path, fd, is_stdin ? "standard input" : archive, opts, totals, e);
 }
 
-static int no_root(struct error *e, const char *name)
+int root_absent(enum root_store store, const char *name, struct error *e)
 {
-	return err_set(e, ENOENT, "there is no root '%s'; see 'umlcage root list'", name);
+	return err_set(e, ENOENT, "there is no %s '%s'; see '%s'", stores[store].thing, name,
+		       stores[store].list);
 }
 
-int root_remove(const char *name, struct error *e)
+int root_remove(enum root_store store, const char *name, struct error *e)
 {
 	cleanup_share struct share s = SHARE_INIT;
 	cleanup_free char *path = NULL, *aside = NULL;
-	int ret = root_path(name, &path, e);
+	int ret = root_path(store, name, &path, e);
 
 	if (ret < 0)
 		return ret;
 	if (access(path, F_OK) < 0)
-		return no_root(e, name);
+		return root_absent(store, name, e);
 	ret = share_open(&s, path, SHARE_WRITE, e);
 	if (ret < 0)
 		return ret;
@@ -120,30 +134,47 @@ int root_remove(const char *name, struct error *e)
 	aside = xasprintf("%.*s.%s.00000000.part", (int)(strlen(path) - strlen(name)), path, name);
 	remove_tree(AT_FDCWD, aside, NULL);
 	if (rename(path, aside) < 0)
-		return err_sys(e, errno, "cannot remove the root '%s'", name);
+		return err_sys(e, errno, "cannot remove the %s '%s'", stores[store].thing, name);
 	return remove_tree(AT_FDCWD, aside, e);
 }
 
-int root_rename(const char *from, const char *to, struct error *e)
+int root_rename(enum root_store store, const char *from, const char *to, struct error *e)
 {
 	cleanup_share struct share s = SHARE_INIT;
 	cleanup_free char *old = NULL, *new = NULL;
-	int ret = root_path(from, &old, e);
+	int ret = root_path(store, from, &old, e);
 
 	if (ret < 0)
 		return ret;
-	ret = root_path(to, &new, e);
+	ret = root_path(store, to, &new, e);
 	if (ret < 0)
 		return ret;
 	if (access(old, F_OK) < 0)
-		return no_root(e, from);
+		return root_absent(store, from, e);
 	ret = share_open(&s, old, SHARE_WRITE, e);
 	if (ret < 0)
 		return ret;
 	if (renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_NOREPLACE) < 0)
-		return errno == EEXIST ? err_set(e, EEXIST, "there is a root '%s' already", to) :
-		       err_sys(e, errno, "cannot rename the root '%s'", from);
+		return errno == EEXIST ?
+		       err_set(e, EEXIST, "there is a %s '%s' already", stores[store].thing, to) :
+		       err_sys(e, errno, "cannot rename the %s '%s'", stores[store].thing, from);
 	return 0;
+}
+
+/* ---- changes ---- */
+
+int changes_set_root(int fd, const char *path, struct error *e)
+{
+	if (fsetxattr(fd, XATTR_ROOT, path, strlen(path), 0) < 0)
+		return err_sys(e, errno, "cannot note whose changes these are");
+	return 0;
+}
+
+char *changes_root(int fd)
+{
+	cleanup_free char *path = xcalloc(1, PATH_MAX + 1);
+
+	return fgetxattr(fd, XATTR_ROOT, path, PATH_MAX) > 0 ? steal_ptr(&path) : NULL;
 }
 
 /* ---- --root ---- */
@@ -302,7 +333,7 @@ int root_resolve(struct root_spec *r, const char *arg, struct progress *progress
 
 	*r = (struct root_spec)ROOT_SPEC_INIT;
 	if (!strchr(arg, '/') && root_check_name(arg, NULL) == 0) {
-		int ret = root_path(arg, &kept, e);
+		int ret = root_path(STORE_ROOTS, arg, &kept, e);
 
 		if (ret < 0)
 			return ret;
@@ -313,7 +344,7 @@ int root_resolve(struct root_spec *r, const char *arg, struct progress *progress
 		}
 	}
 	if (stat(arg, &st) < 0 && errno == ENOENT && !strchr(arg, '/'))
-		return no_root(e, arg);
+		return root_absent(STORE_ROOTS, arg, e);
 	if (stat(arg, &st) < 0)
 		return err_sys(e, errno, "cannot use '%s' as a root", arg);
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))

@@ -42,17 +42,29 @@ void root_release(struct root_spec *r);
 /* ROOT_IMAGE's fstype, -ENOMEDIUM for a partition table, NULL in *@fstype if unknown. */
 int root_sniff_image(int fd, const char *path, const char **fstype, struct error *e);
 
-/* Kept roots.  Names: letters, digits, '.', '_', '-', the first no sign; at most 64. */
+/* What is kept by name: roots, and changes that cages made of a root (run --keep). */
+enum root_store { STORE_ROOTS, STORE_CHANGES };
+
+/* Names: letters, digits, '.', '_', '-', the first no sign; at most 64. */
 int root_check_name(const char *name, struct error *e);
-/* Where a root of that name is or would be; malloc'ed. */
-int root_path(const char *name, char **path, struct error *e);
-/* Their names, sorted. */
-int root_names(struct strv *names, struct error *e);
+/* Where what has that name is or would be; malloc'ed. */
+int root_path(enum root_store store, const char *name, char **path, struct error *e);
+/* The names, sorted. */
+int root_names(enum root_store store, struct strv *names, struct error *e);
 /* An archive as the new root @name; -EEXIST if there is one. */
 int root_import(const char *name, const char *archive, const struct share_import_opts *opts,
 		struct share_totals *totals, struct error *e);
 /* -EBUSY while a cage uses it, -ENOENT. */
-int root_remove(const char *name, struct error *e);
-int root_rename(const char *from, const char *to, struct error *e);
+int root_remove(enum root_store store, const char *name, struct error *e);
+int root_rename(enum root_store store, const char *from, const char *to, struct error *e);
+/* -ENOENT for what has no such name, in words. */
+int root_absent(enum root_store store, const char *name, struct error *e);
+
+/*
+ * Changes are made of one root, and worth nothing on another.  The first makes the changes in
+ * @fd those of the root @path; the second returns whose they are, malloc'ed, NULL if unknown.
+ */
+int changes_set_root(int fd, const char *path, struct error *e);
+char *changes_root(int fd);
 
 #endif

@@ -14,6 +14,15 @@ test_kept_changes_are_there_again()
 	# another name, and none: the root as it was
 	run --keep b -- sh -c '[ ! -e /file ] && [ -d /media ]'
 	run -- [ ! -e /file ]
+
+	equal "a b" "$("$UMLCAGE" root list --changes | awk '{ print $1 }' | paste -sd' ')"
+	"$UMLCAGE" root show --changes a | grep -q "^root: *.*/"
+	"$UMLCAGE" root rename --changes a c
+	equal two "$(run --keep c -- cat /file)"
+	"$UMLCAGE" root remove --changes c
+	status 1 "$UMLCAGE" root remove --changes c 2>err
+	contains "there is no kept change 'c'" err
+	run --keep c -- [ ! -e /file ]
 }
 
 test_kept_changes_survive_a_kill()
@@ -42,6 +51,13 @@ test_commit_stores_a_new_root()
 	status 125 run --root new --commit new -- true 2>err
 	contains "'new'" err
 	equal two "$(run --root new -- cat /file)"
+	# what was changed of it is nothing for another
+	run --root new --keep a -- sh -c 'echo three >/file'
+	"$UMLCAGE" root rename new old
+	run --root old --commit new -- true
+	status 125 run --root old --keep a -- true 2>err
+	contains "root remove --changes a" err
+	equal three "$(run --root new --keep a -- cat /file)"
 }
 
 # limit: 120
