@@ -13,6 +13,7 @@ kernel_of()
 	return 1
 }
 
+# reports: the panic
 test_panic_is_named_with_the_console()
 {
 	status 125 run -- sh -c 'echo c >/proc/sysrq-trigger; sleep 30' 2>err
@@ -33,10 +34,11 @@ test_killed_kernel_is_named()
 	contains "signal 9" err
 }
 
+# reports: what was killed, and for whom
 test_out_of_memory_inside_is_named()
 {
 	local got=0
-	run --memory 96M -- sh -c 'x=x; while :; do x=$x$x; done' 2>err || got=$?
+	run --memory "$(little 96)" -- sh -c 'x=x; while :; do x=$x$x; done' 2>err || got=$?
 	cat err
 	equal 137 $got status
 	grep -qi 'memory' err || fail "no word of memory"

@@ -38,7 +38,7 @@ test_eight_at_a_time()
 	for ((round = 0; round < $(scaled 3); round++)); do
 		pids=()
 		for i in 1 2 3 4 5 6 7 8; do
-			run_exec --memory 128M -- sh -c 'cat >/dev/null; exit 3' </etc/passwd 2>"err$i" &
+			run_exec --memory "$(little 128)" -- sh -c 'cat >/dev/null; exit 3' </etc/passwd 2>"err$i" &
 			pids+=($!)
 		done
 		for i in "${pids[@]}"; do

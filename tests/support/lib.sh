@@ -13,6 +13,7 @@
 #	scaled N			N times UMLCAGE_TEST_SCALE percent, at least 1
 #	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
 #	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
+#	little MB			a size for --memory; a debugging kernel needs more than any other
 #	mirrored			ends the test where no mirror can be reached
 
 fail()
@@ -90,6 +91,11 @@ fabricate()
 fabricate_exec()
 {
 	exec "$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
+}
+
+little()
+{
+	echo $(($1 ${UMLCAGE_TEST_REPORTS:+ + 320}))M
 }
 
 mirrored()

@@ -18,6 +18,7 @@
  *	# limit: SECONDS	time limit, 60 unless told; grows with UMLCAGE_TEST_SCALE
  *	# user: root		runs as the user of the runner, unfiltered; needs root
  *	# leaves: REASON	no look for leftovers
+ *	# reports: REASON	no look for what the kernel reports
  *
  * A script whose tests need a kernel and a root has the line "# needs: build"; the tests of
  * build.sh, which make these, then run too.
@@ -60,7 +61,7 @@ enum { NOBODY = 65534, DEFAULT_LIMIT = 60, GRACE_MS = 3000, REPORTS_SLOWER = 6, 
 struct test {
 	char *script, *function, *name;
 	unsigned int limit;
-	bool as_root, leaves;
+	bool as_root, leaves, reports;
 	bool in_cage;	/* of a script that says "# needs: build" */
 };
 
@@ -159,6 +160,8 @@ static int read_script(const char *script)
 			notes.as_root = true;
 		else if (str_starts(line, "# leaves: "))
 			notes.leaves = true;
+		else if (str_starts(line, "# reports: "))
+			notes.reports = true;
 		else if (str_starts(line, "test_") && strstr(line, "()"))
 			add_test(script, line, &notes);
 		if (line[0] != '#')
@@ -239,7 +242,7 @@ static void fill_env(struct strv *env, const char *dir)
 	static const char *const kept[] = {
 		"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 		"UMLCAGE_MIRROR", "UMLCAGE_TEST_SCALE", "UMLCAGE_TEST_KERNEL", "UMLCAGE_TEST_ROOT",
-		"SOURCE_DATE_EPOCH", "ASAN_OPTIONS",
+		"UMLCAGE_TEST_REPORTS", "SOURCE_DATE_EPOCH", "ASAN_OPTIONS",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
@@ -473,7 +476,7 @@ static char *verdict(const struct test *t, const char *dir, int ret, int status,
 		return xasprintf("left processes behind: %s", sb_str(&strays));
 	if (files.len)
 		return xasprintf("left files behind: %s", sb_str(&files));
-	return want_reports() ? find_report(dir) : NULL;
+	return want_reports() && !t->reports ? find_report(dir) : NULL;
 }
 
 START_TEST(run_test)
