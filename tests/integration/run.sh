@@ -154,9 +154,11 @@ test_changes_are_thrown_away()
 
 test_memory_and_processors()
 {
-	local kb
+	local kb least=240000
+	# a debugging kernel has much to write down
+	[ -z "${UMLCAGE_TEST_REPORTS-}" ] || least=180000
 	kb=$(run --memory 300M -- sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
-	[ "$kb" -gt 240000 ] && [ "$kb" -le 307200 ] || fail "300M gave $kb kB"
+	[ "$kb" -gt $least ] && [ "$kb" -le 307200 ] || fail "300M gave $kb kB"
 	equal 2 "$(run --cpus 2 -- grep -c '^processor' /proc/cpuinfo)" processors
 }
 
