@@ -79,7 +79,8 @@ test_every_hook()
 	equal file "$(readlink out/copy/sub/link)"
 	[ -d out/copy/sub/empty ] || fail "an empty directory got lost"
 	equal copied "$(cat synced/file)"
-	tar -tf out.tar | grep -q '^tar/sub/file$' || fail "out.tar: $(tar -tf out.tar)"
+	tar -tf out.tar >list
+	contains tar/sub/file list
 	tar --numeric-owner -tvf x.tar >list
 	grep -q ' 33/33 .* \./srv/copy/a name$' list || fail "$(grep srv/copy list)"
 	grep -q ' 1234/4321 .* \./srv/tar/sub/file$' list || fail "$(grep srv/tar list)"

@@ -257,6 +257,8 @@ static void fill_env(struct strv *env, const char *dir)
 	strv_addf(env, "XDG_DATA_HOME=%s/home/data", dir);
 	strv_addf(env, "XDG_STATE_HOME=%s/home/state", dir);
 	strv_addf(env, "XDG_CACHE_HOME=%s", cache);
+	if (own_shm)
+		strv_add(env, "OWN_SHM=1");
 	if (want_reports())
 		strv_addf(env, "UMLCAGE_CONSOLE=%s/console", dir);
 	strv_add(env, "LC_ALL=C.UTF-8");
