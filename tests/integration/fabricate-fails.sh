@@ -104,6 +104,9 @@ test_full_disk_at_every_stage()
 	user="setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set=-all"
 	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$user" "$UMLCAGE" >nobody
 	chmod 755 nobody
+	# the kernel is in the cache that this one takes the place of
+	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || UMLCAGE_TEST_KERNEL=$("$UMLCAGE" kernel list --json |
+		sed -n '/"current":true/{s/.*"path":"\([^"]*\)".*/\1/p;q}')
 	UMLCAGE=$PWD/nobody
 	export XDG_CACHE_HOME=$PWD/small/cache HOME=$PWD/small
 	chmod 711 ..
