@@ -196,8 +196,8 @@ test_interrupted()
 	echo 'echo $$ >"$(cd ../.. && pwd)/hook-pid"; sleep 1000' >linux/hook
 	for signal in INT TERM HUP; do
 		rm -f "$kernels/hook-pid"
-		# a job in the background ignores SIGINT unless told
-		env --default-signal=INT "$UMLCAGE" kernel build --source linux >/dev/null 2>err &
+		# a job in the background ignores SIGINT unless told, one of nohup's SIGHUP
+		env --default-signal=INT,TERM,HUP "$UMLCAGE" kernel build --source linux >/dev/null 2>err &
 		pid=$!
 		within 20 test -s "$kernels/hook-pid"
 		kill -$signal $pid
