@@ -85,6 +85,8 @@ static int parse(struct run_options *o, int *argc, char ***argv)
 		  .help = "fail where the host cannot confine the cage fully" },
 		{ OPT_FLAG, 0, "ptrace", .value = &o->ptrace_mode,
 		  .help = "run guest processes under ptrace instead of seccomp (slower)" },
+		{ OPT_FLAG, 0, "no-fast-calls", .value = &o->no_fast_calls,
+		  .help = "leave the system call instructions of processes as they are (slower)" },
 		{ OPT_HEADING, .help = "what is shown" },
 		{ OPT_FLAG, 'q', "quiet", .value = &o->quiet, .help = "only errors and warnings" },
 		{ OPT_CALL, 'v', "verbose", .value = &o->verbose, .call = add_verbose,
@@ -152,6 +154,7 @@ static int check_options(const struct run_options *o, struct cage_config *cfg, s
 	cfg->reach_host = o->reach_host;
 	cfg->require_jail = o->require_jail;
 	cfg->ptrace_mode = o->ptrace_mode;
+	cfg->no_fast_calls = o->no_fast_calls;
 	cfg->console_fd = o->console ? STDERR_FILENO : -1;
 	return parse_net(o, cfg, e);
 }

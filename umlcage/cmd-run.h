@@ -18,7 +18,7 @@ struct run_options {
 	uint64_t memory, timeout;
 	unsigned int cpus;
 	bool writable, tty, no_tty, interactive, quiet, console, print_command, reach_host,
-	     require_jail, ptrace_mode, sync, shell;
+	     require_jail, ptrace_mode, no_fast_calls, sync, shell;
 	int verbose;
 };
 

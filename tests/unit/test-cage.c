@@ -15,6 +15,7 @@
 #include "umlcage/cage/cow.h"
 #include "umlcage/cage/forward.h"
 #include "umlcage/cage/launch.h"
+#include "umlcage/cage/place.h"
 #include "umlcage/cage/proto.h"
 
 /* ---- protocol ---- */
@@ -143,8 +144,9 @@ START_TEST(launch_share_with_mounts)
 {
 	struct cage_mount mounts[] = { { .fd = 60, .where = "/a" }, { .fd = 61, .where = "/b" } };
 	struct cage_config cfg = CAGE_CONFIG_INIT;
+	char spare[] = "0,2-3";
 	struct launch_fds fds = { .console = 50, .control = 51, .net = 52, .initramfs = 53,
-				  .root = 54, .upper = 55, .limit = 1 << 20 };
+				  .root = 54, .upper = 55, .limit = 1 << 20, .cpus = spare };
 
 	cfg.memory = 512 << 20;
 	cfg.root.kind = CAGE_ROOT_SHARE;
@@ -155,7 +157,7 @@ START_TEST(launch_share_with_mounts)
 	cleanup_free char *text = launch_text(&cfg, &fds);
 
 	ck_assert_str_eq(text,
-		"linux\nmem=512M\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\ncon0=null,fd:1\n"
+		"linux\nmem=512M\nseccomp=on\ntrampoline=64\nspare=0,2-3\numl_dir=/proc/self/\numid=umlcage\ncon0=null,fd:1\n"
 		"con=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
 		"quiet\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=64\nvec0:transport=fd,fd=5,depth=64\n"
@@ -171,6 +173,7 @@ START_TEST(launch_image_without_network)
 				  .root = 54, .upper = 55, .limit = 4000 };
 
 	cfg.cpus = 2;
+	cfg.no_fast_calls = true;
 	cfg.net = CAGE_NET_NONE;
 	cfg.console_fd = 2;
 	cfg.root.kind = CAGE_ROOT_IMAGE;
@@ -185,6 +188,24 @@ START_TEST(launch_image_without_network)
 		"vec1:transport=fd,fd=4,depth=64\n"
 		"ubd0=/proc/self/fd/5,/proc/self/fd/6\n"
 		"1=50 2=50 3=53 4=51 5=55 6=54 ");
+}
+END_TEST
+
+START_TEST(list_of_processors)
+{
+	struct place p = { .cpu = -1 };
+
+	ck_assert_ptr_null(place_list(&p));
+	CPU_SET(5, &p.allowed);
+	ck_assert_ptr_null(place_list(&p));
+	CPU_SET(0, &p.allowed);
+	CPU_SET(6, &p.allowed);
+	CPU_SET(7, &p.allowed);
+	CPU_SET(CPU_SETSIZE - 1, &p.allowed);
+
+	cleanup_free char *list = place_list(&p);
+
+	ck_assert_str_eq(list, "0,5-7,1023");
 }
 END_TEST
 
@@ -362,6 +383,7 @@ int main(void)
 	tc = tcase_create("launch");
 	tcase_add_test(tc, launch_share_with_mounts);
 	tcase_add_test(tc, launch_image_without_network);
+	tcase_add_test(tc, list_of_processors);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("cow");

@@ -157,6 +157,7 @@ static void start_release(struct start *s)
 	if (s->own_upper)
 		close_fd(&s->fds.upper);
 	close_fd(&s->kernel);
+	free(s->fds.cpus);
 	launch_release(&s->launch);
 	jail_release(&s->jail);
 }
@@ -381,6 +382,7 @@ int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		c->persistent |= !cfg->mounts[i].read_only;
 	place_init(&c->place, cfg->cpus);
+	s.fds.cpus = place_list(&c->place);
 	/* what the kernel leaves behind comes to us, not to init */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	s.kernel = open(cfg->kernel, O_RDONLY | O_CLOEXEC);
@@ -480,11 +482,15 @@ char *cage_command_text(const struct cage_config *cfg)
 				  .limit = jail_descriptors() };
 	struct strbuf out = STRBUF_INIT;
 	struct launch l;
+	struct place place;
 
+	place_init(&place, cfg->cpus);
+	fds.cpus = place_list(&place);
 	launch_plan(&l, cfg, &fds);
 	sb_addf(&out, "env -i %s", cfg->kernel);
 	for (size_t i = 1; i < l.argv.n; i++)
 		sb_addf(&out, " %s", l.argv.v[i]);
 	launch_release(&l);
+	free(fds.cpus);
 	return sb_steal(&out);
 }

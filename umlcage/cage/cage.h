@@ -84,6 +84,7 @@ struct cage_config {
 	int console_fd;			/* the kernel's console goes here too; -1: kept only */
 	bool require_jail;		/* a missing jail feature is an error */
 	bool ptrace_mode;		/* run processes under ptrace instead of seccomp */
+	bool no_fast_calls;		/* every system call of a process is a signal on the host */
 	uint64_t boot_timeout;		/* milliseconds; 0: 60 s */
 	struct progress *progress;	/* for warnings; may be NULL */
 };

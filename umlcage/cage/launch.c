@@ -63,6 +63,17 @@ static void limit_tasks(struct launch *l, const struct cage_config *cfg, uint64_
 		strv_addf(&l->argv, "sysctl.kernel.threads-max=%llu", (unsigned long long)most);
 }
 
+/*
+ * System calls without a signal, and a process that makes many of them beside its virtual
+ * CPU while there is a host CPU for it. A kernel that knows neither ignores both.
+ */
+static void add_fast_calls(struct launch *l, const char *cpus)
+{
+	strv_add(&l->argv, "trampoline=64");
+	if (cpus)
+		strv_addf(&l->argv, "spare=%s", cpus);
+}
+
 void launch_plan(struct launch *l, const struct cage_config *cfg, const struct launch_fds *fds)
 {
 	*l = (struct launch){ .argv = STRV_INIT };
@@ -75,6 +86,8 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 		strv_add(&l->argv, "place=auto");
 	}
 	strv_add(&l->argv, cfg->ptrace_mode ? "seccomp=off" : "seccomp=on");
+	if (!cfg->ptrace_mode && !cfg->no_fast_calls)
+		add_fast_calls(l, fds->cpus);
 	/* no directory for a management console that is not built in: this one cannot be made */
 	strv_add(&l->argv, "uml_dir=/proc/self/");
 	strv_add(&l->argv, "umid=umlcage");

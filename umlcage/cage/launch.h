@@ -19,6 +19,7 @@ struct launch_fds {
 	int root;	/* share or image */
 	int upper;	/* share or COW file */
 	uint64_t limit;	/* how many descriptors it may have; 0: not known */
+	char *cpus;	/* a list of the host's it may use; NULL: not known, or only one */
 };
 
 struct launch {

@@ -119,6 +119,23 @@ void place_init(struct place *p, unsigned int vcpus)
 	p->cpu = least_busy(&p->allowed, load);
 }
 
+char *place_list(const struct place *p)
+{
+	struct strbuf list = STRBUF_INIT;
+
+	if (CPU_COUNT(&p->allowed) < 2)
+		return NULL;
+	for (int cpu = 0, last; cpu < CPU_SETSIZE; cpu = last + 1) {
+		last = cpu;
+		if (!CPU_ISSET(cpu, &p->allowed))
+			continue;
+		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &p->allowed))
+			last++;
+		sb_addf(&list, last > cpu ? "%s%d-%d" : "%s%d", list.len ? "," : "", cpu, last);
+	}
+	return sb_steal(&list);
+}
+
 int place_apply(const struct place *p)
 {
 	cpu_set_t one;

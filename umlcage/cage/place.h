@@ -22,6 +22,8 @@ struct place {
 
 /* Picks the CPU with the fewest runnable tasks of those this process may use. */
 void place_init(struct place *p, unsigned int vcpus);
+/* The CPUs it may use, as a list ("0-3,8"), to be freed; NULL: only one, or not known. */
+char *place_list(const struct place *p);
 /* In the child before exec: async-signal-safe.  0 or -errno. */
 int place_apply(const struct place *p);
 /*

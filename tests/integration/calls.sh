@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# System calls however they are handed over: see tests/support/guest-calls.c.
+
+# calls WHAT-OF-THE-INSTRUCTIONS OPTION...
+calls()
+{
+	local what=$1
+	shift
+	run "$@" --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-calls "$what" >out ||
+		{ cat out; fail "something was not kept"; }
+	equal 11 "$(grep -c ' ok$' out)" "checks"
+}
+
+test_replaced_instructions()
+{
+	calls replaced
+}
+
+test_two_processors()
+{
+	calls replaced --cpus 2
+}
+
+# where there is no other processor to wait on
+test_one_host_processor()
+{
+	local first
+	first=$(taskset -pc $BASHPID | sed 's/.*: *//; s/[,-].*//')
+	taskset -pc "$first" $BASHPID >/dev/null
+	run --print-command -- true >command
+	! grep -q 'spare=' command || fail "a spare processor: $(cat command)"
+	calls replaced
+}
+
+test_untouched_instructions()
+{
+	calls untouched --no-fast-calls
+}
+
+test_ptrace_mode()
+{
+	calls untouched --ptrace
+}

@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Whether system calls keep what they have to keep, however a kernel hands them over: each
+ * check makes the same call many times over, so that a kernel which replaces instructions it
+ * sees often has replaced it, and then does what such a kernel may get wrong.
+ *
+ *	guest-calls [replaced | untouched]
+ *
+ * With an argument, also whether the instructions are there no more, or are there still.
+ * One line per check; exit status 1 if one failed.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+
+#include "tests/bench/guest.h"
+
+enum { OFTEN = 2000 };
+
+/* As a C library makes them, with room behind, and as its syscall() does. */
+long quick_getppid(void);
+long any_call(long nr, ...);
+extern const unsigned char quick_site[], any_site[];
+__asm__(".text\n"
+	".p2align 4\n"
+	"quick_getppid:\n"
+	"	mov $110, %eax\n"
+	"quick_site:\n"
+	"	syscall\n"
+	"	ret\n"
+	"	.p2align 4\n"
+	"	.skip 16, 0x90\n"
+	"any_call:\n"
+	"	mov %rdi, %rax\n"
+	"	mov %rsi, %rdi\n"
+	"	mov %rdx, %rsi\n"
+	"	mov %rcx, %rdx\n"
+	"	mov %r8, %r10\n"
+	"	mov %r9, %r8\n"
+	"	mov 8(%rsp), %r9\n"
+	"any_site:\n"
+	"	syscall\n"
+	"	ret\n"
+	"	.p2align 4\n"
+	"	.skip 16, 0x90\n");
+
+/* What is loaded before a call and compared after it: 15 general ones, flags, 16 vectors. */
+struct registers {
+	uint64_t bx, dx, si, di, bp, r8, r9, r10, r12, r13, r14, r15, flags, fs;
+	uint64_t xmm[16][2];
+} __attribute__((aligned(16)));
+
+/* rax: number and result; rcx and r11 are lost. @in and @out are found again on the stack. */
+long call_with(const struct registers *in, struct registers *out, long nr);
+__asm__(".text\n"
+	".p2align 4\n"
+	"call_with:\n"
+	"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+	"	push %rsi\n"
+	"	mov %rdx, %rax\n"
+	"	mov %rdi, %rcx\n"
+	".irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+	"	movdqa 112+16*\\r(%rcx), %xmm\\r\n"
+	".endr\n"
+	"	push 96(%rcx); popfq\n"
+	"	mov (%rcx), %rbx; mov 8(%rcx), %rdx; mov 16(%rcx), %rsi; mov 24(%rcx), %rdi\n"
+	"	mov 32(%rcx), %rbp; mov 40(%rcx), %r8; mov 48(%rcx), %r9; mov 56(%rcx), %r10\n"
+	"	mov 64(%rcx), %r12; mov 72(%rcx), %r13; mov 80(%rcx), %r14; mov 88(%rcx), %r15\n"
+	"	syscall\n"
+	"	mov (%rsp), %rcx\n"
+	"	mov %rbx, (%rcx); mov %rdx, 8(%rcx); mov %rsi, 16(%rcx); mov %rdi, 24(%rcx)\n"
+	"	mov %rbp, 32(%rcx); mov %r8, 40(%rcx); mov %r9, 48(%rcx); mov %r10, 56(%rcx)\n"
+	"	mov %r12, 64(%rcx); mov %r13, 72(%rcx); mov %r14, 80(%rcx); mov %r15, 88(%rcx)\n"
+	"	pushfq; pop 96(%rcx)\n"
+	"	mov %fs:0, %rdx; mov %rdx, 104(%rcx)\n"
+	".irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+	"	movdqa %xmm\\r, 112+16*\\r(%rcx)\n"
+	".endr\n"
+	"	add $8, %rsp\n"
+	"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+	"	ret\n"
+	"	.p2align 4\n"
+	"	.skip 16, 0x90\n");
+
+static uint64_t next(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return *seed >> 8;
+}
+
+/* Carry, parity, adjust, zero, sign and overflow; the second bit is always set */
+#define FLAGS 0x8d5UL
+
+static int registers_kept(long nr, long want, int times, uint64_t seed)
+{
+	struct registers in, out;
+	uint64_t *word = (uint64_t *)&in, fs;
+
+	__asm__ volatile ("mov %%fs:0, %0" : "=r" (fs));
+	for (int i = 0; i < times; i++) {
+		for (size_t k = 0; k < sizeof(in) / 8; k++)
+			word[k] = next(&seed);
+		in.flags = (in.flags & FLAGS) | 0x202;
+		in.fs = fs;
+
+		long got = call_with(&in, &out, nr);
+
+		out.flags &= FLAGS | 0x202;
+		if (want >= 0 && got != want)
+			return -1;
+		if (memcmp(&in, &out, sizeof(in)))
+			return -1;
+	}
+	return 0;
+}
+
+static int check_registers(void)
+{
+	return registers_kept(SYS_getppid, getppid(), 10 * OFTEN, 1);
+}
+
+static volatile sig_atomic_t alarms;
+
+/* Uses what the interrupted must not lose, and makes calls by the same instructions. */
+static void on_alarm(int sig)
+{
+	(void)sig;
+	alarms++;
+	if (registers_kept(SYS_getppid, getppid(), 2, (uint64_t)alarms) < 0 || quick_getppid() != getppid())
+		_exit(9);
+}
+
+static void alarm_every(int us, int flags)
+{
+	struct itimerval it = { { 0, us }, { 0, us } };
+	struct sigaction sa = { .sa_handler = on_alarm, .sa_flags = flags };
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+static int check_signals(void)
+{
+	int ret = 0;
+
+	alarm_every(1000, SA_RESTART);
+	for (double until = now_us() + 1e6; !ret && now_us() < until;)
+		ret = registers_kept(SYS_getppid, getppid(), 100, 7);
+	alarm_every(0, SA_RESTART);
+	return ret || alarms < 10 ? -1 : 0;
+}
+
+/* A read that sleeps, is interrupted, and goes on or ends with EINTR as it should. */
+static int interrupted_read(int flags)
+{
+	int p[2], ret = 0;
+	char c;
+
+	if (pipe(p))
+		fail("pipe");
+	for (int i = 0; i < OFTEN; i++)
+		if (any_call(SYS_write, p[1], "x", 1) != 1 || any_call(SYS_read, p[0], &c, 1) != 1)
+			return -1;
+
+	pid_t pid = fork();
+
+	if (!pid) {
+		usleep(30000);
+		_exit(write(p[1], "y", 1) != 1);
+	}
+	alarm_every(5000, flags);
+	long got = any_call(SYS_read, p[0], &c, 1);
+	alarm_every(0, flags);
+
+	if (flags & SA_RESTART)
+		ret = got == 1 && c == 'y' ? 0 : -1;
+	else
+		ret = got == -EINTR ? 0 : -1;
+	waitpid(pid, NULL, 0);
+	close(p[0]);
+	close(p[1]);
+	return ret;
+}
+
+static int check_restart(void)
+{
+	return interrupted_read(SA_RESTART);
+}
+
+static int check_eintr(void)
+{
+	return interrupted_read(0);
+}
+
+/* The instruction that served harmless calls serves those that change everything. */
+static int check_any_call(void)
+{
+	uint64_t mask = 1ULL << (SIGUSR1 - 1), old = 0;
+	long pid, st = 0;
+	char *at;
+
+	for (int i = 0; i < OFTEN; i++)
+		if (any_call(SYS_getppid) != getppid())
+			return -1;
+	for (int i = 0; i < 20; i++) {
+		at = (char *)any_call(SYS_mmap, NULL, 4 * PAGE, 3, 0x22, -1, 0);
+		if ((long)at < 0 && (long)at > -4096)
+			return -1;
+		memset(at, i + 1, 4 * PAGE);
+		if (any_call(SYS_mprotect, at, PAGE, 1) || at[5] != i + 1)
+			return -1;
+		pid = any_call(SYS_fork);
+		if (!pid) {
+			int bad = at[PAGE] != i + 1 || registers_kept(SYS_getppid, getppid(), 200, 3);
+
+			any_call(SYS_exit_group, bad ? 1 : 42);
+		}
+		if (pid < 0 || any_call(SYS_wait4, pid, &st, 0, 0) != pid || WEXITSTATUS(st) != 42)
+			return -1;
+		if (any_call(SYS_munmap, at, 4 * PAGE))
+			return -1;
+	}
+	if (any_call(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, 8) ||
+	    any_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, &old, 8) || !(old & mask))
+		return -1;
+	if (any_call(SYS_sched_yield) || any_call(100000) != -ENOSYS)
+		return -1;
+	return registers_kept(SYS_getppid, getppid(), 200, 5);
+}
+
+static __thread uint64_t own;
+
+static void *thread(void *arg)
+{
+	own = (uint64_t)arg;
+	for (int i = 0; i < 20; i++) {
+		if (registers_kept(i % 4 ? SYS_getppid : SYS_sched_yield, -1, OFTEN / 4,
+				   (uint64_t)arg * 977))
+			return (void *)1;
+		if (own != (uint64_t)arg)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+static int check_threads(void)
+{
+	pthread_t th[6];
+	void *bad;
+	int ret = 0;
+
+	alarm_every(2000, SA_RESTART);
+	for (uint64_t i = 0; i < 6; i++)
+		if (pthread_create(&th[i], NULL, thread, (void *)(i + 1)))
+			fail("thread");
+	for (int i = 0; i < 6; i++) {
+		pthread_join(th[i], &bad);
+		ret |= bad ? -1 : 0;
+	}
+	alarm_every(0, SA_RESTART);
+	return ret;
+}
+
+/* One sleeps in a call while others of the process run, and one of them ends it. */
+static void *sleeper(void *arg)
+{
+	int *p = arg;
+	char c;
+
+	for (int i = 0; i < OFTEN; i++)
+		any_call(SYS_getppid);
+	return (void *)(any_call(SYS_read, p[0], &c, 1) == 1 && c == 'z' &&
+			!registers_kept(SYS_getppid, getppid(), 10, 8) ? 0L : 1L);
+}
+
+static int check_sleeping_thread(void)
+{
+	pthread_t th;
+	void *bad = NULL;
+	int p[2], ret;
+
+	if (pipe(p) || pthread_create(&th, NULL, sleeper, p))
+		fail("thread");
+	usleep(20000);
+	ret = registers_kept(SYS_getppid, getppid(), OFTEN, 6);
+	if (write(p[1], "z", 1) != 1)
+		return -1;
+	pthread_join(th, &bad);
+	close(p[0]);
+	close(p[1]);
+	return ret || bad ? -1 : 0;
+}
+
+/* A tracer steps over the instruction, watches calls, and exchanges a vector register. */
+static int check_traced(void)
+{
+	struct user_regs_struct regs;
+	struct user_fpregs_struct fp;
+	int st, calls = 0, steps = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		uint64_t got[2];
+
+		for (int i = 0; i < OFTEN; i++)
+			quick_getppid();
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		__asm__ volatile ("pcmpeqb %%xmm3, %%xmm3\n"
+				  "call quick_getppid\n"
+				  "movdqu %%xmm3, %0\n"
+				  : "=m" (got) : : "rax", "rcx", "r11", "xmm3", "memory", "cc");
+		_exit(got[0] == 0x1122334455667788ULL && got[1] == 5 ? 17 : 18);
+	}
+	if (waitpid(pid, &st, 0) != pid || !WIFSTOPPED(st))
+		return -1;
+	/* to the call, by system call stops, which is not the first */
+	while (calls < 40) {
+		if (ptrace(PTRACE_SYSCALL, pid, 0, 0) || waitpid(pid, &st, 0) != pid || !WIFSTOPPED(st))
+			return -1;
+		if (ptrace(PTRACE_GETREGS, pid, 0, &regs))
+			return -1;
+		calls++;
+		if (regs.orig_rax == SYS_getppid)
+			break;
+	}
+	if (regs.orig_rax != SYS_getppid || ptrace(PTRACE_GETFPREGS, pid, 0, &fp))
+		return -1;
+	if (fp.xmm_space[12] != 0xffffffff || fp.xmm_space[15] != 0xffffffff)
+		return -1;
+	memcpy(&fp.xmm_space[12], (uint64_t[]){ 0x1122334455667788ULL, 5 }, 16);
+	if (ptrace(PTRACE_SETFPREGS, pid, 0, &fp))
+		return -1;
+	for (; steps < 400; steps++) {
+		if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) || waitpid(pid, &st, 0) != pid)
+			return -1;
+		if (WIFEXITED(st))
+			break;
+	}
+	if (!WIFEXITED(st)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &st, 0);
+		return -1;
+	}
+	return WEXITSTATUS(st) == 17 ? 0 : -1;
+}
+
+/* Stepped from before the instruction to behind it: the result has to be there. */
+static int check_stepped(void)
+{
+	int st;
+	pid_t pid = fork();
+
+	if (!pid) {
+		long sum = 0;
+
+		for (int i = 0; i < OFTEN; i++)
+			quick_getppid();
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		for (int i = 0; i < 5; i++)
+			sum += quick_getppid() == getppid();
+		_exit((int)sum);
+	}
+	if (waitpid(pid, &st, 0) != pid || !WIFSTOPPED(st))
+		return -1;
+	for (int steps = 0; steps < 5000 && !WIFEXITED(st); steps++)
+		if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) || waitpid(pid, &st, 0) != pid)
+			return -1;
+	if (!WIFEXITED(st)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &st, 0);
+	}
+	return WIFEXITED(st) && WEXITSTATUS(st) == 5 ? 0 : -1;
+}
+
+/* A filter that ends one thread for a call; the others go on. */
+static void *doomed(void *arg)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgrp, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_THREAD),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 77),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof(code) / sizeof(*code), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		fail("seccomp");
+	for (int i = 0; i < OFTEN; i++)
+		if (any_call(SYS_getsid, 0) != -77)
+			_exit(3);
+	*(volatile int *)arg = 1;
+	any_call(SYS_getpgrp);
+	_exit(4);
+}
+
+static int check_filtered(void)
+{
+	int st;
+	pid_t pid = fork();
+
+	if (!pid) {
+		volatile int there = 0;
+		pthread_t th;
+
+		pthread_create(&th, NULL, doomed, (void *)&there);
+		while (!there)
+			sched_yield();
+		for (int i = 0; i < 20; i++) {
+			usleep(1000);
+			if (registers_kept(SYS_getppid, getppid(), 200, 2))
+				_exit(5);
+		}
+		_exit(0);
+	}
+	return waitpid(pid, &st, 0) == pid && st == 0 ? 0 : -1;
+}
+
+static int check_killed_in_call(void)
+{
+	int st, p[2];
+	char c;
+
+	if (pipe(p))
+		fail("pipe");
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			for (int k = 0; k < 200; k++)
+				any_call(SYS_getppid);
+			any_call(SYS_read, p[0], &c, 1);
+			_exit(1);
+		}
+		usleep(3000);
+		kill(pid, SIGKILL);
+		if (waitpid(pid, &st, 0) != pid || !WIFSIGNALED(st))
+			return -1;
+	}
+	close(p[0]);
+	close(p[1]);
+	return 0;
+}
+
+static int replaced(const unsigned char *site)
+{
+	return site[0] != 0x0f || site[1] != 0x05;
+}
+
+static int failures;
+
+static void check(const char *name, int (*fn)(void))
+{
+	int ret = fn();
+
+	printf("%-24s %s\n", name, ret ? "FAILED" : "ok");
+	fflush(stdout);
+	failures += ret != 0;
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc > 2 || (argc == 2 && strcmp(argv[1], "replaced") && strcmp(argv[1], "untouched"))) {
+		fprintf(stderr, "usage: guest-calls [replaced | untouched]\n");
+		return 2;
+	}
+	check("registers", check_registers);
+	check("signals", check_signals);
+	check("restart", check_restart);
+	check("eintr", check_eintr);
+	check("any-call", check_any_call);
+	check("threads", check_threads);
+	check("sleeping-thread", check_sleeping_thread);
+	check("traced", check_traced);
+	check("stepped", check_stepped);
+	check("filtered", check_filtered);
+	check("killed-in-call", check_killed_in_call);
+	for (int i = 0; i < OFTEN; i++)
+		quick_getppid();
+	if (argc == 2 && (replaced(quick_site) != !strcmp(argv[1], "replaced") ||
+			  replaced(any_site) != !strcmp(argv[1], "replaced"))) {
+		printf("the instructions are %02x %02x and %02x %02x\n", quick_site[0], quick_site[1],
+		       any_site[0], any_site[1]);
+		failures++;
+	}
+	return failures ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (getpid() != 1)
+		return run(argc, argv);
+	as_init("guest-calls", run, argc, argv);
+	return 1;
+}
