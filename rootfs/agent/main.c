@@ -21,7 +21,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/progress.h"
 
-enum { GRACE_MS = 2000 };
+enum { GRACE_MS = 2000, TERMINAL_MS = 200 };
 
 struct agent {
 	int control;
@@ -129,6 +129,9 @@ static void reap(struct agent *a)
 			c->pid = 0;
 			c->status = status;
 			c->out.draining = c->err.draining = true;
+			/* what a terminal still has to echo; it says when its last user is gone */
+			if (c->pty >= 0)
+				c->out.drain_until = clock_ms() + TERMINAL_MS;
 			pump_close(&c->in);
 
 			uint64_t now = count_oom_kills();
@@ -256,8 +259,6 @@ static void __attribute__((noreturn)) serve(struct agent *a)
 	struct pollset ps = POLLSET_INIT;
 
 	for (;;) {
-		bool again = false;
-
 		pollset_reset(&ps);
 
 		int control = pollset_add(&ps, a->control, POLLIN);
@@ -268,11 +269,10 @@ static void __attribute__((noreturn)) serve(struct agent *a)
 
 			for (size_t i = 0; i < ARRAY_SIZE(pumps); i++) {
 				pump_fill(pumps[i], &ps);
-				again |= pumps[i]->draining && pumps[i]->from >= 0;
+				if (pumps[i]->draining && pumps[i]->from >= 0)
+					pollset_until(&ps, pumps[i]->drain_until);
 			}
 		}
-		if (again)
-			pollset_until(&ps, clock_ms());
 		if (pollset_wait(&ps) < 0)
 			continue;
 		/* output before exit: what was written is read before the end is told */

@@ -8,8 +8,9 @@
 # promise: system call in a cage, microseconds: getppid-cage <= 6
 # promise: system call, kernel started plainly against a cage: getppid-plainly / getppid-cage >= 5
 # ratio: system call, ptrace mode started plainly against a cage: getppid-ptrace / getppid-cage
-# ratio: system call in a cage against the signal and the hand-over alone: getppid-cage / trap-and-hand-over-host
-# ratio: system call, kernel started plainly, against the same: getppid-plainly / trap-and-hand-over-host
+# ratio: system call, kernel started plainly against a cage with one processor of the host: getppid-plainly / getppid-one-processor
+# ratio: system call, kernel started plainly against a cage with --no-fast-calls: getppid-plainly / getppid-signals
+# ratio: system call in a cage with --no-fast-calls against the signal and the hand-over alone: getppid-signals / trap-and-hand-over-host
 # ratio: fork, exit and wait in a cage against the host: fork-exit-wait-cage / fork-exit-wait-host
 # ratio: fork and exec in a cage against the host: vfork-exec-wait-cage / vfork-exec-wait-host
 # ratio: first touch of a page in a cage against the host: touch-sequential-cage / touch-sequential-host
@@ -44,6 +45,19 @@ bench_in_cage()
 {
 	# shellcheck disable=SC2086
 	micro_in_cage -- $some | medians cage
+}
+
+# where no other processor can be waited on
+bench_on_one_processor()
+{
+	local first
+	first=$(taskset -pc $BASHPID | sed 's/.*: *//; s/[,-].*//')
+	(taskset -pc "$first" $BASHPID >/dev/null && micro_in_cage -- getppid) | medians one-processor
+}
+
+bench_without_fast_calls()
+{
+	micro_in_cage --no-fast-calls -- getppid | medians signals
 }
 
 # plainly SUFFIX PARAMETER...

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
 void pump_open_shared(struct pump *p, int from, int to, bool to_socket, bool shared_to)
@@ -104,7 +105,7 @@ static void pull(struct pump *p)
 	if (n > 0) {
 		p->end += (size_t)n;
 	} else if (n < 0 && errno == EAGAIN) {
-		if (p->draining)
+		if (p->draining && clock_ms() >= p->drain_until)
 			close_fd(&p->from);
 	} else if (n == 0 || errno != EINTR) {
 		/* end of file; EIO is how a terminal says that its last user is gone */

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "umlcage/base/pollset.h"
 
@@ -17,6 +18,7 @@ struct pump {
 	int from, to;		/* -1 when closed; the pump's */
 	bool to_socket;		/* end with shutdown(SHUT_WR) before closing */
 	bool draining;		/* nothing to read now means the end */
+	int64_t drain_until;	/* ... but only from then on, milliseconds of clock_ms() */
 	size_t most;		/* bytes in one write; 0: all there is */
 	int error;		/* positive errno of a write that failed, but for EPIPE; stays after closing */
 	/* instead of @to: called with every piece */
