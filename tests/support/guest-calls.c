@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -121,7 +122,7 @@ static int registers_kept(long nr, long want, int times, uint64_t seed)
 		out.flags &= FLAGS | 0x202;
 		if (want >= 0 && got != want)
 			return -1;
-		if (memcmp(&in, &out, sizeof(in)))
+		if (memcmp(&in, &out, sizeof(in)) != 0)
 			return -1;
 	}
 	return 0;
@@ -459,7 +460,7 @@ static int check_killed_in_call(void)
 	return 0;
 }
 
-static int replaced(const unsigned char *site)
+static bool replaced(const unsigned char *site)
 {
 	return site[0] != 0x0f || site[1] != 0x05;
 }
@@ -477,7 +478,9 @@ static void check(const char *name, int (*fn)(void))
 
 static int run(int argc, char **argv)
 {
-	if (argc > 2 || (argc == 2 && strcmp(argv[1], "replaced") && strcmp(argv[1], "untouched"))) {
+	bool wanted = argc == 2 && strcmp(argv[1], "replaced") == 0;
+
+	if (argc > 2 || (argc == 2 && !wanted && strcmp(argv[1], "untouched") != 0)) {
 		fprintf(stderr, "usage: guest-calls [replaced | untouched]\n");
 		return 2;
 	}
@@ -494,8 +497,7 @@ static int run(int argc, char **argv)
 	check("killed-in-call", check_killed_in_call);
 	for (int i = 0; i < OFTEN; i++)
 		quick_getppid();
-	if (argc == 2 && (replaced(quick_site) != !strcmp(argv[1], "replaced") ||
-			  replaced(any_site) != !strcmp(argv[1], "replaced"))) {
+	if (argc == 2 && (replaced(quick_site) != wanted || replaced(any_site) != wanted)) {
 		printf("the instructions are %02x %02x and %02x %02x\n", quick_site[0], quick_site[1],
 		       any_site[0], any_site[1]);
 		failures++;
