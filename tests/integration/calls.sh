@@ -2,14 +2,20 @@
 # needs: build
 # System calls however they are handed over: see tests/support/guest-calls.c.
 
+# checks NUMBER WHAT OPTION...
+checks()
+{
+	local number=$1 what=$2
+	shift 2
+	run "$@" --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-calls "$what" >out ||
+		{ cat out; fail "something was not kept"; }
+	equal "$number" "$(grep -c ' ok$' out)" "checks"
+}
+
 # calls WHAT-OF-THE-INSTRUCTIONS OPTION...
 calls()
 {
-	local what=$1
-	shift
-	run "$@" --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-calls "$what" >out ||
-		{ cat out; fail "something was not kept"; }
-	equal 11 "$(grep -c ' ok$' out)" "checks"
+	checks 13 "$@"
 }
 
 test_replaced_instructions()
@@ -41,4 +47,10 @@ test_untouched_instructions()
 test_ptrace_mode()
 {
 	calls untouched --ptrace
+}
+
+test_calls_of_other_kinds()
+{
+	checks 2 foreign
+	checks 2 foreign --no-fast-calls
 }

@@ -4,9 +4,10 @@
  * check makes the same call many times over, so that a kernel which replaces instructions it
  * sees often has replaced it, and then does what such a kernel may get wrong.
  *
- *	guest-calls [replaced | untouched]
+ *	guest-calls [replaced | untouched | foreign]
  *
- * With an argument, also whether the instructions are there no more, or are there still.
+ * With one of the first two, also whether the instructions are there no more, or are there still.
+ * With the last, only what becomes of calls that a kernel for 64 bit alone does not have.
  * One line per check; exit status 1 if one failed.
  */
 #define _GNU_SOURCE
@@ -29,7 +30,7 @@
 
 #include "tests/bench/guest.h"
 
-enum { OFTEN = 2000 };
+enum { OFTEN = 2000, PEERS = 30 };
 
 /* As a C library makes them, with room behind, and as its syscall() does. */
 long quick_getppid(void);
@@ -460,6 +461,103 @@ static int check_killed_in_call(void)
 	return 0;
 }
 
+/* A call that the processor ends in 32-bit mode must not leave others there. */
+static int check_sysenter(void)
+{
+	pid_t pids[PEERS];
+	int st, failed = 0;
+
+	for (size_t i = 0; i < PEERS; i++) {
+		long ax = 20;
+
+		pids[i] = fork();
+		if (!pids[i]) {
+			__asm__ volatile("sysenter" : "+a"(ax) : : "memory");
+			_exit(0);
+		}
+	}
+	for (size_t i = 0; i < PEERS; i++)
+		failed |= waitpid(pids[i], &st, 0) != pids[i];
+	for (size_t i = 0; i < PEERS; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(7);
+	}
+	for (size_t i = 0; i < PEERS; i++)
+		failed |= waitpid(pids[i], &st, 0) != pids[i] || !WIFEXITED(st) ||
+			  WEXITSTATUS(st) != 7;
+	return failed;
+}
+
+__attribute__((noreturn))
+static void wait_for_last(const sigset_t *set)
+{
+	siginfo_t si;
+
+	while (sigwaitinfo(set, &si) < 0 || si.si_value.sival_int >= 0)
+		;
+	_exit(0);
+}
+
+__attribute__((noreturn))
+static void flood(const sigset_t *set)
+{
+	pid_t pids[PEERS];
+	int st, failed = 0;
+
+	for (size_t i = 0; i < PEERS; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			wait_for_last(set);
+	}
+	for (int i = 0; i < 3000 * PEERS; i++)
+		sigqueue(pids[i % PEERS], SIGRTMIN + 1, (union sigval){ .sival_int = i });
+	for (size_t i = 0; i < PEERS; i++) {
+		while (sigqueue(pids[i], SIGRTMIN + 1, (union sigval){ .sival_int = -1 }) < 0)
+			sched_yield();
+		failed |= waitpid(pids[i], &st, 0) != pids[i] || st;
+	}
+	_exit(failed);
+}
+
+/* Many queued signals to processes that sleep and wake on all processors at once. */
+static int check_flood(void)
+{
+	sigset_t set, old;
+	pid_t pids[2];
+	int st, failed = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 1);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	for (size_t i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			flood(&set);
+	}
+	for (size_t i = 0; i < 2; i++)
+		failed |= waitpid(pids[i], &st, 0) != pids[i] || st;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return failed;
+}
+
+static int check_32_bit(void)
+{
+	long ax = 20;
+
+	__asm__ volatile("int $0x80" : "+a"(ax) : : "memory");
+	return ax == -ENOSYS ? 0 : -1;
+}
+
+static int check_x32(void)
+{
+	for (int i = 0; i < OFTEN; i++) {
+		if (syscall(0x40000000L + SYS_getppid) != -1 || errno != ENOSYS)
+			return -1;
+	}
+	return 0;
+}
+
 static bool replaced(const unsigned char *site)
 {
 	return site[0] != 0x0f || site[1] != 0x05;
@@ -480,8 +578,13 @@ static int run(int argc, char **argv)
 {
 	bool wanted = argc == 2 && strcmp(argv[1], "replaced") == 0;
 
+	if (argc == 2 && strcmp(argv[1], "foreign") == 0) {
+		check("32-bit", check_32_bit);
+		check("x32", check_x32);
+		return failures ? 1 : 0;
+	}
 	if (argc > 2 || (argc == 2 && !wanted && strcmp(argv[1], "untouched") != 0)) {
-		fprintf(stderr, "usage: guest-calls [replaced | untouched]\n");
+		fprintf(stderr, "usage: guest-calls [replaced | untouched | foreign]\n");
 		return 2;
 	}
 	check("registers", check_registers);
@@ -495,6 +598,8 @@ static int run(int argc, char **argv)
 	check("stepped", check_stepped);
 	check("filtered", check_filtered);
 	check("killed-in-call", check_killed_in_call);
+	check("flood", check_flood);
+	check("sysenter", check_sysenter);
 	for (int i = 0; i < OFTEN; i++)
 		quick_getppid();
 	if (argc == 2 && (replaced(quick_site) != wanted || replaced(any_site) != wanted)) {

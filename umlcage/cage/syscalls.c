@@ -78,6 +78,8 @@ int syscalls_filter(struct sock_fprog *prog, struct error *e)
 		seccomp_release(ctx);
 		return err_set(e, ENOMEM, "cannot make the system call filter");
 	}
+	/* not death, either, for 32-bit calls: what its processes do is for the kernel to answer */
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	/* a binary tree instead of a list: the filter runs on every call */
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
