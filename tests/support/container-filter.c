@@ -55,6 +55,9 @@ int main(int argc, char **argv)
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int ret = ctx ? add_rules(ctx) : -ENOMEM;
 
+	/* profiles of containers let 32-bit calls pass, too */
+	if (ret == 0)
+		ret = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
 	if (ret == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		ret = -errno;
 	if (ret == 0)
