@@ -502,6 +502,7 @@ static void wait_for_last(const sigset_t *set)
 __attribute__((noreturn))
 static void flood(const sigset_t *set)
 {
+	const int times = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 3000 : 100;
 	pid_t pids[PEERS];
 	int st, failed = 0;
 
@@ -510,7 +511,7 @@ static void flood(const sigset_t *set)
 		if (!pids[i])
 			wait_for_last(set);
 	}
-	for (int i = 0; i < 3000 * PEERS; i++)
+	for (int i = 0; i < times * PEERS; i++)
 		sigqueue(pids[i % PEERS], SIGRTMIN + 1, (union sigval){ .sival_int = i });
 	for (size_t i = 0; i < PEERS; i++) {
 		while (sigqueue(pids[i], SIGRTMIN + 1, (union sigval){ .sival_int = -1 }) < 0)
