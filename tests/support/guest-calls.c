@@ -218,7 +218,7 @@ static int check_any_call(void)
 		if (any_call(SYS_getppid) != getppid())
 			return -1;
 	for (int i = 0; i < 20; i++) {
-		at = (char *)any_call(SYS_mmap, NULL, 4 * PAGE, 3, 0x22, -1, 0);
+		at = (char *)any_call(SYS_mmap, 0L, 4 * PAGE, 3, 0x22, -1, 0);
 		if ((long)at < 0 && (long)at > -4096)
 			return -1;
 		memset(at, i + 1, 4 * PAGE);
@@ -235,7 +235,7 @@ static int check_any_call(void)
 		if (any_call(SYS_munmap, at, 4 * PAGE))
 			return -1;
 	}
-	if (any_call(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, 8) ||
+	if (any_call(SYS_rt_sigprocmask, SIG_BLOCK, &mask, 0L, 8) ||
 	    any_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, &old, 8) || !(old & mask))
 		return -1;
 	if (any_call(SYS_sched_yield) || any_call(100000) != -ENOSYS)
