@@ -4,15 +4,17 @@
 # network.  "plainly" is the same kernel started without umlcage: no placement, its memory
 # where it wants it, guest-micro as its only process.
 #
-# promise: start to end of 'run -- true', seconds: run-true <= 0.25
+# promise: start to end of 'run -- true', seconds: run-true <= 0.12
 # promise: system call in a cage, microseconds: getppid-cage <= 6
-# promise: system call, kernel started plainly against a cage: getppid-plainly / getppid-cage >= 5
+# promise: system call, kernel started plainly against a cage: getppid-plainly / getppid-cage >= 10
+# promise: the same with two virtual CPUs: getppid-plainly-2-cpus / getppid-cage-2-cpus >= 10
 # ratio: system call, ptrace mode started plainly against a cage: getppid-ptrace / getppid-cage
 # ratio: system call, kernel started plainly against a cage with one processor of the host: getppid-plainly / getppid-one-processor
 # ratio: system call, kernel started plainly against a cage with --no-fast-calls: getppid-plainly / getppid-signals
 # ratio: system call in a cage with --no-fast-calls against the signal and the hand-over alone: getppid-signals / trap-and-hand-over-host
-# ratio: fork, exit and wait in a cage against the host: fork-exit-wait-cage / fork-exit-wait-host
+# promise: fork, exit and wait in a cage against the host: fork-exit-wait-cage / fork-exit-wait-host <= 2.5
 # ratio: fork and exec in a cage against the host: vfork-exec-wait-cage / vfork-exec-wait-host
+# promise: first touch of a page, microseconds: touch-sequential-cage <= 4
 # ratio: first touch of a page in a cage against the host: touch-sequential-cage / touch-sequential-host
 
 micro=$BENCH_PROGS/guest-micro
@@ -47,6 +49,11 @@ bench_in_cage()
 	micro_in_cage -- $some | medians cage
 }
 
+bench_in_cage_with_two_cpus()
+{
+	micro_in_cage --cpus 2 -- getppid | medians cage-2-cpus
+}
+
 # where no other processor can be waited on
 bench_on_one_processor()
 {
@@ -72,6 +79,11 @@ plainly()
 bench_started_plainly()
 {
 	plainly plainly seccomp=on
+}
+
+bench_started_plainly_with_two_cpus()
+{
+	plainly plainly-2-cpus seccomp=on ncpus=2
 }
 
 bench_started_plainly_with_ptrace()

@@ -16,6 +16,7 @@
 # promise: a resting cage, percent of a CPU: resting-cpu <= 0.2
 # promise: a resting cage, MB: resting-memory <= 40
 # promise: CPU time of eight cages at once against in a row: eight-at-once / eight-in-a-row <= 1.1
+# ratio: the same with --no-fast-calls: eight-at-once-signals / eight-in-a-row-signals
 
 calls="getppid getppid-all-cpus touch-sequential fork-exit-wait vfork-exec-wait pipe-ping-pong"
 
@@ -132,9 +133,10 @@ bench_resting()
 	wait || true
 }
 
+# work_in_cage OPTION...
 work_in_cage()
 {
-	umlcage run --memory 256M -- sh -c \
+	umlcage run --memory 256M "$@" -- sh -c \
 		'i=0; while [ $i -lt 150 ]; do /bin/true; i=$((i + 1)); done; sha256sum /usr/bin/* >/dev/null'
 }
 
@@ -148,7 +150,7 @@ eight_in_a_row()
 {
 	local i
 	for i in 1 2 3 4 5 6 7 8; do
-		work_in_cage
+		work_in_cage "$@"
 	done
 }
 
@@ -156,19 +158,31 @@ eight_at_once()
 {
 	local i
 	for i in 1 2 3 4 5 6 7 8; do
-		work_in_cage &
+		work_in_cage "$@" &
 	done
 	wait
 }
 
+# eight SUFFIX OPTION...
+eight()
+{
+	local suffix=$1 me=$BASHPID before between after
+	shift
+	before=$(spent "$me")
+	eight_in_a_row "$@"
+	between=$(spent "$me")
+	eight_at_once "$@"
+	after=$(spent "$me")
+	awk -v s="$suffix" -v a="$before" -v b="$between" -v c="$after" \
+		'BEGIN { printf "eight-in-a-row%s s %.2f\neight-at-once%s s %.2f\n", s, b - a, s, c - b }'
+}
+
 bench_eight()
 {
-	local me=$BASHPID before between after
-	before=$(spent "$me")
-	eight_in_a_row
-	between=$(spent "$me")
-	eight_at_once
-	after=$(spent "$me")
-	awk -v a="$before" -v b="$between" -v c="$after" \
-		'BEGIN { printf "eight-in-a-row s %.2f\neight-at-once s %.2f\n", b - a, c - b }'
+	eight ''
+}
+
+bench_eight_without_fast_calls()
+{
+	eight -signals --no-fast-calls
 }
