@@ -103,6 +103,13 @@ static uint64_t next(uint64_t *seed)
 	return *seed >> 8;
 }
 
+static bool exited_with(pid_t pid, int code)
+{
+	int st;
+
+	return waitpid(pid, &st, 0) == pid && WIFEXITED(st) && WEXITSTATUS(st) == code;
+}
+
 /* Carry, parity, adjust, zero, sign and overflow; the second bit is always set */
 #define FLAGS 0x8d5UL
 
@@ -415,7 +422,6 @@ static void *doomed(void *arg)
 
 static int check_filtered(void)
 {
-	int st;
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -432,7 +438,7 @@ static int check_filtered(void)
 		}
 		_exit(0);
 	}
-	return waitpid(pid, &st, 0) == pid && st == 0 ? 0 : -1;
+	return exited_with(pid, 0) ? 0 : -1;
 }
 
 static int check_killed_in_call(void)
@@ -465,7 +471,7 @@ static int check_killed_in_call(void)
 static int check_sysenter(void)
 {
 	pid_t pids[PEERS];
-	int st, failed = 0;
+	int failed = 0;
 
 	for (size_t i = 0; i < PEERS; i++) {
 		long ax = 20;
@@ -477,15 +483,14 @@ static int check_sysenter(void)
 		}
 	}
 	for (size_t i = 0; i < PEERS; i++)
-		failed |= waitpid(pids[i], &st, 0) != pids[i];
+		failed |= waitpid(pids[i], NULL, 0) != pids[i];
 	for (size_t i = 0; i < PEERS; i++) {
 		pids[i] = fork();
 		if (!pids[i])
 			_exit(7);
 	}
 	for (size_t i = 0; i < PEERS; i++)
-		failed |= waitpid(pids[i], &st, 0) != pids[i] || !WIFEXITED(st) ||
-			  WEXITSTATUS(st) != 7;
+		failed |= !exited_with(pids[i], 7);
 	return failed;
 }
 
@@ -504,7 +509,7 @@ static void flood(const sigset_t *set)
 {
 	const int times = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 3000 : 100;
 	pid_t pids[PEERS];
-	int st, failed = 0;
+	int failed = 0;
 
 	for (size_t i = 0; i < PEERS; i++) {
 		pids[i] = fork();
@@ -516,7 +521,7 @@ static void flood(const sigset_t *set)
 	for (size_t i = 0; i < PEERS; i++) {
 		while (sigqueue(pids[i], SIGRTMIN + 1, (union sigval){ .sival_int = -1 }) < 0)
 			sched_yield();
-		failed |= waitpid(pids[i], &st, 0) != pids[i] || st;
+		failed |= !exited_with(pids[i], 0);
 	}
 	_exit(failed);
 }
@@ -526,7 +531,7 @@ static int check_flood(void)
 {
 	sigset_t set, old;
 	pid_t pids[2];
-	int st, failed = 0;
+	int failed = 0;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGRTMIN + 1);
@@ -537,7 +542,7 @@ static int check_flood(void)
 			flood(&set);
 	}
 	for (size_t i = 0; i < 2; i++)
-		failed |= waitpid(pids[i], &st, 0) != pids[i] || st;
+		failed |= !exited_with(pids[i], 0);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return failed;
 }
