@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,6 +123,25 @@ START_TEST(environment_group_and_signals)
 }
 END_TEST
 
+/* sched(7): "/autogroup-N nice NICE" */
+START_TEST(session_of_its_own_keeps_nice)
+{
+	static char *const argv[] = { "/bin/sh", "-c",
+		"[ \"$(ps -o sid= -p $$ | tr -d ' ')\" = $$ ] || exit 3; "
+		"[ ! -e /proc/self/autogroup ] || grep -q ' nice 5$' /proc/self/autogroup || exit 4",
+		NULL };
+	struct proc_opts o = { .argv = argv, .own_session = true };
+	struct error e = ERROR_INIT;
+	int status;
+	pid_t pid;
+
+	ck_assert_int_eq(setpriority(PRIO_PROCESS, 0, 5), 0);
+	ck_ok(proc_start(&o, &pid, NULL, &e), &e);
+	ck_ok(proc_wait(pid, &status, &e), &e);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(child_dies_with_its_parent)
 {
 	static char *const argv[] = { "sleep", "1000", NULL };
@@ -234,6 +254,7 @@ int main(void)
 	tcase_add_test(tc, descriptors_may_change_places);
 	tcase_add_test(tc, failures_before_exec_are_errors);
 	tcase_add_test(tc, environment_group_and_signals);
+	tcase_add_test(tc, session_of_its_own_keeps_nice);
 	tcase_add_test(tc, child_dies_with_its_parent);
 	tcase_add_test(tc, captured_output);
 	tcase_add_test(tc, progress_in_a_file_is_lines);

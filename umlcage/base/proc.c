@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,6 +90,30 @@ static int place_fds(const struct proc_opts *o, int *pipe_fd, int *exec_fd)
 	return 0;
 }
 
+/*
+ * With autogroups (sched(7)) the host divides its CPUs among sessions, and nice values count
+ * within one.  The session takes over this process's, so that it counts as before.
+ */
+static void enter_own_session(void)
+{
+	enum { TRIES = 8, AGAIN_US = 25000 };	/* ten a second are allowed, by all users together */
+	char text[16];
+	int nice = getpriority(PRIO_PROCESS, 0);
+
+	if (setsid() < 0 || nice == 0)
+		return;
+
+	cleanup_close int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+
+	int len = snprintf(text, sizeof(text), "%d", nice);
+
+	for (int i = 0; write(fd, text, (size_t)len) < 0 && errno == EAGAIN && i < TRIES; i++)
+		usleep(AGAIN_US);
+}
+
 static void __attribute__((noreturn)) child(const struct proc_opts *o, pid_t parent, int pipe_fd)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -100,7 +125,9 @@ static void __attribute__((noreturn)) child(const struct proc_opts *o, pid_t par
 		(void)sigaction(sig, &dfl, NULL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (o->own_group)
+	if (o->own_session)
+		enter_own_session();
+	else if (o->own_group)
 		(void)setpgid(0, 0);
 	ret = place_fds(o, &pipe_fd, &exec_fd);
 	if (ret < 0)

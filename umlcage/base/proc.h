@@ -26,6 +26,7 @@ struct proc_opts {
 	const struct proc_fd *fds;	/* all the child has; 0, 1, 2 default to /dev/null */
 	size_t nfds;		/* at most 256 */
 	bool own_group;		/* setpgid(0, 0) */
+	bool own_session;	/* setsid(), and with it a share of the CPUs like a terminal's */
 	/* Runs in the child just before exec (jail, limits); async-signal-safe;
 	 * a negative errno and a text on its @what stop the launch. */
 	int (*before_exec)(void *arg, const char **what);

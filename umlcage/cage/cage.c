@@ -262,7 +262,7 @@ static int start_kernel(struct cage *c, struct start *s, struct error *e)
 
 	struct proc_opts opts = {
 		.argv = strv_argv(&s->launch.argv), .env = no_env, .exec_fd = s->kernel, .cwd = "/",
-		.fds = s->launch.fds, .nfds = s->launch.nfds, .own_group = true,
+		.fds = s->launch.fds, .nfds = s->launch.nfds, .own_session = true,
 		.before_exec = jail_enter, .before_exec_arg = &s->jail,
 	};
 
