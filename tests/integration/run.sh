@@ -162,6 +162,26 @@ test_memory_and_processors()
 	equal 2 "$(run --cpus 2 -- grep -c '^processor' /proc/cpuinfo)" processors
 }
 
+# what the kernel takes for memory, and describes page by page, is no more than was asked for
+test_memory_is_all_there()
+{
+	local memory
+	memory=$(run --memory 512M -- dmesg | sed -n 's|.* Memory: [0-9]*K/\([0-9]*\)K available.*|\1|p')
+	equal $((512 * 1024)) "$memory" "kilobytes"
+}
+
+# it would cost each cage some megabytes and milliseconds
+test_supervisor_is_small()
+{
+	run_exec -- sh -c 'echo up; exec sleep 1000' >up &
+	within 60 [ -s up ]
+	cat /proc/$!/maps >maps
+	kill $!
+	wait || true
+	contains libslirp maps
+	! grep -E 'libcurl|libarchive|librpm' maps || fail "libraries that a cage does not need"
+}
+
 test_signals_reach_the_command()
 {
 	run_exec -- sh -c 'trap "echo got; exit 9" TERM; echo ready; while :; do sleep 0.1; done' >out &

@@ -241,7 +241,12 @@ static int prepare_jail(struct start *s, struct place *place, struct error *e)
 
 static int start_kernel(struct cage *c, struct start *s, struct error *e)
 {
-	static char *const no_env[] = { NULL };
+	/*
+	 * Nothing, at an address: the highest one among these is what the kernel takes for the
+	 * end of its address space, see get_top_address() in arch/um.  Without, that may be
+	 * amid the stack of each process it starts.
+	 */
+	static char *const no_env[] = { "", NULL };
 	int pipes[2];
 	int ret;
 

@@ -7,6 +7,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -188,6 +189,11 @@ int jail_enter(void *arg, const char **what)
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
+	/*
+	 * The kernel puts its memory behind the heap, and counts all that lies before it as
+	 * memory, too.  At a random place, that is up to 1 GB to describe, for nothing.
+	 */
+	(void)personality(PER_LINUX | ADDR_NO_RANDOMIZE);
 	*what = "choose its CPU";
 	ret = j->place ? place_apply(j->place) : 0;
 	if (ret < 0)
