@@ -76,7 +76,7 @@ fuzz-run: $(FUZZ_THINGS:%=$(TEST_OUT)/fuzz/fuzz-%)
 
 RUNNER := $(TEST_OUT)/runner
 FILTER := $(TEST_OUT)/container-filter
-GUEST_CALLS := $(TEST_OUT)/guest-calls
+GUEST_PROGS := $(patsubst tests/support/%.c,$(TEST_OUT)/guest/%,$(wildcard tests/support/guest-*.c))
 
 $(RUNNER): $(O)/obj/tests/support/runner.o $(call layer_libs,base)
 	@mkdir -p $(@D)
@@ -86,12 +86,12 @@ $(FILTER): $(O)/obj/tests/support/container-filter.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs libseccomp) $(LDLIBS)
 
-# a static program for the guest
-$(GUEST_CALLS): tests/support/guest-calls.c tests/bench/guest.h
+# static programs for the guest
+$(TEST_OUT)/guest/%: tests/support/%.c tests/bench/guest.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -I. -static -O2 -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
 
-INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(GUEST_CALLS) $(O)
+INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(TEST_OUT)/guest $(O)
 
 .PHONY: check check-run check-integration prepare demo
 # installs what is missing or says how, builds, shows what it does on a real system
@@ -111,10 +111,10 @@ check: prepare
 prepare:
 	@tests/support/prepare check
 
-check-run: all unit-programs $(RUNNER) $(FILTER) $(GUEST_CALLS)
+check-run: all unit-programs $(RUNNER) $(FILTER) $(GUEST_PROGS)
 	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN) $(INTEGRATION_RUN)
 
-check-integration: all $(RUNNER) $(FILTER) $(GUEST_CALLS)
+check-integration: all $(RUNNER) $(FILTER) $(GUEST_PROGS)
 	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(INTEGRATION_RUN)
 
 # the tests of cages on a kernel that looks for its own mistakes (address sanitizer, lock
@@ -122,7 +122,7 @@ check-integration: all $(RUNNER) $(FILTER) $(GUEST_CALLS)
 DEBUG_KERNEL = $(or $(UMLCAGE_TEST_KERNEL),$$($(O)/umlcage kernel build --config debug))
 
 .PHONY: check-debug
-check-debug: all $(RUNNER) $(FILTER) $(GUEST_CALLS)
+check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS)
 	+@kernel="$(DEBUG_KERNEL)" && MAKE='$(MAKE)' UMLCAGE_TEST_KERNEL="$$kernel" \
 		UMLCAGE_TEST_REPORTS=1 tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' \
 		$(INTEGRATION_RUN) tests/debug

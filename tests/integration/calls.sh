@@ -54,3 +54,14 @@ test_calls_of_other_kinds()
 	checks 2 foreign
 	checks 2 foreign --no-fast-calls
 }
+
+# see tests/support/guest-threads.c
+test_threads_at_once()
+{
+	[ "$(nproc)" -gt 1 ] || host_cannot "one processor runs one thread at a time"
+	run --cpus 2 --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-threads >out || {
+		cat out
+		fail "threads do not have one memory"
+	}
+	equal 7 "$(grep -c ' ok$' out)" "checks"
+}
