@@ -15,6 +15,11 @@
 # promise: make -j2 with one virtual CPU against two: make-1-cpu / make-2-cpus >= 1.7
 # promise: a resting cage, percent of a CPU: resting-cpu <= 0.2
 # promise: a resting cage, MB: resting-memory <= 40
+# ratio: work done beside a busy loop on each CPU, of that done alone: work-beside / work-alone
+# ratio: the same natively: work-beside-native / work-alone-native
+# ratio: the same with nice 10: work-nice / work-alone
+# ratio: the same natively, with nice 10: work-nice-native / work-alone-native
+# ratio: work done with one CPU of the host, of that with all: work-one-cpu / work-alone
 # promise: CPU time of eight cages at once against in a row: eight-at-once / eight-in-a-row <= 1.1
 # ratio: the same with --no-fast-calls: eight-at-once-signals / eight-in-a-row-signals
 
@@ -130,6 +135,37 @@ bench_resting()
 		cat "/proc/$pid/smaps_rollup" 2>/dev/null
 	done | awk '$1 == "Pss:" { kb += $2 } END { printf "resting-memory MB %.1f\n", kb / 1024 }'
 	kill %1
+	wait || true
+}
+
+# what gets done in 4 seconds, with many processes and calls
+# shellcheck disable=SC2016
+count_work='
+	n=0 end=$(($(date +%s) + 4))
+	while [ "$(date +%s)" -lt $end ]; do
+		head -c 1000000 /dev/zero | sha256sum >/dev/null
+		n=$((n + 1))
+	done
+	echo "$0 times $n"'
+
+bench_work_done()
+{
+	local loops=() i first
+	first=$(taskset -pc $BASHPID | sed 's/.*: *//; s/[,-].*//')
+	sh -c "$count_work" work-alone-native
+	umlcage run -- sh -c "$count_work" work-alone
+	(taskset -pc "$first" $BASHPID >/dev/null && umlcage run -- sh -c "$count_work" work-one-cpu)
+	# in sessions of their own, as those of others would be
+	for i in $(seq "$(nproc)"); do
+		setsid sh -c 'while :; do :; done' &
+		loops+=($!)
+	done
+	setsid -w sh -c "$count_work" work-beside-native
+	umlcage run -- sh -c "$count_work" work-beside
+	setsid -w sh -c 'echo 10 >/proc/self/autogroup || true; exec nice -n 10 sh -c "$0" work-nice-native' \
+		"$count_work"
+	(renice -n 10 $BASHPID >/dev/null && umlcage run -- sh -c "$count_work" work-nice)
+	kill "${loops[@]}"
 	wait || true
 }
 
