@@ -57,9 +57,7 @@ bench_in_cage_with_two_cpus()
 # where no other processor can be waited on
 bench_on_one_processor()
 {
-	local first
-	first=$(taskset -pc $BASHPID | sed 's/.*: *//; s/[,-].*//')
-	(taskset -pc "$first" $BASHPID >/dev/null && micro_in_cage -- getppid) | medians one-processor
+	(stay_on_one_processor && micro_in_cage -- getppid) | medians one-processor
 }
 
 bench_without_fast_calls()

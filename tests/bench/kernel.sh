@@ -150,12 +150,13 @@ count_work='
 
 bench_work_done()
 {
-	local loops=() i first
-	first=$(taskset -pc $BASHPID | sed 's/.*: *//; s/[,-].*//')
+	local i
 	sh -c "$count_work" work-alone-native
 	umlcage run -- sh -c "$count_work" work-alone
-	(taskset -pc "$first" $BASHPID >/dev/null && umlcage run -- sh -c "$count_work" work-one-cpu)
-	# in sessions of their own, as those of others would be
+	(stay_on_one_processor && umlcage run -- sh -c "$count_work" work-one-cpu)
+	# in sessions of their own, as those of others would be; they end whatever fails here
+	loops=()
+	trap 'kill "${loops[@]}"' EXIT
 	for i in $(seq "$(nproc)"); do
 		setsid sh -c 'while :; do :; done' &
 		loops+=($!)
@@ -165,8 +166,6 @@ bench_work_done()
 	setsid -w sh -c 'echo 10 >/proc/self/autogroup || true; exec nice -n 10 sh -c "$0" work-nice-native' \
 		"$count_work"
 	(renice -n 10 $BASHPID >/dev/null && umlcage run -- sh -c "$count_work" work-nice)
-	kill "${loops[@]}"
-	wait || true
 }
 
 # work_in_cage OPTION...
