@@ -159,6 +159,7 @@ START_TEST(launch_share_with_mounts)
 	ck_assert_str_eq(text,
 		"linux\nmem=512M\nseccomp=on\ntrampoline=64\nspare=0,2-3\numl_dir=/proc/self/\numid=umlcage\ncon0=null,fd:1\n"
 		"con=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
+		"sysctl.vm.percpu_pagelist_high_fraction=512\n"
 		"quiet\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=64\nvec0:transport=fd,fd=5,depth=64\n"
 		"humfs=root:6\nhumfs=upper:7\nhumfs=m0:8\nhumfs=m1:9\n"
@@ -184,6 +185,7 @@ START_TEST(launch_image_without_network)
 	ck_assert_str_eq(text,
 		"linux\nmem=1024M\nncpus=2\nplace=auto\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\n"
 		"con0=null,fd:1\ncon=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
+		"sysctl.vm.percpu_pagelist_high_fraction=512\n"
 		"sysctl.kernel.threads-max=2432\nloglevel=7\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=64\n"
 		"ubd0=/proc/self/fd/5,/proc/self/fd/6\n"
