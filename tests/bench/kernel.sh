@@ -21,6 +21,7 @@
 # ratio: the same natively, with nice 10: work-nice-native / work-alone-native
 # ratio: work done with one CPU of the host, of that with all: work-one-cpu / work-alone
 # promise: CPU time of eight cages at once against in a row: eight-at-once / eight-in-a-row <= 1.1
+# ratio: the same, against in a row with one processor each: eight-at-once / eight-in-a-row-bound
 # ratio: the same with --no-fast-calls: eight-at-once-signals / eight-in-a-row-signals
 
 calls="getppid getppid-all-cpus touch-sequential fork-exit-wait vfork-exec-wait pipe-ping-pong"
@@ -214,7 +215,13 @@ eight()
 
 bench_eight()
 {
+	local me=$BASHPID before
 	eight ''
+	# with no second processor to keep busy while a process runs
+	before=$(spent "$me")
+	(stay_on_one_processor; eight_in_a_row)
+	awk -v a="$before" -v b="$(spent "$me")" \
+		'BEGIN { printf "eight-in-a-row-bound s %.2f\n", b - a }'
 }
 
 bench_eight_without_fast_calls()
