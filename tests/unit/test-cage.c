@@ -161,7 +161,7 @@ START_TEST(launch_share_with_mounts)
 		"con=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
 		"sysctl.vm.percpu_pagelist_high_fraction=512\n"
 		"quiet\ninitrd=/proc/self/fd/3\n"
-		"vec1:transport=fd,fd=4,depth=64\nvec0:transport=fd,fd=5,depth=64\n"
+		"vec1:transport=fd,fd=4,depth=32,mtu=16000\nvec0:transport=fd,fd=5,depth=32,mtu=16000\n"
 		"humfs=root:6\nhumfs=upper:7\nhumfs=m0:8\nhumfs=m1:9\n"
 		"1=50 2=50 3=53 4=51 5=52 6=54 7=55 8=60 9=61 ");
 }
@@ -187,7 +187,7 @@ START_TEST(launch_image_without_network)
 		"con0=null,fd:1\ncon=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
 		"sysctl.vm.percpu_pagelist_high_fraction=512\n"
 		"sysctl.kernel.threads-max=2432\nloglevel=7\ninitrd=/proc/self/fd/3\n"
-		"vec1:transport=fd,fd=4,depth=64\n"
+		"vec1:transport=fd,fd=4,depth=32,mtu=16000\n"
 		"ubd0=/proc/self/fd/5,/proc/self/fd/6\n"
 		"1=50 2=50 3=53 4=51 5=55 6=54 ");
 }

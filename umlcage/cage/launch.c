@@ -4,8 +4,13 @@
 
 #include <stdlib.h>
 
-/* Queue length of the vector driver; more than 64 draws a NAPI warning. */
-#define VECTOR "transport=fd,fd=%d,depth=64"
+#include "umlcage/net/addresses.h"
+
+/*
+ * The vector driver: its queues hold this many packets of up to NET_MTU bytes, each in a
+ * buffer of its own all the time.
+ */
+#define VECTOR "transport=fd,fd=%d,depth=32,mtu=%d"
 
 /* Loops of a delay in a clock tick, more than any processor does: measuring it takes 40 ms. */
 #define LOOPS "lpj=50000000"
@@ -108,9 +113,9 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	limit_tasks(l, cfg, fds->limit);
 	strv_add(&l->argv, cfg->console_fd >= 0 ? "loglevel=7" : "quiet");
 	strv_addf(&l->argv, "initrd=/proc/self/fd/%d", map_fd(l, fds->initramfs));
-	strv_addf(&l->argv, "vec1:" VECTOR, map_fd(l, fds->control));
+	strv_addf(&l->argv, "vec1:" VECTOR, map_fd(l, fds->control), NET_MTU);
 	if (fds->net >= 0)
-		strv_addf(&l->argv, "vec0:" VECTOR, map_fd(l, fds->net));
+		strv_addf(&l->argv, "vec0:" VECTOR, map_fd(l, fds->net), NET_MTU);
 	add_root(l, cfg, fds);
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		strv_addf(&l->argv, "humfs=" LAUNCH_MOUNT_TAG ":%d", i,

@@ -6,6 +6,13 @@
 #ifndef UMLCAGE_NET_ADDRESSES_H
 #define UMLCAGE_NET_ADDRESSES_H
 
+/*
+ * Bytes of the largest packet of both.  What costs is the packet, on both sides of the link,
+ * hence much more than Ethernet's 1500; from 32000 on libslirp's windows, 128 KiB, hold too few
+ * of them, and transfers take turns with timeouts.
+ */
+#define NET_MTU		16000
+
 /* vec0, the user's network; libslirp's customary numbers */
 #define NET_PREFIX_LEN	24
 #define NET_GUEST	"10.0.2.15"

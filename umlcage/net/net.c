@@ -17,9 +17,8 @@
 #include "umlcage/net/filter.h"
 
 enum {
-	MTU = 1500,		/* the most the vector driver takes */
 	FRAME_MAX = 65536,
-	BATCH = 64,		/* frames taken from the guest before others get a turn */
+	BATCH = 32,		/* frames taken from the guest before others get a turn */
 	QUEUE_MAX = 1024,	/* frames kept for a guest that is behind; then TCP copes */
 };
 
@@ -219,7 +218,7 @@ int net_open_user(struct net **net, int link_fd, const struct net_user_config *u
 		.in6_enabled = true,
 		.vprefix_addr6 = v6(NET6_PREFIX), .vprefix_len = NET6_PREFIX_LEN,
 		.vhost6 = v6(NET6_ROUTER), .vnameserver6 = v6(NET6_DNS),
-		.if_mtu = MTU, .if_mru = MTU,
+		.if_mtu = NET_MTU, .if_mru = NET_MTU,
 		.disable_host_loopback = !user->reach_host,
 		.disable_dhcp = true,
 	};
@@ -238,7 +237,7 @@ int net_open_control(struct net **net, int link_fd, const char *path, struct err
 		.in_enabled = true,
 		.vnetwork = v4(CONTROL_NETWORK), .vnetmask = v4(CONTROL_MASK),
 		.vhost = v4(CONTROL_ROUTER),
-		.if_mtu = MTU, .if_mru = MTU,
+		.if_mtu = NET_MTU, .if_mru = NET_MTU,
 		.disable_host_loopback = true,
 		.disable_dns = true,
 		.disable_dhcp = true,
