@@ -28,6 +28,7 @@ speeds()
 
 in_cage()
 {
+	# shellcheck disable=SC2016
 	umlcage run --net=nat --reach-host "$@" -- sh -c 'cat >/tmp/t && chmod 755 /tmp/t &&
 		for way in down up; do /tmp/t $way 10.0.2.2 "$0" "$1"; done' "$port" $megabytes <"$transfer"
 }
@@ -54,7 +55,7 @@ in_namespace()
 	slirp4netns --configure --mtu=65520 --ready-fd=3 $pid tap0 3>"$BENCH_HOME/ready" >/dev/null 2>&1 &
 	slirp=$!
 	until [ -s "$BENCH_HOME/ready" ]; do
-		kill -0 $slirp
+		kill -0 $slirp 2>/dev/null || host_cannot 'slirp4netns does not run here'
 		sleep 0.02
 	done
 	for way in down up; do
