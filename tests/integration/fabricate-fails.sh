@@ -106,7 +106,7 @@ test_full_disk_at_every_stage()
 	chmod 755 nobody
 	# the kernel is in the cache that this one takes the place of
 	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || UMLCAGE_TEST_KERNEL=$("$UMLCAGE" kernel list --json |
-		sed -n '/"current":true/{s/.*"path":"\([^"]*\)".*/\1/p;q}')
+		awk -F'"path":"' '/"current":true/ && !n++ { sub(/".*/, "", $2); print $2 }')
 	UMLCAGE=$PWD/nobody
 	export XDG_CACHE_HOME=$PWD/small/cache HOME=$PWD/small
 	chmod 711 ..
