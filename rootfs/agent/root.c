@@ -75,6 +75,11 @@ static void accept_volatile(void)
 	}
 }
 
+/*
+ * Without xino a file's device number is not that of its directory, and df does not find what
+ * it is on.  With it, inode numbers have their top bit set, which is too much for cpio archives
+ * and for programs of 32 bits.
+ */
 static int mount_overlay(const char *upper, bool nosync, struct error *e)
 {
 	const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER "/work,"
