@@ -23,7 +23,7 @@ some="getppid fork-exit-wait vfork-exec-wait touch-sequential"
 setup_cage()
 {
 	umlcage run -- true
-	kernel=$(umlcage kernel list --json | awk -F'"path":"' '/"current":true/ && !n++ { sub(/".*/, "", $2); print $2 }')
+	kernel=$(umlcage kernel show --json | sed 's/.*"path":"\([^"]*\)".*/\1/')
 	"$BENCH_PACK" "$micro" "$BENCH_PROGS/micro.cpio"
 }
 

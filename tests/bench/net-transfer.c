@@ -7,14 +7,12 @@
  *
  * The time ends when the receiver has everything: the server answers with one byte.
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdint.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "guest.h"
 
 enum { CHUNK = 256 << 10 };
 
@@ -74,10 +72,8 @@ static int serve(void)
 	int s = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (s < 0 || bind(s, (void *)&a, sizeof(a)) < 0 || listen(s, 4) < 0 ||
-	    getsockname(s, (void *)&a, &len) < 0) {
-		perror("net-transfer: cannot serve");
-		return 1;
-	}
+	    getsockname(s, (void *)&a, &len) < 0)
+		fail("cannot serve");
 	printf("%d\n", ntohs(a.sin_port));
 	fclose(stdout);
 	for (;;) {
@@ -90,14 +86,6 @@ static int serve(void)
 	}
 }
 
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static int client(char way, const char *address, const char *port, const char *megabytes)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
@@ -108,21 +96,17 @@ static int client(char way, const char *address, const char *port, const char *m
 	char done;
 
 	if (inet_pton(AF_INET, address, &a.sin_addr) != 1 || s < 0 ||
-	    connect(s, (void *)&a, sizeof(a)) < 0) {
-		perror("net-transfer: cannot connect");
-		return 1;
-	}
-	began = seconds();
+	    connect(s, (void *)&a, sizeof(a)) < 0)
+		fail("cannot connect");
+	began = now_us();
 	ret = full(put, s, &r, sizeof(r));
 	if (ret == 0 && way == 'd')
 		ret = move(recv, s, r.bytes);
 	else if (ret == 0)
 		ret = move(put, s, r.bytes) < 0 ? -1 : full(recv, s, &done, 1);
-	if (ret < 0) {
-		perror("net-transfer: cannot transfer");
-		return 1;
-	}
-	printf("%.1f\n", (double)r.bytes / 1e6 / (seconds() - began));
+	if (ret < 0)
+		fail("cannot transfer");
+	printf("%.1f\n", (double)r.bytes / (now_us() - began));
 	return 0;
 }
 

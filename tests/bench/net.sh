@@ -11,12 +11,12 @@
 transfer=$BENCH_PROGS/net-transfer
 megabytes=300
 
-# with_server COMMAND...: $port is that of a server on the host's loopback
+# with_server COMMAND...: $port is that of a server on the host's loopback.  It ends with all
+# else that was started, however this ends.
 with_server()
 {
+	trap 'kill $(jobs -p)' EXIT
 	coproc "$transfer" serve
-	# shellcheck disable=SC2064
-	trap "kill $COPROC_PID" EXIT
 	read -r port <&"${COPROC[0]}"
 	"$@"
 }
@@ -52,6 +52,7 @@ in_namespace()
 	until [ "$(cat /proc/$pid/comm)" = sleep ]; do
 		sleep 0.02
 	done
+	rm -f "$BENCH_HOME/ready"
 	slirp4netns --configure --mtu=65520 --ready-fd=3 $pid tap0 3>"$BENCH_HOME/ready" >/dev/null 2>&1 &
 	slirp=$!
 	until [ -s "$BENCH_HOME/ready" ]; do
@@ -61,8 +62,6 @@ in_namespace()
 	for way in down up; do
 		nsenter "${enter[@]}" -t $pid "$transfer" $way 10.0.2.2 "$port" $megabytes
 	done
-	kill $slirp $pid
-	rm "$BENCH_HOME/ready"
 }
 
 bench_net_slirp4netns()

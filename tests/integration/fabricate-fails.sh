@@ -105,8 +105,8 @@ test_full_disk_at_every_stage()
 	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$user" "$UMLCAGE" >nobody
 	chmod 755 nobody
 	# the kernel is in the cache that this one takes the place of
-	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || UMLCAGE_TEST_KERNEL=$("$UMLCAGE" kernel list --json |
-		awk -F'"path":"' '/"current":true/ && !n++ { sub(/".*/, "", $2); print $2 }')
+	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || UMLCAGE_TEST_KERNEL=$("$UMLCAGE" kernel show --json |
+		sed 's/.*"path":"\([^"]*\)".*/\1/')
 	UMLCAGE=$PWD/nobody
 	export XDG_CACHE_HOME=$PWD/small/cache HOME=$PWD/small
 	chmod 711 ..
