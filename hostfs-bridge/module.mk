@@ -2,5 +2,12 @@
 # The metadata codec of a share; hostfs-bridge/kernel compiles the same file into the kernel.
 $(eval $(call module,meta,hostfs-bridge/meta,meta.c,,))
 
-# Shares on the host: opening, making and walking their trees, archives in and out.
-$(eval $(call module,share,hostfs-bridge/lib,acl.c attr.c entry.c export.c export-name.c import.c links.c modes.c rename.c ring.c roots.c share.c stage.c stream.c tree.c verify.c walk.c,libarchive libcrypto,meta base))
+# Shares on the host: opening, making, changing, walking, checking, copying.
+$(eval $(call module,share,hostfs-bridge/share,attr.c copy.c entry.c links.c modes.c rename.c share.c stage.c \
+	tree.c verify.c walk.c,,meta base))
+
+# Shares from and to archives, the only user of libarchive for them.
+$(eval $(call module,pack,hostfs-bridge/pack,acl.c export.c import.c name.c ring.c stream.c,libarchive,share meta base))
+
+# Roots: what may follow --root, and what is kept by name.
+$(eval $(call module,roots,hostfs-bridge/roots,roots.c,libcrypto,pack share base))

@@ -76,7 +76,7 @@ struct kernel_request {
 	 * has, else the newest linux-source package of the listed suites. */
 	const char *source;
 	const struct strv *fragments;	/* files, or "debug"; NULL: none */
-	const char *mirror;		/* NULL: see pkg_mirror_find() */
+	const char *mirror;		/* NULL: see debian_mirror_find() */
 	const struct strv *keyrings;	/* NULL: the host's */
 	bool rebuild;			/* even if the cache has it */
 	unsigned int jobs;		/* 0: one for every CPU this process may use */

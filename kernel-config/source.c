@@ -12,7 +12,7 @@
 #include "kernel-config/assets.h"
 #include "kernel-config/config.h"
 #include "kernel-config/manifest.h"
-#include "rootfs/archive.h"
+#include "rootfs/debian/debian.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/hash.h"
 
@@ -75,7 +75,7 @@ static int open_path(struct source *s, const char *path, const struct exclude *x
 	return err_sys(e, -ret, "cannot read '%s'", path);
 }
 
-static int take_fd(struct pkg_item *item, void *arg, struct error *e)
+static int take_fd(struct debian_item *item, void *arg, struct error *e)
 {
 	struct source *s = arg;
 
@@ -84,10 +84,10 @@ static int take_fd(struct pkg_item *item, void *arg, struct error *e)
 	return 0;
 }
 
-static int fetch(struct source *s, struct pkg_archive *a, const char *where, struct error *e)
+static int fetch(struct source *s, struct debian_archive *a, const char *where, struct error *e)
 {
-	struct pkg_package p = PKG_PACKAGE_INIT;
-	int ret = pkg_find_newest(a, "linux-source-[0-9]*", &p, e);
+	struct debian_package p = DEBIAN_PACKAGE_INIT;
+	int ret = debian_find_newest(a, "linux-source-[0-9]*", &p, e);
 
 	if (ret == -ENOENT)
 		return err_set(e, ENOENT, "no linux-source package in %s; name a source of Linux "
@@ -99,16 +99,16 @@ static int fetch(struct source *s, struct pkg_archive *a, const char *where, str
 			      KERNEL_OLDEST "; name another suite or a source with --source",
 			      where, p.version);
 	} else {
-		struct pkg_item item = {
+		struct debian_item item = {
 			.uri = p.index->base, .filename = p.filename, .size = p.size, .fd = -1,
 		};
 
 		memcpy(item.sha256, p.sha256, sizeof(item.sha256));
 		s->name = xasprintf("%s %s", p.name, p.version);
 		s->id = xstrdup(p.sha256);
-		ret = pkg_fetch(a, &item, 1, take_fd, s, e);
+		ret = debian_fetch(a, &item, 1, take_fd, s, e);
 	}
-	pkg_package_release(&p);
+	debian_package_release(&p);
 	return ret;
 }
 
@@ -130,19 +130,19 @@ static void list_suites(const char *only, struct strv *suites)
 
 static int open_suite(struct source *s, const struct kernel_request *req, struct error *e)
 {
-	cleanup_pkg_sources struct pkg_sources sources = PKG_SOURCES_INIT;
-	cleanup_pkg_archive struct pkg_archive *a = NULL;
+	cleanup_debian_sources struct debian_sources sources = DEBIAN_SOURCES_INIT;
+	cleanup_debian_archive struct debian_archive *a = NULL;
 	cleanup_strv struct strv suites = STRV_INIT;
 	cleanup_free char *mirror = NULL, *names = NULL, *where = NULL;
 	cleanup_error struct error first = ERROR_INIT;
-	struct pkg_config config = { .keyrings = req->keyrings, .progress = req->progress };
-	int ret = pkg_mirror_find(req->mirror, &mirror, e);
+	struct debian_config config = { .keyrings = req->keyrings, .progress = req->progress };
+	int ret = debian_mirror_find(req->mirror, &mirror, e);
 
 	if (ret < 0)
 		return ret;
 	list_suites(req->source, &suites);
 	for (size_t i = 0; i < suites.n; i++) {
-		struct pkg_source *as = pkg_sources_add(&sources, mirror, suites.v[i], "main", e);
+		struct debian_source *as = debian_sources_add(&sources, mirror, suites.v[i], "main", e);
 
 		if (!as)
 			return -EINVAL;
@@ -151,16 +151,16 @@ static int open_suite(struct source *s, const struct kernel_request *req, struct
 	names = strv_join(&suites, ", ");
 	where = xasprintf("%s of %s", names, mirror);
 	progress_stage(req->progress, "looking for a kernel source", 0);
-	ret = pkg_archive_open(&config, &sources, &a, e);
+	ret = debian_archive_open(&config, &sources, &a, e);
 	if (ret < 0)
 		return ret;
-	ret = pkg_archive_update(a, &first);
+	ret = debian_archive_update(a, &first);
 	if (ret < 0) {
 		/* what was fetched before is as good as ever without the network */
-		pkg_archive_closep(&a);
+		debian_archive_closep(&a);
 		a = NULL;
 		config.offline = true;
-		if (pkg_archive_open(&config, &sources, &a, NULL) < 0 || pkg_archive_update(a, NULL) < 0) {
+		if (debian_archive_open(&config, &sources, &a, NULL) < 0 || debian_archive_update(a, NULL) < 0) {
 			err_move(e, &first);
 			return err_wrap(e, "cannot look for a kernel source");
 		}

@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Fabrication.  archive: packages and their indexes, fetched and verified.
-$(eval $(call module,archive,rootfs,archive.c archive-download.c archive-fetch.c archive-find.c \
-	archive-index.c archive-mirror.c archive-release.c archive-sources.c \
-	archive-store.c archive-verify.c deb822.c,libarchive libcrypto libcurl,base))
+# Fabrication, from the mirror to the target.  A line is a folder and what it builds on.
 
-# unpack: packages into a share, and dpkg's database.
-$(eval $(call module,unpack,rootfs,dpkg-db.c unpack.c unpack-claims.c unpack-deb.c unpack-preinst.c \
-	unpack-settle.c,libarchive libcrypto,archive share))
+# files from mirrors: downloads, their cache, signatures
+$(eval $(call module,fetch,rootfs/fetch,download.c store.c url.c verify.c,libcrypto libcurl,base))
 
-# plan: fabricate's options, the solver, the order of installation.
-$(eval $(call module,plan,rootfs,plan.c plan-local.c plan-options.c plan-sources.c solve-index.c \
-	solve-mark.c solve-order.c solve-sat.c solve-select.c,libsolv libsolvext libcrypto,archive))
+# control files of Debian: paragraphs, versions
+$(eval $(call module,deb822,rootfs/deb822,deb822.c,,base))
 
-# fabricate: from a plan to a target.
-$(eval $(call module,fabricate,rootfs,configure.c fabricate.c fabricate-apt.c fabricate-setup.c fabricate-work.c \
-	hooks.c hooks-pack.c,libarchive,plan unpack cage share archive))
+# package archives: sources, Release files, indexes, packages
+$(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c packages.c release.c sources.c,\
+	libarchive libcrypto,fetch deb822 base))
 
-# request: whole fabrications, finished results by recipe, and the cache as a whole.
-$(eval $(call module,request,rootfs,cache-list.c recipe.c request.c tree-cache.c tree-copy.c,\
-	libcrypto,fabricate plan kernel share archive))
+# which packages, by apt's rules
+$(eval $(call module,solve,rootfs/solve,index.c mark.c order.c sat.c select.c,libsolv libsolvext,base))
+
+# what fabricate was asked for
+$(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c,,debian base))
+
+# the plan: packages and the steps by which dpkg would install them
+$(eval $(call module,plan,rootfs/plan,local.c plan.c,libcrypto,solve options debian base))
+
+# packages into a share, and dpkg's database
+$(eval $(call module,unpack,rootfs/unpack,claims.c database.c deb.c preinst.c settle.c unpack.c,\
+	libarchive libcrypto,deb822 share base))
+
+# finished trees by what they were made from, and the cache as a whole
+$(eval $(call module,cache,rootfs/cache,list.c recipe.c trees.c,libcrypto,options debian pack share base))
+
+# from a plan to a target
+$(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c fabricate.c hooks.c hooks-pack.c request.c \
+	setup.c work.c,libarchive,cache plan unpack cage kernel pack share debian))

@@ -14,5 +14,5 @@ $(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) -DINITRAMFS='"$(O)/agent/initramfs.cpio"' -c -o $@ $<
 
-# A command's file in the tree is a command in the program.
-CMD_SRCS := umlcage/main.c umlcage/cmd.c $(wildcard umlcage/cmd-*.c)
+# umlcage/cmd/NAME.c is the command NAME.
+CMD_SRCS := $(wildcard umlcage/cmd/*.c)

@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rootfs/unpack-deb.h"
-#include "rootfs/unpack.h"
+#include "rootfs/unpack/unpack.h"
 #include "umlcage/base/fd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rootfs/archive-private.h"
+#include "rootfs/debian/private.h"
 #include "umlcage/base/fd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,7 +39,7 @@ static void read_stanzas(const uint8_t *data, size_t size)
 {
 	cleanup_deb822 struct deb822 memory = DEB822_INIT, file = DEB822_INIT;
 	cleanup_close int fd = memfd_with("fuzz", data, size, NULL);
-	struct pkg_package package = PKG_PACKAGE_INIT;
+	struct debian_package package = DEBIAN_PACKAGE_INIT;
 	int one, other;
 
 	check(fd >= 0);
@@ -53,19 +53,19 @@ static void read_stanzas(const uint8_t *data, size_t size)
 			break;
 		check_fields(&memory);
 		check_fields(&file);
-		if (pkg_package_read(&package, &memory, NULL, NULL) == 0) {
-			check(path_is_below(package.filename) && hash_valid(package.sha256));
+		if (debian_package_read(&package, &memory, NULL, NULL) == 0) {
+			check(fetch_path_is_below(package.filename) && hash_valid(package.sha256));
 			check(deb_version_cmp(package.version, package.version) == 0);
 		}
 	} while (one > 0);
-	pkg_package_release(&package);
+	debian_package_release(&package);
 }
 
 static void read_release(const char *text)
 {
-	struct pkg_source source = { .uri = (char[]){ "http://x" }, .suite = (char[]){ "pen" } };
-	struct pkg_archive archive = { .now = 1795227046 };
-	struct pkg_release *r = xcalloc(1, sizeof(*r));
+	struct debian_source source = { .uri = (char[]){ "http://x" }, .suite = (char[]){ "pen" } };
+	struct debian_archive archive = { .now = 1795227046 };
+	struct debian_release *r = xcalloc(1, sizeof(*r));
 	char hex[SHA256_HEX + 1];
 	uint64_t bytes;
 
@@ -73,21 +73,21 @@ static void read_release(const char *text)
 	r->uri = xstrdup(source.uri);
 	r->suite = xstrdup(source.suite);
 	r->text = xstrdup(text);
-	if (release_read(&archive, r, NULL) == 0)
+	if (debian_release_read(&archive, r, NULL) == 0)
 		check(r->date >= 0 && r->date <= archive.now + 600);
-	if (release_find(r, "main/binary-amd64/Packages.xz", hex, &bytes, NULL) == 1)
+	if (debian_release_find(r, "main/binary-amd64/Packages.xz", hex, &bytes, NULL) == 1)
 		check(hash_valid(hex));
-	release_says(r, "Architectures", "all");
-	release_free(r);
+	debian_release_says(r, "Architectures", "all");
+	debian_release_free(r);
 }
 
 static void read_sources(const char *text)
 {
-	cleanup_pkg_sources struct pkg_sources sources = PKG_SOURCES_INIT;
+	cleanup_debian_sources struct debian_sources sources = DEBIAN_SOURCES_INIT;
 
-	(void)pkg_sources_parse(&sources, text, "fuzz", NULL);
+	(void)debian_sources_parse(&sources, text, "fuzz", NULL);
 	for (size_t i = 0; i < sources.n; i++)
-		check(path_is_below(sources.v[i].suite) && sources.v[i].uri[0]);
+		check(fetch_path_is_below(sources.v[i].suite) && sources.v[i].uri[0]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -15,9 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/lib/pack.h"
-#include "hostfs-bridge/lib/verify.h"
-#include "hostfs-bridge/lib/walk.h"
+#include "hostfs-bridge/pack/pack.h"
+#include "hostfs-bridge/share/share.h"
 #include "umlcage/base/fd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

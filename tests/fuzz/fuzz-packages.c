@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rootfs/solve.h"
+#include "rootfs/solve/solve.h"
 #include "umlcage/base/fd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rootfs/plan-priv.h"
+#include "rootfs/plan/private.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 
@@ -48,7 +48,7 @@ START_TEST(mirrors_become_the_files_mmdebstrap_would_write)
 	strv_add(&o.mirrors, "deb http://m/sec bookworm-security main");
 	strv_add(&o.mirrors, "mine.sources");
 	strv_add(&o.mirrors, "plain");
-	ck_ok(plan_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, &err), &err);
 	ck_assert_uint_eq(o.nsources, 3);
 	ck_assert_str_eq(o.sources[0].path, "etc/apt/sources.list");
 	ck_assert_str_eq(o.sources[0].content, "deb http://m/debian bookworm main contrib\n"
@@ -64,7 +64,7 @@ START_TEST(a_file_as_the_first_mirror_leaves_no_sources_list)
 	put("a.list", "deb http://m/y s main\n", 0644);
 	o.suite = xstrdup("s");
 	strv_add(&o.mirrors, "./a.list");
-	ck_ok(plan_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, &err), &err);
 	ck_assert_uint_eq(o.nsources, 1);
 	ck_assert_str_eq(o.sources[0].path, "etc/apt/sources.list.d/0000a.list");
 }
@@ -78,7 +78,7 @@ START_TEST(a_directory_is_a_mirror)
 	o.suite = xstrdup("s");
 	strv_add(&o.components, "main");
 	strv_add(&o.mirrors, "m");
-	ck_ok(plan_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, &err), &err);
 	ck_assert_str_eq(o.sources[0].content, expected);
 }
 END_TEST
@@ -88,10 +88,10 @@ START_TEST(what_is_no_mirror_is_refused)
 	put("junk", "hello\n", 0644);
 	o.suite = xstrdup("s");
 	strv_add(&o.mirrors, "junk");
-	ck_fails(plan_resolve_sources(&o, &err), EINVAL, "neither sources.list lines", &err);
+	ck_fails(fab_resolve_sources(&o, &err), EINVAL, "neither sources.list lines", &err);
 	strv_release(&o.mirrors);
 	strv_add(&o.mirrors, "absent");
-	ck_fails(plan_resolve_sources(&o, &err), EINVAL, "no address", &err);
+	ck_fails(fab_resolve_sources(&o, &err), EINVAL, "no address", &err);
 }
 END_TEST
 
@@ -100,7 +100,7 @@ START_TEST(the_environments_mirror_stands_alone)
 	setenv("UMLCAGE_MIRROR", "http://env/debian", 1);
 	o.suite = xstrdup("bookworm");
 	strv_add(&o.components, "main");
-	ck_ok(plan_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, &err), &err);
 	ck_assert_uint_eq(o.nsources, 1);
 	ck_assert_str_eq(o.sources[0].content, "deb http://env/debian bookworm main\n");
 }
@@ -194,7 +194,7 @@ static const struct {
 
 START_TEST(apt_options_about_recommends)
 {
-	ck_assert_int_eq(plan_aptconf_flag(flags[_i].text, "APT::Install-Recommends"),
+	ck_assert_int_eq(fab_aptconf_flag(flags[_i].text, "APT::Install-Recommends"),
 			 flags[_i].flag);
 }
 END_TEST
@@ -203,8 +203,8 @@ START_TEST(apt_options_with_a_value)
 {
 	static const char text[] = "APT::Default-Release \"a\";\nX::APT::Default-Release \"no\";\n"
 				   "apt::default-release 'b;\nAPT::Default-Release=trixie;";
-	cleanup_free char *value = plan_aptconf_value(text, "APT::Default-Release");
-	cleanup_free char *none = plan_aptconf_value(text, "APT::Default");
+	cleanup_free char *value = fab_aptconf_value(text, "APT::Default-Release");
+	cleanup_free char *none = fab_aptconf_value(text, "APT::Default");
 
 	ck_assert_str_eq(value, "trixie");
 	ck_assert_ptr_null(none);

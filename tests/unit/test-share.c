@@ -13,8 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/lib/share.h"
-#include "hostfs-bridge/lib/tree.h"
+#include "hostfs-bridge/share/share.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 

@@ -13,10 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/lib/share.h"
-#include "hostfs-bridge/lib/tree.h"
-#include "rootfs/dpkg-db.h"
-#include "rootfs/unpack.h"
+#include "hostfs-bridge/share/share.h"
+#include "rootfs/unpack/unpack.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Shares from and to archives: tar (pax when written) and cpio (newc), compressed or not.
+ * The only user of libarchive for shares.
+ */
+#ifndef UMLCAGE_SHARE_PACK_H
+#define UMLCAGE_SHARE_PACK_H
+
+#include <stdint.h>
+
+#include "hostfs-bridge/share/share.h"
+#include "umlcage/base/progress.h"
+
+struct share_import_opts {
+	uint64_t limit;		/* bytes on the disk, counting 4096 for each entry; 0: none */
+	struct progress *progress;	/* may be NULL */
+	bool record_all;	/* see SHARE_RECORD_ALL */
+};
+
+struct share_totals {
+	uint64_t entries;
+	uint64_t bytes;		/* contents of regular files */
+};
+
+/*
+ * Unpacks the archive read from @fd (called @name in messages) into @s, as the guest's
+ * root would: what exists is replaced.  Nothing outside the share can be reached: leading
+ * slashes are dropped, a ".." in a name is refused, links are followed as in a chroot.
+ * Stops at the first entry it refuses, with its name in the error: -EINVAL for bad names
+ * and owners, -EFBIG for more than the limit, -EBADMSG for a damaged archive; -EINTR
+ * after a signal, see interrupt.h.
+ */
+int share_import(struct share *s, int fd, const char *name,
+		 const struct share_import_opts *opts, struct share_totals *totals,
+		 struct error *e);
+
+/*
+ * A share that appears at @dir whole or not at all: begin makes it aside, in the same
+ * directory (@dir must not exist, or be empty); commit syncs and renames it; abort, also
+ * after commit, leaves nothing behind but what was committed.
+ */
+struct share_stage {
+	struct share share;
+	char *dir;	/* where it shall be; NULL: nothing under way */
+};
+
+#define SHARE_STAGE_INIT { SHARE_INIT, NULL }
+
+int share_stage_begin(struct share_stage *st, const char *dir, struct error *e);
+/* On success the share is open and locked still, under its new path. */
+int share_stage_commit(struct share_stage *st, struct error *e);
+void share_stage_abort(struct share_stage *st);
+#define cleanup_share_stage __attribute__((cleanup(share_stage_abort)))
+
+enum share_format { SHARE_TAR, SHARE_CPIO };
+
+struct share_export_opts {
+	enum share_format format;
+	const char *compression;	/* "gzip", "xz", "zstd", ...; NULL: none */
+	const char *level;		/* of the compression; NULL: its default */
+	int64_t epoch;		/* no time is later than this; -1: any */
+	struct progress *progress;	/* may be NULL */
+};
+
+#define SHARE_EXPORT_OPTS_INIT { SHARE_TAR, NULL, NULL, -1, NULL }
+
+/* Format and compression from a name like "root.tar.zst"; -EINVAL for any other. */
+int share_export_by_name(const char *name, struct share_export_opts *opts, struct error *e);
+/* SOURCE_DATE_EPOCH into opts->epoch, if set; -EINVAL if it is no number. */
+int share_export_epoch(struct share_export_opts *opts, struct error *e);
+
+/* Writes all of @s to @fd, which may be a pipe (called @name in messages). */
+int share_export(struct share *s, int fd, const char *name,
+		 const struct share_export_opts *opts, struct share_totals *totals,
+		 struct error *e);
+
+#endif

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Opening, making, locking and marking a share as a whole: see share.h. */
+#include "hostfs-bridge/share/share.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hostfs-bridge/meta/meta.h"
+#include "umlcage/base/fd.h"
+
+static bool has_xattr(int fd, const char *name)
+{
+	return fgetxattr(fd, name, NULL, 0) >= 0;
+}
+
+bool share_is_share(int dirfd, const char *path)
+{
+	cleanup_close int fd = openat(dirfd, *path ? path : ".",
+				      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && has_xattr(fd, HUMFS_META_XATTR);
+}
+
+int share_relock(struct share *s, enum share_access access, struct error *e)
+{
+	static const int how[] = {
+		[SHARE_READ] = LOCK_SH, [SHARE_WRITE] = LOCK_EX, [SHARE_PEEK] = LOCK_UN,
+	};
+
+	while (flock(s->fd, how[access] | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return err_set(e, EBUSY, "the share '%s' is in use%s", s->path,
+				       access == SHARE_WRITE ? "" : " by somebody who writes to it");
+		if (errno != EINTR)
+			return err_sys(e, errno, "cannot lock the share '%s'", s->path);
+	}
+	return 0;
+}
+
+static int no_share(struct error *e, const char *path)
+{
+	return err_set(e, EINVAL, "'%s' is not a share: it has no recorded owner; 'umlcage share "
+		       "import' makes one", path);
+}
+
+int share_open(struct share *s, const char *path, enum share_access access, struct error *e)
+{
+	struct stat st;
+	int ret = 0;
+
+	*s = (struct share){ .fd = -1, .path = xstrdup(path) };
+	s->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->fd < 0 || fstat(s->fd, &st) < 0) {
+		ret = err_sys(e, errno, "cannot open the share '%s'", path);
+	} else if (fgetxattr(s->fd, HUMFS_META_XATTR, NULL, 0) < 0) {
+		ret = errno == EOPNOTSUPP ? share_xattr_error(e, errno, path) : no_share(e, path);
+	} else if (access == SHARE_WRITE && st.st_uid != geteuid()) {
+		ret = err_set(e, EPERM, "the share '%s' belongs to uid %u", path,
+			      (unsigned int)st.st_uid);
+	} else {
+		ret = access == SHARE_PEEK ? 0 : share_relock(s, access, e);
+		s->dirty = has_xattr(s->fd, SHARE_DIRTY_XATTR);
+	}
+	if (ret < 0)
+		share_close(s);
+	return ret;
+}
+
+/* 0, or -ENOTEMPTY; reads from a descriptor of its own. */
+static int check_empty(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int ret = 0;
+
+	if (!dir) {
+		ret = -errno;
+		close_fd(&fd);
+		return ret;
+	}
+	errno = 0;
+	for (struct dirent *d; ret == 0 && (d = readdir(dir)) != NULL;)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			ret = -ENOTEMPTY;
+	if (ret == 0)
+		ret = -errno;
+	closedir(dir);
+	return ret;
+}
+
+static int init_root(struct share *s, struct error *e)
+{
+	struct stat st;
+	int ret;
+
+	if (fstat(s->fd, &st) < 0)
+		return err_sys(e, errno, "cannot stat '%s'", s->path);
+	if (st.st_uid != geteuid())
+		return err_set(e, EPERM, "cannot make '%s' a share: it belongs to uid %u", s->path,
+			       (unsigned int)st.st_uid);
+	ret = check_empty(s->fd);
+	if (ret == -ENOTEMPTY)
+		return err_set(e, ENOTEMPTY, "cannot make '%s' a share: it is not empty", s->path);
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot read '%s'", s->path);
+	/* also takes away a set-group-id bit inherited from above */
+	if (fchmod(s->fd, 0700) < 0)
+		return err_sys(e, errno, "cannot set the mode of '%s'", s->path);
+	if (fsetxattr(s->fd, HUMFS_META_XATTR, "0:0:0755:dir", 12, 0) < 0)
+		return share_xattr_error(e, errno, s->path);
+	return share_relock(s, SHARE_WRITE, e);
+}
+
+int share_create(struct share *s, const char *path, struct error *e)
+{
+	bool made = mkdir(path, 0700) == 0;
+	int ret;
+
+	*s = (struct share){ .fd = -1, .path = xstrdup(path) };
+	if (!made && errno != EEXIST) {
+		ret = err_sys(e, errno, "cannot create the share '%s'", path);
+	} else {
+		s->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ret = s->fd < 0 ? err_sys(e, errno, "cannot open '%s'", path) : init_root(s, e);
+	}
+	if (ret < 0) {
+		share_close(s);
+		if (made)
+			rmdir(path);
+	}
+	return ret;
+}
+
+int share_mark_dirty(struct share *s, struct error *e)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%lld pid %d", (long long)time(NULL), (int)getpid());
+
+	if (fsetxattr(s->fd, SHARE_DIRTY_XATTR, text, (size_t)len, 0) < 0)
+		return share_xattr_error(e, errno, s->path);
+	if (fsync(s->fd) < 0)
+		return err_sys(e, errno, "cannot write to the share '%s'", s->path);
+	s->dirty = true;
+	return 0;
+}
+
+int share_sync(struct share *s, struct error *e)
+{
+	return syncfs(s->fd) < 0 ? err_sys(e, errno, "cannot write the share '%s'", s->path) : 0;
+}
+
+int share_mark_clean(struct share *s, struct error *e)
+{
+	int ret = share_sync(s, e);
+
+	if (ret < 0)
+		return ret;
+	if (fremovexattr(s->fd, SHARE_DIRTY_XATTR) < 0 && errno != ENODATA)
+		return share_xattr_error(e, errno, s->path);
+	s->dirty = false;
+	return 0;
+}
+
+void share_close(struct share *s)
+{
+	close_fd(&s->fd);
+	free_ptr(&s->path);
+}

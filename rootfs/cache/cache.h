@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finished results by recipe, so that an unchanged request is a copy; and what else the
+ * user's cache holds, for listing and pruning.
+ *
+ *	$XDG_CACHE_HOME/umlcage/trees/KEY/{manifest,file}	an archive and its sha256
+ *	$XDG_CACHE_HOME/umlcage/trees/KEY/{manifest,share/}	a directory
+ *
+ * An entry appears by one rename.  Its directory is locked (flock) while it is read, so
+ * that pruning leaves it alone.
+ */
+#ifndef ROOTFS_CACHE_H
+#define ROOTFS_CACHE_H
+
+#include <stdint.h>
+
+#include "rootfs/debian/debian.h"
+#include "rootfs/options/options.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/progress.h"
+
+/* ---- recipes: recipe.c ---- */
+
+/*
+ * Everything a finished tree depends on, as one hash: the indexes, the options,
+ * what hooks and local packages contain, the host's files that are copied in, the
+ * kernel.  Two requests with one recipe have one result.
+ */
+
+struct recipe {
+	char key[65];	/* sha256 in hexadecimal; "" where nothing may be kept */
+};
+
+/*
+ * @kernel: what tells kernels apart, its key or path (NULL: no cage is needed).  Where a
+ * hook does something outside the tree (copy-out, download, ...) or input cannot be read
+ * twice, there is no key.
+ */
+int recipe_make(const struct fab_options *o, const struct debian_archive *a, const char *kernel,
+		struct recipe *recipe, struct error *e);
+
+/* ---- finished trees: trees.c ---- */
+
+/* Makes o->target from the cache: 1; 0 if the cache has nothing (or something damaged). */
+int tree_cache_deliver(const struct recipe *recipe, const struct fab_options *o,
+		       struct error *e);
+/* Keeps the finished o->target under its recipe; the oldest go to make room. */
+int tree_cache_store(const struct recipe *recipe, const struct fab_options *o,
+		     struct error *e);
+
+/* Bytes of finished trees that are kept without being told otherwise. */
+#define TREE_CACHE_MAX (16ull << 30)
+
+struct cache_item {
+	const char *kind;	/* "trees", "tools", "roots", "archives", "indexes" */
+	char *name;		/* below the kind's folder */
+	char *what;		/* for people, "" if there is nothing to say */
+	uint64_t bytes;		/* on the disk */
+	int64_t used;		/* seconds since the epoch */
+};
+
+struct cache_items {
+	struct cache_item *v;	/* least recently used first */
+	size_t n;
+};
+
+int cache_list(struct cache_items *items, struct error *e);
+void cache_items_release(struct cache_items *items);
+/*
+ * Removes what has not been used for @max_age seconds (0: whatever its age), and then the
+ * least recently used until at most @max_bytes are left (UINT64_MAX: no limit) of @kind
+ * (NULL: of everything).  What is in use stays.  Adds up what went.
+ */
+int cache_prune(const char *kind, uint64_t max_bytes, int64_t max_age, uint64_t *bytes,
+		size_t *count, struct error *e);
+
+#endif

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the cache holds and how to make it smaller.  Files of archives/ and indexes/ may go
+ * at any time: who has one open keeps it.  Entries of trees/ and roots/ are directories
+ * that are locked while in use.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rootfs/cache/cache.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/xdg.h"
+
+static const char *const kinds[] = { "trees", "tools", "roots", "archives", "indexes" };
+
+static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used)
+{
+	struct stat st;
+	uint64_t sum;
+	const struct dirent *de;
+	int fd;
+	DIR *d;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	/* the time of an entry is that of its manifest, or of itself */
+	if (depth == 0 || (depth == 1 && strcmp(name, "manifest") == 0)) {
+		*used = st.st_mtim.tv_sec > *used ? st.st_mtim.tv_sec : *used;
+		/* an index's use leaves its time of modification alone */
+		if (S_ISREG(st.st_mode) && st.st_atim.tv_sec > *used)
+			*used = st.st_atim.tv_sec;
+	}
+	sum = (uint64_t)st.st_blocks * 512;
+	if (!S_ISDIR(st.st_mode) || depth > 200)
+		return S_ISDIR(st.st_mode) || st.st_nlink < 2 ? sum : sum / st.st_nlink;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return sum;
+	while ((de = readdir(d)))
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
+			sum += disk_usage(fd, de->d_name, depth + 1, used);
+	closedir(d);
+	return sum;
+}
+
+static char *described(int dirfd, const char *name)
+{
+	cleanup_free char *path = xasprintf("%s/manifest", name);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	if (file_read(dirfd, path, 1 << 16, &text, NULL) || !str_starts(sb_str(&text), "what: "))
+		return xstrdup("");
+	return xstrndup(text.s + 6, strcspn(text.s + 6, "\n"));
+}
+
+static int list_kind(const char *kind, struct cache_items *items, struct error *e)
+{
+	cleanup_free char *dir = NULL;
+	const struct dirent *de;
+	DIR *d;
+	int r = xdg_dir(XDG_CACHE, kind, &dir, e);
+
+	if (r)
+		return r;
+	d = opendir(dir);
+	if (!d)
+		return err_sys(e, errno, "cannot read '%s'", dir);
+	while ((de = readdir(d))) {
+		struct cache_item it = { .kind = kind };
+
+		/* unfinished ones belong to whoever is at work on them */
+		if (de->d_name[0] == '.' || strcmp(de->d_name, "partial") == 0 ||
+		    strcmp(de->d_name, "lock") == 0)
+			continue;
+		it.bytes = disk_usage(dirfd(d), de->d_name, 0, &it.used);
+		it.name = xstrdup(de->d_name);
+		it.what = described(dirfd(d), de->d_name);
+		items->v = xreallocarray(items->v, items->n + 1, sizeof(*items->v));
+		items->v[items->n++] = it;
+	}
+	closedir(d);
+	return 0;
+}
+
+static int by_use(const void *a, const void *b)
+{
+	const struct cache_item *ia = a, *ib = b;
+
+	return (ia->used > ib->used) - (ia->used < ib->used);
+}
+
+static int list(const char *kind, struct cache_items *items, struct error *e)
+{
+	int r = 0;
+
+	*items = (struct cache_items){ NULL, 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && !r; i++)
+		if (!kind || strcmp(kind, kinds[i]) == 0)
+			r = list_kind(kinds[i], items, e);
+	if (items->n)
+		qsort(items->v, items->n, sizeof(*items->v), by_use);
+	if (r)
+		cache_items_release(items);
+	return r;
+}
+
+int cache_list(struct cache_items *items, struct error *e)
+{
+	return list(NULL, items, e);
+}
+
+void cache_items_release(struct cache_items *items)
+{
+	for (size_t i = 0; i < items->n; i++) {
+		free(items->v[i].name);
+		free(items->v[i].what);
+	}
+	free(items->v);
+	*items = (struct cache_items){ NULL, 0 };
+}
+
+/* Removes one: 1, or 0 if it is in use. */
+static int drop(const struct cache_item *it, struct error *e)
+{
+	cleanup_free char *dir = NULL;
+	cleanup_close int top = -1, fd = -1;
+	int r = xdg_dir(XDG_CACHE, it->kind, &dir, e);
+
+	if (r)
+		return r;
+	top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (top < 0)
+		return err_sys(e, errno, "cannot open '%s'", dir);
+	fd = openat(top, it->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	r = remove_tree(top, it->name, e);
+	return r ? r : 1;
+}
+
+int cache_prune(const char *kind, uint64_t max_bytes, int64_t max_age, uint64_t *bytes,
+		size_t *count, struct error *e)
+{
+	int64_t now = (int64_t)time(NULL);
+	struct cache_items items;
+	uint64_t left = 0;
+	int r = list(kind, &items, e);
+
+	*bytes = 0;
+	*count = 0;
+	if (r)
+		return r;
+	for (size_t i = 0; i < items.n; i++)
+		left += items.v[i].bytes;
+	for (size_t i = 0; i < items.n && r >= 0; i++) {
+		bool old = max_age > 0 && now - items.v[i].used > max_age;
+
+		if (!old && left <= max_bytes)
+			continue;
+		r = drop(&items.v[i], e);
+		if (r <= 0)
+			continue;
+		left -= items.v[i].bytes;
+		*bytes += items.v[i].bytes;
+		++*count;
+	}
+	cache_items_release(&items);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Access to Debian-style package archives, without root and without apt: find a
+ * mirror, fetch and verify its indexes, fetch and verify packages, all through a
+ * cache that concurrent runs share.
+ *
+ *	struct debian_sources sources = DEBIAN_SOURCES_INIT;
+ *	debian_mirror_find(option, &mirror, e);
+ *	debian_sources_add(&sources, mirror, "bookworm", "main");
+ *	debian_archive_open(&config, &sources, &a, e);
+ *	debian_archive_update(a, e);			network: InRelease, Packages
+ *	debian_find_newest(a, "linux-source-[0-9]*", &package, e);
+ *	debian_fetch(a, &item, 1, done, arg, e);	network: packages
+ *	debian_archive_close(a);
+ *
+ * What is believed, and why: a Release file because gpgv accepts its signature
+ * by the keyring, it is for the suite that was asked for, and it has not expired;
+ * an index because its sha256 is in the Release file; a package because its
+ * sha256 is in the index.  Nothing unverified ever has its final name in the
+ * cache, and what is found there is hashed again before it is used.
+ *
+ * Names begin with pkg_, because archive_ is libarchive's.
+ *
+ * Formats: sources.list(5), deb822(5), the Debian repository format.
+ */
+#ifndef ROOTFS_ARCHIVE_H
+#define ROOTFS_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "rootfs/deb822/deb822.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/base/str.h"
+
+/* ---- sources: sources.c ---- */
+
+/* One suite of one mirror. */
+struct debian_source {
+	char *uri;			/* http:, https: or file:, no slash at the end */
+	char *suite;			/* "bookworm"; "./" (slash at the end): a flat archive */
+	struct strv components;		/* empty for a flat archive */
+	struct strv architectures;	/* empty: those of the session */
+	struct strv keyrings;		/* Signed-By: absolute paths; empty: those of the session */
+	struct strv fingerprints;	/* Signed-By: only keys with these count; empty: all */
+	char *key;			/* Signed-By: an armoured key itself; NULL: none */
+	bool trusted;			/* take it without a signature */
+	bool optional;			/* absent: no error; expired: a warning */
+	bool no_valid_until;		/* do not mind an expired Release file */
+};
+
+struct debian_sources {
+	struct debian_source *v;
+	size_t n, cap;
+};
+
+#define DEBIAN_SOURCES_INIT { NULL, 0, 0 }
+
+/*
+ * Adds one entry; @components is split at blanks and commas.  @mirror is a URI, or
+ * the absolute path of a directory.  Returns the entry (valid until the next is
+ * added) to set more in, or NULL with a usage error.
+ */
+struct debian_source *debian_sources_add(struct debian_sources *s, const char *mirror,
+					   const char *suite, const char *components,
+					   struct error *e);
+/*
+ * Adds what @text says: "deb [options] URI suite component..." lines or deb822
+ * stanzas, told apart by their look.  Source-only and disabled entries are left
+ * out.  @name is for messages: "name:line: ...".
+ */
+int debian_sources_parse(struct debian_sources *s, const char *text, const char *name,
+			  struct error *e);
+/* The same from a file; "-" is standard input. */
+int debian_sources_read(struct debian_sources *s, const char *path, struct error *e);
+/*
+ * Adds the host's own: etc/apt/sources.list, sources.list.d/ *.list and *.sources
+ * below @root (NULL: "/").  Absent files are no error; entries with a transport
+ * other than http, https and file are left out.
+ */
+int debian_sources_host(struct debian_sources *s, const char *root, struct error *e);
+void debian_sources_release(struct debian_sources *s);
+#define cleanup_debian_sources __attribute__((cleanup(debian_sources_release)))
+
+/*
+ * The mirror: @option if not NULL, else UMLCAGE_MIRROR, else the one that the
+ * host's own sources have for the host's release.  malloc'ed into *@mirror; -ENOENT says how to
+ * name one.
+ */
+int debian_mirror_find(const char *option, char **mirror, struct error *e);
+/*
+ * The same for the security suites ("*-security") of the mirror that
+ * debian_mirror_find() gave: only from the host's sources; -ENOENT if they have none.
+ */
+int debian_mirror_security(char **mirror, struct error *e);
+
+/* ---- a session: archive.c ---- */
+
+struct debian_config {
+	const char *cache;		/* the folder for archives/ and indexes/; NULL: XDG */
+	const struct strv *keyrings;	/* files or folders; NULL or empty: the host's keyring */
+	const struct strv *architectures; /* NULL or empty: that of this program */
+	struct progress *progress;	/* NULL: silent; a stage that runs is kept */
+	unsigned int parallel;		/* downloads at a time; 0: 8 */
+	unsigned int retries;		/* after a failure that may pass; 0: 3; UINT_MAX: none */
+	unsigned int stall_seconds;	/* no data for so long is a failure; 0: 30 */
+	bool offline;			/* only what the cache has */
+	bool no_valid_until;		/* do not mind expired Release files */
+	time_t now;			/* for tests; 0: the clock */
+};
+
+struct debian_archive;
+
+/* One verified Release file. */
+struct debian_release {
+	const struct debian_source *source;	/* the first of the sources that share it */
+	char *uri, *suite;		/* as in the sources */
+	char *origin, *label, *name;	/* fields; name: Suite; NULL if absent */
+	char *codename, *version;
+	time_t date, valid_until;	/* 0: absent */
+	char *text;			/* the signed text */
+	char *signer;			/* fingerprint; NULL if trusted without */
+};
+
+/* One verified Packages file, decompressed in the cache. */
+struct debian_index {
+	const struct debian_release *release;
+	char *base;			/* what Filename fields are relative to */
+	char *component;		/* "main"; "" in a flat archive */
+	char *architecture;
+	char *path;			/* of the decompressed file */
+	int fd;				/* the same, open: use pread, fd_dup or /proc/self/fd */
+	uint64_t size;
+	char sha256[65];		/* of the decompressed file */
+};
+
+/*
+ * Begins a session; copies what it needs of both (@sources may be NULL or empty where only
+ * debian_fetch() is wanted).  A usage error or failure to make
+ * the cache leaves *@a NULL.  No network yet.
+ */
+int debian_archive_open(const struct debian_config *config, const struct debian_sources *sources,
+		 struct debian_archive **a, struct error *e);
+/*
+ * Fetches (asks if changed) and verifies the Release file and the Packages files
+ * of every source.  May be called again; indexes then are those of the new call.
+ * Errors: -ENOENT no such suite or component, -EBADMSG a signature, hash or name that does not
+ * fit, -ESTALE expired, -ENOKEY no keyring, -ETIMEDOUT and others from the network,
+ * -ENOSPC, -EINTR (umlcage/base/interrupt.h).  The cache is as good as before after any.
+ */
+int debian_archive_update(struct debian_archive *a, struct error *e);
+/* The verified Release files, in the order of the sources; NULL beyond the last. */
+const struct debian_release *debian_release_at(const struct debian_archive *a, size_t i);
+/* In the order of the sources, components, architectures.  Valid until the next
+ * debian_archive_update() or debian_archive_close(). */
+size_t debian_indexes(const struct debian_archive *a, const struct debian_index **v);
+void debian_archive_close(struct debian_archive *a);		/* NULL is fine */
+void debian_archive_closep(struct debian_archive **a);
+#define cleanup_debian_archive __attribute__((cleanup(debian_archive_closep)))
+
+/* "amd64" for the machine this program was built for. */
+const char *debian_native_architecture(void);
+
+/* ---- looking through indexes without a solver: archive-find.c ---- */
+
+struct debian_package {
+	const struct debian_index *index;
+	char *name, *version, *architecture, *filename;
+	uint64_t size;
+	char sha256[65];
+};
+
+#define DEBIAN_PACKAGE_INIT { NULL, NULL, NULL, NULL, NULL, 0, "" }
+
+void debian_package_release(struct debian_package *p);
+/* Fills @p from the stanza; -EBADMSG if a field is missing or no such thing. */
+int debian_package_read(struct debian_package *p, const struct deb822 *stanza,
+			 const struct debian_index *index, struct error *e);
+/*
+ * Calls @each for every stanza of every index until it returns other than 0, which
+ * is then returned.
+ */
+int debian_each(struct debian_archive *a,
+		 int (*each)(const struct deb822 *stanza, const struct debian_index *index,
+			     void *arg, struct error *e),
+		 void *arg, struct error *e);
+/*
+ * The package with the highest version among those whose name matches @pattern
+ * (fnmatch(3)), in any index; -ENOENT if there is none.
+ */
+int debian_find_newest(struct debian_archive *a, const char *pattern, struct debian_package *out,
+			struct error *e);
+
+/* ---- packages: fetch.c ---- */
+
+struct debian_item {
+	const char *uri;	/* what filename is relative to: debian_index.base */
+	const char *filename;	/* the Filename field */
+	uint64_t size;
+	char sha256[65];
+	void *user;		/* the caller's */
+	int fd;			/* out: the verified file at offset 0, read only */
+};
+
+/*
+ * Fetches @items, each through the cache, several at a time in a thread of its own, and
+ * calls @done in the caller's thread for each as soon as it is verified, in the
+ * order in which they arrive; downloads go on meanwhile.  item->fd is closed
+ * after the call unless @done took it (steal_fd).  A negative result of @done stops
+ * everything and is returned.
+ * Errors as of debian_archive_update(); -ESTALE also if the mirror no longer has the file as the index
+ * says: debian_archive_update() and plan anew.
+ */
+int debian_fetch(struct debian_archive *a, struct debian_item *items, size_t n,
+		  int (*done)(struct debian_item *item, void *arg, struct error *e), void *arg,
+		  struct error *e);
+
+/*
+ * The same in three steps, for several consuming threads: debian_fetch_next() waits for the
+ * next verified item and may be called by any number of threads; item->fd then is
+ * theirs to close.  1 with *@item, 0 when all have been handed out, -errno (then also for every
+ * other thread, the text only once).  @items must live until debian_fetch_end(), which stops what
+ * still runs; partial files stay in the cache and are resumed.
+ */
+struct debian_transfer;
+int debian_fetch_start(struct debian_archive *a, struct debian_item *items, size_t n,
+			struct debian_transfer **t, struct error *e);
+int debian_fetch_next(struct debian_transfer *t, struct debian_item **item, struct error *e);
+void debian_fetch_end(struct debian_transfer *t);	/* NULL is fine */
+
+/* Where the cache keeps (or would keep) a package; malloc'ed. */
+char *debian_item_path(const struct debian_archive *a, const char *sha256);
+
+#endif

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Packages files: found in the Release file in the smallest form on offer, by hash
+ * where the mirror has it, and kept decompressed under the sha256 of the
+ * decompressed text, so that a solver reads it at once.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/debian/private.h"
+#include "umlcage/base/fd.h"
+
+enum { CHUNK = 256 * 1024, MAX_FORMS = 6, KEEP_DAYS = 14 };
+#define MAX_INDEX (4ULL << 30)
+
+static const char *const suffixes[] = { "", ".zst", ".xz", ".lzma", ".bz2", ".gz" };
+
+/* One form of an index on the mirror. */
+struct form {
+	const char *suffix;
+	char sha256[SHA256_HEX + 1];
+	uint64_t size;
+};
+
+/* One index on its way. */
+struct wanted {
+	struct debian_index index;	/* what it becomes */
+	char *path;			/* in the suite, without suffix */
+	struct form forms[MAX_FORMS];	/* smallest first */
+	size_t nforms, form;
+	bool done;
+};
+
+void debian_indexes_clear(struct debian_archive *a)
+{
+	for (size_t i = 0; i < a->nindexes; i++) {
+		struct debian_index *x = &a->indexes[i];
+
+		free(x->base);
+		free(x->component);
+		free(x->architecture);
+		free(x->path);
+		close_fd(&x->fd);
+	}
+	free_ptr(&a->indexes);
+	a->nindexes = 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct form *x = a, *y = b;
+
+	return x->size < y->size ? -1 : x->size > y->size;
+}
+
+/* ---- decompression ---- */
+
+/* The reader's side of libarchive: the descriptor as it is. */
+struct reader {
+	int fd;
+	off_t at;
+	char *buf;
+};
+
+static la_ssize_t read_compressed(struct archive *la, void *arg, const void **data)
+{
+	struct reader *r = arg;
+	ssize_t got = pread_full(r->fd, r->buf, CHUNK, r->at);
+
+	(void)la;
+	*data = r->buf;
+	if (got > 0)
+		r->at += got;
+	return got < 0 ? ARCHIVE_FATAL : got;
+}
+
+/* Copies what @la holds to @out, hashing it. */
+static int copy_out(struct archive *la, int out, struct hash *h, uint64_t *size,
+		    const char *what, struct error *e)
+{
+	cleanup_free char *buf = xmalloc(CHUNK);
+	la_ssize_t got;
+
+	for (*size = 0; (got = archive_read_data(la, buf, CHUNK)) > 0; *size += (uint64_t)got) {
+		int ret = *size + (uint64_t)got > MAX_INDEX ? -EFBIG :
+			  write_full(out, buf, (size_t)got);
+
+		if (ret < 0)
+			return err_sys(e, -ret, "cannot store %s in the cache", what);
+		hash_add(h, buf, (size_t)got);
+	}
+	if (got < 0)
+		return err_set(e, EBADMSG, "cannot decompress %s: %s", what,
+			       archive_error_string(la) ?: "damaged");
+	return 0;
+}
+
+static int decompress(int in, int out, char sha256[SHA256_HEX + 1], uint64_t *size,
+		      const char *what, struct error *e)
+{
+	cleanup_free char *buf = xmalloc(CHUNK);
+	struct reader reader = { in, 0, buf };
+	struct archive *la = archive_read_new();
+	struct archive_entry *entry;
+	struct hash h = { NULL };
+	int ret;
+
+	archive_read_support_filter_xz(la);
+	archive_read_support_filter_gzip(la);
+	archive_read_support_filter_zstd(la);
+	archive_read_support_filter_bzip2(la);
+	archive_read_support_filter_lzma(la);
+	archive_read_support_format_raw(la);
+	archive_read_support_format_empty(la);
+	ret = archive_read_open(la, &reader, NULL, read_compressed, NULL);
+	if (ret == ARCHIVE_OK)
+		ret = archive_read_next_header(la, &entry);
+	hash_start(&h);
+	*size = 0;
+	if (ret == ARCHIVE_OK)
+		ret = copy_out(la, out, &h, size, what, e);
+	else if (ret != ARCHIVE_EOF)
+		ret = err_set(e, EBADMSG, "cannot decompress %s: %s", what,
+			      archive_error_string(la) ?: "damaged");
+	else
+		ret = 0;
+	hash_end(&h, sha256);
+	hash_release(&h);
+	archive_read_free(la);
+	return ret;
+}
+
+/* ---- one index ---- */
+
+static char *what_of(const struct wanted *w)
+{
+	return xasprintf("'%s %s %s'", w->index.release->uri, w->index.release->suite, w->path);
+}
+
+static const char *plain_hash(const struct wanted *w)
+{
+	for (size_t i = 0; i < w->nforms; i++)
+		if (!*w->forms[i].suffix)
+			return w->forms[i].sha256;
+	return NULL;
+}
+
+/* Takes the decompressed file that is in the cache, if it is there and right. */
+static bool take_cached(const struct debian_archive *a, struct wanted *w, const char *sha256,
+			uint64_t size)
+{
+	cleanup_close int fd = openat(a->indexes_fd, sha256, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || hash_matches_noted(fd, size, sha256) != 1)
+		return false;
+	/* the time of modification belongs to the note that it was hashed */
+	(void)futimens(fd, (const struct timespec[]){ { .tv_nsec = UTIME_NOW },
+						      { .tv_nsec = UTIME_OMIT } });
+	w->index.fd = steal_fd(&fd);
+	w->index.size = size;
+	memcpy(w->index.sha256, sha256, sizeof(w->index.sha256));
+	w->index.path = path_join(a->indexes_dir, sha256);
+	w->done = true;
+	return true;
+}
+
+static bool take_any_cached(const struct debian_archive *a, struct wanted *w)
+{
+	for (size_t i = 0; i < w->nforms; i++)
+		if (!*w->forms[i].suffix)
+			return take_cached(a, w, w->forms[i].sha256, w->forms[i].size);
+	return false;
+}
+
+/* Where in the archive the form is: below dists/SUITE, or the flat archive's path. */
+static char *suite_path(const struct wanted *w, const char *rest)
+{
+	const char *suite = w->index.release->suite;
+
+	return str_ends(suite, "/") ? xasprintf("%s%s", suite, rest) :
+				      xasprintf("dists/%s/%s", suite, rest);
+}
+
+static void add_url(struct fetch_item *d, const struct wanted *w, const char *rest)
+{
+	cleanup_free char *path = suite_path(w, rest);
+
+	strv_take(&d->urls, fetch_url_join(w->index.release->uri, path));
+}
+
+/* The download of the form that is w's turn. */
+static struct fetch_item *new_index_download(const struct debian_archive *a, struct wanted *w)
+{
+	const struct form *f = &w->forms[w->form];
+	cleanup_free char *what = what_of(w);
+	cleanup_free char *plain = xasprintf("%s%s", w->path, f->suffix);
+	struct fetch_item *d = fetch_item_new(what);
+
+	if (debian_release_says(w->index.release, "Acquire-By-Hash", "yes")) {
+		const char *slash = strrchr(w->path, '/');
+		int dir = slash ? (int)(slash + 1 - w->path) : 0;
+		cleanup_free char *by_hash = xasprintf("%.*sby-hash/SHA256/%s", dir, w->path,
+						       f->sha256);
+
+		add_url(d, w, by_hash);
+	}
+	add_url(d, w, plain);
+	d->sha256 = xstrdup(f->sha256);
+	d->size = f->size;
+	d->dirfd = a->indexes_fd;
+	/* the decompressed one has the bare hash as its name */
+	d->name = xasprintf("%s%s", f->sha256, f->suffix);
+	d->user = w;
+	return d;
+}
+
+/* Makes the decompressed file of a verified download. */
+static int unpack_index(const struct debian_archive *a, struct wanted *w, struct fetch_item *d,
+			struct error *e)
+{
+	cleanup_outfile struct outfile of = OUTFILE_INIT;
+	cleanup_free char *what = what_of(w);
+	const char *expected = plain_hash(w);
+	char sha256[SHA256_HEX + 1];
+	uint64_t size;
+	int ret;
+
+	if (!*w->forms[w->form].suffix) {	/* came as it is */
+		if (take_any_cached(a, w))
+			return 0;
+		return err_set(e, EIO, "%s vanished from the cache", what);
+	}
+	/* its name is its hash, which is known only afterwards if the Release file has none */
+	ret = outfile_open(&of, a->indexes_fd, expected ? expected : d->sha256, 0600, e);
+	if (ret < 0)
+		return ret;
+	ret = decompress(d->fd, of.fd, sha256, &size, what, e);
+	if (ret < 0)
+		return ret;
+	if (expected && !str_eq(expected, sha256))
+		return err_set(e, EBADMSG, "%s is not what its Release file says when decompressed",
+			       what);
+	hash_note(of.fd, sha256);
+	free(of.name);
+	of.name = xstrdup(sha256);
+	ret = outfile_commit(&of, e);
+	if (ret < 0)
+		return ret;
+	(void)unlinkat(a->indexes_fd, d->name, 0);
+	if (!take_cached(a, w, sha256, size))
+		return err_set(e, EIO, "%s vanished from the cache", what);
+	return 0;
+}
+
+/* ---- which indexes ---- */
+
+/* Fills in the forms on offer: 1; 0 if the Release file has none of them. */
+static int find_forms(struct wanted *w, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		cleanup_free char *path = xasprintf("%s%s", w->path, suffixes[i]);
+		struct form *f = &w->forms[w->nforms];
+		int ret = debian_release_find(w->index.release, path, f->sha256, &f->size, e);
+
+		if (ret < 0)
+			return ret;
+		f->suffix = suffixes[i];
+		w->nforms += (size_t)ret;
+	}
+	qsort(w->forms, w->nforms, sizeof(*w->forms), by_size);
+	return w->nforms > 0;
+}
+
+struct list_of_wanted {
+	struct wanted **v;
+	size_t n;
+};
+
+static void free_wanted(struct wanted *w)
+{
+	free(w->index.base);
+	free(w->index.component);
+	free(w->index.architecture);
+	free(w->index.path);
+	close_fd(&w->index.fd);
+	free(w->path);
+	free(w);
+}
+
+static void list_release(struct list_of_wanted *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free_wanted(l->v[i]);
+	free_ptr(&l->v);
+}
+
+/* Adds one index to the list: 1, or 0 if the archive has none. */
+static int want(struct list_of_wanted *l, const struct debian_release *r, const char *component,
+		const char *arch, struct error *e)
+{
+	struct wanted *w = xcalloc(1, sizeof(*w));
+	int ret;
+
+	w->index.release = r;
+	w->index.fd = -1;
+	w->index.base = str_ends(r->suite, "/") ? xasprintf("%s/%s", r->uri, r->suite) :
+						  xstrdup(r->uri);
+	w->index.component = xstrdup(component);
+	w->index.architecture = xstrdup(arch);
+	w->path = *component ? xasprintf("%s/binary-%s/Packages", component, arch) :
+			       xstrdup("Packages");
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->v[i]->index.release == r && str_eq(l->v[i]->path, w->path)) {
+			free_wanted(w);
+			return 1;
+		}
+	}
+	ret = find_forms(w, e);
+	if (ret <= 0) {
+		free_wanted(w);
+		return ret;
+	}
+	l->v = xreallocarray(l->v, l->n + 1, sizeof(struct wanted *));
+	l->v[l->n++] = w;
+	return 1;
+}
+
+static const struct debian_release *release_of(const struct debian_archive *a, const struct debian_source *s)
+{
+	for (size_t i = 0; i < a->nreleases; i++)
+		if (str_eq(a->releases[i]->uri, s->uri) && str_eq(a->releases[i]->suite, s->suite))
+			return a->releases[i];
+	return NULL;
+}
+
+static int want_component(const struct debian_archive *a, struct list_of_wanted *l,
+			  const struct debian_source *s, const struct debian_release *r,
+			  const char *component, struct error *e)
+{
+	const struct strv *archs = s->architectures.n ? &s->architectures : &a->architectures;
+	int found = 0, ret;
+
+	for (size_t i = 0; i < archs->n; i++) {
+		ret = want(l, r, component, archs->v[i], e);
+		if (ret < 0)
+			return ret;
+		found |= ret;
+	}
+	/* as apt understands it: "all" is apart if named, and not said to be in the others */
+	if (debian_release_says(r, "Architectures", "all") &&
+	    !debian_release_says(r, "No-Support-for-Architecture-all", "Packages")) {
+		ret = want(l, r, component, "all", e);
+		if (ret < 0)
+			return ret;
+		found |= ret;
+	}
+	if (found || s->optional)
+		return 0;
+
+	cleanup_free char *names = strv_join(archs, ", ");
+
+	return err_set(e, ENOENT, "'%s %s' has no component '%s' for architecture %s", r->uri,
+		       r->suite, component, names);
+}
+
+static int want_source(const struct debian_archive *a, struct list_of_wanted *l,
+		       const struct debian_source *s, struct error *e)
+{
+	const struct debian_release *r = release_of(a, s);
+	int ret = 0;
+
+	if (!r)
+		return 0;	/* optional and absent */
+	if (!s->components.n) {
+		ret = want(l, r, "", "any", e);
+		return ret ? (ret < 0 ? ret : 0) :
+			err_set(e, ENOENT, "'%s %s' lists no Packages file", r->uri, r->suite);
+	}
+	for (size_t i = 0; i < s->components.n && ret == 0; i++)
+		ret = want_component(a, l, s, r, s->components.v[i], e);
+	return ret;
+}
+
+/* ---- all of them ---- */
+
+/* One finished download; asks for the next form where the mirror lacks this one. */
+static int take_index(const struct debian_archive *a, struct fetch *dl, struct fetch_item *d,
+		      struct error *e)
+{
+	struct wanted *w = d->user;
+	int ret;
+
+	if (!d->error.errnum) {
+		ret = unpack_index(a, w, d, e);
+	} else if ((d->error.errnum == ENOENT || d->error.errnum == EBADMSG) &&
+		   w->form + 1 < w->nforms) {
+		w->form++;
+		fetch_add(dl, new_index_download(a, w));
+		ret = 0;
+	} else {
+		ret = err_move(e, &d->error);
+	}
+	fetch_item_free(d);
+	return ret;
+}
+
+static int fetch_all(const struct debian_archive *a, struct list_of_wanted *l, struct error *e)
+{
+	struct fetch *dl = NULL;
+	struct fetch_item *d;
+	int ret = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (take_any_cached(a, l->v[i]))
+			continue;
+		if (!dl) {
+			ret = fetch_start(&a->fetch, &dl, e);
+			if (ret < 0)
+				return ret;
+		}
+		fetch_add(dl, new_index_download(a, l->v[i]));
+	}
+	while (dl && ret == 0 && (ret = fetch_next(dl, a->progress, &d, e)) > 0)
+		ret = take_index(a, dl, d, e);
+	fetch_end(dl);
+	if (dl && ret == 0)
+		fetch_prune(a->indexes_fd, KEEP_DAYS);
+	return ret;
+}
+
+int debian_indexes_update(struct debian_archive *a, struct error *e)
+{
+	__attribute__((cleanup(list_release))) struct list_of_wanted l = { NULL, 0 };
+	int ret = 0;
+
+	debian_indexes_clear(a);
+	for (size_t i = 0; i < a->sources.n && ret == 0; i++)
+		ret = want_source(a, &l, &a->sources.v[i], e);
+	if (ret == 0)
+		ret = fetch_all(a, &l, e);
+	if (ret < 0)
+		return ret;
+	a->indexes = xcalloc(l.n + 1, sizeof(*a->indexes));
+	for (; a->nindexes < l.n; a->nindexes++) {
+		a->indexes[a->nindexes] = l.v[a->nindexes]->index;
+		l.v[a->nindexes]->index = (struct debian_index){ .fd = -1 };
+	}
+	return 0;
+}

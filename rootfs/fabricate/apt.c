@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * apt's own state in the new root: which packages nobody asked for by name, and, where
+ * hooks or the user shall find them, the indexes as `apt-get update` leaves them in
+ * /var/lib/apt/lists.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/fabricate/private.h"
+#include "umlcage/base/fd.h"
+
+static const struct share_attr file_attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+
+/* apt's URItoFileName(): without the scheme, odd bytes in hexadecimal, "/" as "_". */
+static void add_file_name(const char *uri, struct strbuf *out)
+{
+	const char *at = strstr(uri, "://");
+
+	at = at ? at + 3 : str_starts(uri, "file:") ? uri + 5 : uri;
+	for (; *at; at++) {
+		unsigned char c = (unsigned char)*at;
+
+		if (strchr("\\|{}[]<>\"^~_=!@#$%^&*", c) || c <= 0x20 || c >= 0x7f)
+			sb_addf(out, "%%%02x", c);
+		else
+			sb_addc(out, c == '/' ? '_' : (char)c);
+	}
+}
+
+static char *list_path(const struct debian_release *r, const char *rest)
+{
+	struct strbuf name = STRBUF_INIT;
+	bool flat = str_ends(r->suite, "/");
+	cleanup_free char *uri = flat ? xasprintf("%s/%s", r->uri, r->suite)
+				      : xasprintf("%s/dists/%s/", r->uri, r->suite);
+
+	sb_adds(&name, "var/lib/apt/lists/");
+	add_file_name(uri, &name);
+	sb_adds(&name, rest);
+	return sb_steal(&name);
+}
+
+static int copy_index(struct share_tree *t, const struct debian_index *index, struct error *e)
+{
+	bool flat = str_ends(index->release->suite, "/");
+	cleanup_free char *rest = flat ? xstrdup("Packages")
+				       : xasprintf("%s_binary-%s_Packages", index->component,
+						   index->architecture);
+	cleanup_free char *path = list_path(index->release, rest);
+	int out = share_file_begin(t, path, &file_attr, e);
+	loff_t at = 0;
+
+	while (out >= 0) {
+		ssize_t n = copy_file_range(index->fd, &at, out, NULL, (size_t)1 << 30, 0);
+
+		if (n == 0)
+			return share_file_end(t, path, out, &file_attr, e);
+		if (n < 0) {
+			int ret = err_sys(e, errno, "cannot copy the index '%s'", index->path);
+
+			share_file_abort(t, path, out);
+			return ret;
+		}
+	}
+	return out;
+}
+
+int fabricate_put_lists(struct fabricate *f, struct share_tree *t, struct error *e)
+{
+	const struct debian_index *indexes;
+	const struct debian_release *r;
+	size_t nindexes = debian_indexes(f->archive, &indexes);
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && (r = debian_release_at(f->archive, i)) != NULL; i++) {
+		cleanup_free char *path = list_path(r, r->signer ? "InRelease" : "Release");
+
+		ret = share_file(t, path, &file_attr, r->text, strlen(r->text), e);
+	}
+	for (size_t i = 0; i < nindexes && ret == 0; i++)
+		ret = copy_index(t, &indexes[i], e);
+	return ret;
+}
+
+int fabricate_put_states(struct fabricate *f, struct share_tree *t, struct error *e)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	const char *native = f->o->architectures.n ? f->o->architectures.v[0] : "";
+
+	for (size_t i = f->plan->nbase; i < f->plan->n; i++) {
+		const struct plan_package *p = &f->plan->packages[i];
+
+		if (p->auto_installed)
+			sb_addf(&text, "Package: %s\nArchitecture: %s\nAuto-Installed: 1\n\n", p->name,
+				strcmp(p->arch, "all") == 0 ? native : p->arch);
+	}
+	if (!text.len)
+		return 0;
+	return share_file(t, "var/lib/apt/extended_states", &file_attr, text.s, text.len, e);
+}

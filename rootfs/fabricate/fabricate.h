@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Carrying out a plan: fetch and unpack natively, configure in a cage, clean up,
+ * export.  The result is what mmdebstrap in root mode makes with the same options.
+ */
+#ifndef ROOTFS_FABRICATE_H
+#define ROOTFS_FABRICATE_H
+
+#include "hostfs-bridge/share/share.h"
+#include "rootfs/options/options.h"
+#include "rootfs/plan/plan.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/progress.h"
+
+/* Milliseconds that each stage took, for the closing summary. */
+struct fabricate_times {
+	int64_t unpack;		/* fetching and unpacking, overlapped */
+	int64_t boot;
+	int64_t configure;	/* everything in the cage */
+	int64_t cleanup;
+	int64_t export;		/* with the removal of the tree */
+	int64_t total;
+};
+
+/*
+ * Makes o->target from @plan, whose packages are fetched through @a.  The target appears
+ * whole or not at all; a former one stays as it was after any error.  @kernel is the
+ * path of the cage's kernel.  On failure in the cage the last lines of its output have
+ * gone to @progress.
+ */
+int fabricate_run(const struct fab_options *o, const struct plan *plan, struct debian_archive *a,
+		  const char *kernel, struct progress *progress, struct fabricate_times *times,
+		  struct error *e);
+
+/* Does the plan need a cage at all (and so a kernel)? */
+bool fabricate_needs_cage(const struct fab_options *o, const struct plan *plan);
+
+/*
+ * A whole fabrication, from options to target: indexes, cache of finished trees,
+ * plan, kernel, fabricate_run().  What `umlcage fabricate` does, for other commands too.
+ */
+
+/*
+ * Makes o->target; @o must be resolved.  -EINVAL with a usage error for what cannot be
+ * had, -EINTR after a signal (which then is raised again).
+ */
+int fabricate_request(const struct fab_options *o, struct progress *progress, struct error *e);
+
+/*
+ * A root with tools in it: minbase of @suite (NULL: the host's own release if its mirror
+ * has one, else stable) and @include, kept in the cache under those words until pruned.
+ * @mirror as of `umlcage fabricate`, may be NULL; @kernel too.  *@path is malloc'ed: a share.
+ */
+int fabricate_tools_root(const char *suite, const char *include, const char *mirror,
+			 const char *kernel, struct progress *progress, char **path,
+			 struct error *e);
+
+/*
+ * A share for the time of one fabrication, in the user's cache.  It is gone when the
+ * fabrication ends; what a killed one left is removed by the next.
+ */
+
+struct work {
+	struct share share;
+	char *path;		/* NULL: none */
+};
+
+#define WORK_INIT { SHARE_INIT, NULL }
+
+int work_begin(struct work *w, struct error *e);
+/* Closes the share and removes it. */
+void work_end(struct work *w);
+#define cleanup_work __attribute__((cleanup(work_end)))
+
+#endif

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Hooks run as the cage's root.  The new root is the root of the cage ($1 is "/"), but
+ * for setup hooks, for which nothing is there yet: they run in a cage of their own on the
+ * essential packages' contents, with the new root at /target.
+ *
+ * mmdebstrap's special hooks are words of its own, split as a shell would; files go
+ * through tar in the guest, as they do there.
+ */
+#include "rootfs/fabricate/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/fabricate/fabricate.h"
+#include "umlcage/base/fd.h"
+
+static const char *const moments[FAB_HOOK_WHEN_MAX] = {
+	[FAB_HOOK_SETUP] = "setup",
+	[FAB_HOOK_EXTRACT] = "extract",
+	[FAB_HOOK_ESSENTIAL] = "essential",
+	[FAB_HOOK_CUSTOMIZE] = "customize",
+};
+
+int hooks_words(const char *text, struct strv *words)
+{
+	struct strbuf word = STRBUF_INIT;
+	bool open = false;
+	char quote = 0;
+
+	for (; *text; text++) {
+		if (!quote && strchr(" \t\n", *text)) {
+			if (open)
+				strv_take(words, sb_steal(&word));
+			open = false;
+			continue;
+		}
+		open = true;
+		if (quote ? *text == quote : (*text == '"' || *text == '\'')) {
+			quote = quote ? 0 : *text;
+		} else if (*text == '\\' && quote != '\'' && text[1]) {
+			/* in double quotes only what they would take is escaped */
+			if (quote && !strchr("\"\\$`", text[1]))
+				sb_addc(&word, '\\');
+			sb_addc(&word, *++text);
+		} else {
+			sb_addc(&word, *text);
+		}
+	}
+	if (open)
+		strv_take(words, sb_steal(&word));
+	sb_release(&word);
+	return quote ? -EINVAL : 0;
+}
+
+size_t hooks_special(const char *script)
+{
+	static const char *const names[] = { "copy-in", "copy-out", "tar-in", "tar-out", "upload",
+					     "download", "sync-in", "sync-out" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncmp(script, names[i], len) == 0 && script[len] == ' ')
+			return len;
+	}
+	return 0;
+}
+
+/* ---- the special ones ---- */
+
+struct carrier {
+	struct fabricate *f;
+	struct guest *guest;
+	const char *prefix;	/* of the new root in the guest: "" or "/target" */
+	const char *name;	/* "copy-in" */
+};
+
+/* A path of the new root as the guest has it; malloc'ed. */
+static char *inside(const struct carrier *c, const char *path)
+{
+	return xasprintf("%s%s%s", c->prefix, path[0] == '/' ? "" : "/", path);
+}
+
+static int temporary(struct error *e)
+{
+	int fd = memfd_create("hook", MFD_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, errno, "cannot make a temporary file") : fd;
+}
+
+static int open_host(const char *path, struct error *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, errno, "cannot open '%s'", path) : fd;
+}
+
+static int check_dir(const struct carrier *c, const char *dir, const char *shown, struct error *e)
+{
+	char *argv[] = { (char *)"test", (char *)"-d", (char *)dir, NULL };
+	cleanup_error struct error why = ERROR_INIT;
+
+	if (guest_run(c->guest, "test", argv, NULL, -1, &why) < 0)
+		return err_set(e, ENOTDIR, "%s: '%s' is no directory of the new root", c->name, shown);
+	return 0;
+}
+
+static int unpack_in(const struct carrier *c, const char *dir, int tar, struct error *e)
+{
+	char *argv[] = { (char *)"tar", (char *)"--numeric-owner", (char *)"--xattrs",
+			 (char *)"--xattrs-include=*", (char *)"--directory", (char *)dir,
+			 (char *)"--extract", (char *)"--file", (char *)"-", NULL };
+
+	return guest_run(c->guest, c->name, argv, NULL, tar, e);
+}
+
+static int carry_in(const struct carrier *c, const char *from, const char *to, struct error *e)
+{
+	cleanup_free char *path = inside(c, to);
+	bool upload = strcmp(c->name, "upload") == 0;
+	cleanup_close int fd = -1;
+	int ret = 0;
+
+	if (upload) {
+		char *argv[] = { (char *)"sh", (char *)"-c", (char *)"cat > \"$1\"", (char *)"exec",
+				 path, NULL };
+
+		fd = open_host(from, e);
+		return fd < 0 ? fd : guest_run(c->guest, c->name, argv, NULL, fd, e);
+	}
+	ret = check_dir(c, path, to, e);
+	if (ret < 0)
+		return ret;
+	if (strcmp(c->name, "tar-in") == 0) {
+		fd = open_host(from, e);
+	} else {
+		fd = temporary(e);
+		if (fd >= 0)
+			ret = hooks_pack(from, strcmp(c->name, "sync-in") == 0, fd, e);
+	}
+	if (fd < 0 || ret < 0)
+		return fd < 0 ? fd : ret;
+	return unpack_in(c, path, fd, e);
+}
+
+static int carry_out(const struct carrier *c, const char *from, const char *to, struct error *e)
+{
+	cleanup_free char *path = inside(c, from);
+	bool download = strcmp(c->name, "download") == 0, sync = strcmp(c->name, "sync-out") == 0;
+	char *cat[] = { (char *)"cat", path, NULL };
+	char *argv[] = { (char *)"tar", (char *)"--numeric-owner", (char *)"--xattrs",
+			 (char *)"--format=pax",
+			 (char *)"--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+			 (char *)"--directory", NULL, (char *)"--create", (char *)"--file",
+			 (char *)"-", NULL, NULL };
+	/* as dirname and basename would split it */
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+
+	char *slash = strrchr(path, '/');
+	cleanup_free char *dir = slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+
+	argv[6] = sync ? path : dir;
+	argv[10] = sync ? (char *)"." : slash[1] ? slash + 1 : (char *)".";
+	if (download || strcmp(c->name, "tar-out") == 0) {
+		cleanup_outfile struct outfile out = OUTFILE_INIT;
+		int ret = hooks_parents(to, e);
+
+		if (ret == 0)
+			ret = outfile_open(&out, AT_FDCWD, to, 0666, e);
+		if (ret == 0)
+			ret = guest_run_to(c->guest, c->name, download ? cat : argv, out.fd, e);
+		return ret ? ret : outfile_commit(&out, e);
+	}
+
+	cleanup_close int fd = temporary(e);
+	int ret = fd < 0 ? fd : guest_run_to(c->guest, c->name, argv, fd, e);
+
+	if (ret == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		ret = err_sys(e, errno, "cannot read what %s brought", c->name);
+	return ret ? ret : hooks_unpack(fd, to, e);
+}
+
+static int special(struct carrier *c, const char *script, struct error *e)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	int ret = 0;
+
+	if (hooks_words(script, &words) < 0)
+		return err_usage(e, "hook '%s': a quote is not closed", script);
+	if (words.n < 3)
+		return err_usage(e, "hook '%s': it needs at least one source and a target", script);
+	c->name = words.v[0];
+	for (size_t i = 1; i + 1 < words.n && ret == 0; i++) {
+		const char *to = words.v[words.n - 1];
+
+		if (str_ends(c->name, "-in") || strcmp(c->name, "upload") == 0)
+			ret = carry_in(c, words.v[i], to, e);
+		else
+			ret = carry_out(c, words.v[i], to, e);
+	}
+	return ret < 0 ? err_wrap(e, "hook '%s'", script) : 0;
+}
+
+/* ---- the others ---- */
+
+static bool needs_shell(const char *script)
+{
+	for (; *script; script++)
+		if (!strchr("@%+=:,./-_", *script) && !(*script >= '0' && *script <= '9') &&
+		    !(*script >= 'a' && *script <= 'z') && !(*script >= 'A' && *script <= 'Z'))
+			return true;
+	return false;
+}
+
+static void hook_environment(struct fabricate *f, enum fab_hook_when when, struct strv *env)
+{
+	struct strbuf include = STRBUF_INIT;
+
+	for (size_t i = 0; i < f->o->include.n; i++) {
+		if (i)
+			sb_addc(&include, ',');
+		for (const char *s = f->o->include.v[i]; *s; s++) {
+			if (*s == '%')
+				sb_adds(&include, "%25");
+			else if (*s == ',')
+				sb_adds(&include, "%2C");
+			else
+				sb_addc(&include, *s);
+		}
+	}
+	strv_add(env, "MMDEBSTRAP_MODE=root");
+	strv_addf(env, "MMDEBSTRAP_HOOK=%s", moments[when]);
+	strv_add(env, "MMDEBSTRAP_VERBOSITY=1");
+	strv_addf(env, "MMDEBSTRAP_INCLUDE=%s", sb_str(&include));
+	sb_release(&include);
+	if (when == FAB_HOOK_EXTRACT && f->plan->nbase) {
+		struct strbuf debs = STRBUF_INIT;
+
+		for (size_t i = 0; i < f->plan->nbase; i++) {
+			cleanup_free char *name = plan_deb_name(&f->plan->packages[i]);
+
+			sb_addf(&debs, "%s/var/cache/apt/archives/%s", i ? " " : "", name);
+		}
+		strv_addf(env, "MMDEBSTRAP_ESSENTIAL=%s", sb_str(&debs));
+		sb_release(&debs);
+	}
+}
+
+/* A program of the host: its contents go in, it runs from /tmp and is removed again. */
+static int run_file(struct carrier *c, const char *path, char *const *env, struct error *e)
+{
+	cleanup_free char *root = inside(c, "/");
+	char *argv[] = { (char *)"sh", (char *)"-c",
+			 (char *)"t=/tmp/umlcage-hook.$$; cat > $t && chmod 755 $t || exit 125\n"
+			 "$t \"$1\" < /dev/null; s=$?; rm -f $t; exit $s", (char *)"exec", root, NULL };
+	cleanup_close int fd = open_host(path, e);
+
+	return fd < 0 ? fd : guest_run(c->guest, path, argv, env, fd, e);
+}
+
+static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const *env,
+		    struct error *e)
+{
+	cleanup_free char *root = inside(c, "/");
+	cleanup_free char *what = xasprintf("hook '%s'", hook->script);
+	char *shell[] = { (char *)"sh", (char *)"-c", hook->script, (char *)"exec", root, NULL };
+	char *direct[] = { hook->script, root, NULL };
+	struct stat st;
+
+	if (hook->chrooted) {
+		shell[3] = NULL;
+		return guest_run(c->guest, what, shell, env, -1, e);
+	}
+	if (hooks_special(hook->script))
+		return special(c, hook->script, e);
+	if (access(hook->script, X_OK) == 0 && stat(hook->script, &st) == 0 && S_ISREG(st.st_mode))
+		return run_file(c, hook->script, env, e);
+	return guest_run(c->guest, what, needs_shell(hook->script) ? shell : direct, env, -1, e);
+}
+
+int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
+{
+	const struct fab_hooks *hooks = &f->o->hooks[when];
+	struct carrier c = { .f = f, .guest = f->guest, .prefix = "" };
+	cleanup_work struct work tools = WORK_INIT;
+	cleanup_strv struct strv env = STRV_INIT;
+	int ret = 0;
+
+	if (!hooks->n)
+		return 0;
+	if (when == FAB_HOOK_SETUP) {
+		c.prefix = GUEST_TARGET;
+		ret = fabricate_tools(f, &tools, e);
+		if (ret == 0)
+			ret = guest_start_tools(&c.guest, f, &tools.share, e);
+	}
+	hook_environment(f, when, &env);
+	for (size_t i = 0; i < hooks->n && ret == 0; i++) {
+		progress_detail(f->progress, "%s hook: %s", moments[when], hooks->v[i].script);
+		ret = run_hook(&c, &hooks->v[i], strv_argv(&env), e);
+	}
+	if (when == FAB_HOOK_SETUP) {
+		if (ret == 0)
+			ret = guest_stop(c.guest, e);
+		guest_free(&c.guest);
+	}
+	return ret;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the files of fabricate*.c, configure.c and hooks.c. */
+#ifndef ROOTFS_FABRICATE_PRIVATE_H
+#define ROOTFS_FABRICATE_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "hostfs-bridge/share/share.h"
+#include "rootfs/fabricate/fabricate.h"
+#include "rootfs/options/options.h"
+#include "rootfs/unpack/unpack.h"
+#include "umlcage/base/error.h"
+
+struct fabricate {
+	const struct fab_options *o;
+	const struct plan *plan;
+	struct debian_archive *archive;
+	const char *kernel;
+	struct progress *progress;
+	struct share *share;		/* the tree in the making */
+	struct unpack *unpack;
+	struct strv dirs;		/* made by the setup */
+	struct strv links;		/* the top's links into usr/ */
+	bool usrmerge;			/* those that usrmerge would have made */
+	bool hooks;			/* some run in the cage */
+	struct guest *guest;		/* NULL: no cage runs */
+};
+
+/* ---- fabricate-setup.c: the tree before and after, natively ---- */
+
+/* mmdebstrap's run_setup(): directories, apt's configuration, devices. */
+int fabricate_setup(struct fabricate *f, struct error *e);
+/*
+ * After the setup hooks: what apt would heed from now on, but the plan, which is made
+ * already, does not, is an error.
+ */
+int fabricate_check_setup(struct fabricate *f, struct error *e);
+/* What the cage needs once all is unpacked: policy-rc.d, packages for dpkg, apt's states. */
+int fabricate_prepare(struct fabricate *f, struct error *e);
+/* mmdebstrap's run_cleanup(), as far as --skip allows. */
+int fabricate_cleanup(struct fabricate *f, struct error *e);
+/* The options of dpkg.cfg.d/99mmdebstrap that filter paths. */
+int fabricate_filters(const struct fab_options *o, struct strv *filters, struct error *e);
+
+/* ---- fabricate-apt.c ---- */
+
+/* Indexes as apt-get update leaves them. */
+int fabricate_put_lists(struct fabricate *f, struct share_tree *t, struct error *e);
+/* apt's note of what was installed for others only. */
+int fabricate_put_states(struct fabricate *f, struct share_tree *t, struct error *e);
+
+/* ---- fabricate.c ---- */
+
+struct work;
+/* The first stage's packages, only unpacked, in a share of their own: a root for setup hooks. */
+int fabricate_tools(struct fabricate *f, struct work *tools, struct error *e);
+
+/*
+ * What runs in the cage of a fabrication: preinst scripts, dpkg, hooks.  Output goes to
+ * the log file; when a command fails its last lines are shown.
+ */
+
+struct guest;
+struct fabricate;
+struct share;
+
+/* Boots a cage on the share in the making. */
+int guest_start(struct guest **g, struct fabricate *f, struct error *e);
+#define GUEST_TARGET "/target"
+/* Boots one on the share @tools, which it does not change, with the other at GUEST_TARGET. */
+int guest_start_tools(struct guest **g, struct fabricate *f, const struct share *tools,
+		      struct error *e);
+/*
+ * Runs @argv with @env added to the usual variables (may be NULL) and @stdin_fd (-1: none).
+ * Fails, after showing the end of the output, if it ends with other than 0; @what says in
+ * the text what could not be done.
+ */
+int guest_run(struct guest *g, const char *what, char *const *argv, char *const *env,
+	      int stdin_fd, struct error *e);
+/* The same, standard output to @stdout_fd instead of the log. */
+int guest_run_to(struct guest *g, const char *what, char *const *argv, int stdout_fd,
+		 struct error *e);
+/* "sh -c SCRIPT NAME". */
+int guest_script(struct guest *g, const char *what, const char *script, struct error *e);
+/* Clean end: everything written is in the share. */
+int guest_stop(struct guest *g, struct error *e);
+void guest_free(struct guest **g);
+
+/* The first stage: dpkg --install of what is unpacked; the second: what apt would do. */
+int configure_base(struct fabricate *f, struct error *e);
+int configure_rest(struct fabricate *f, struct error *e);
+
+/*
+ * Hooks: commands of the user at four moments, and mmdebstrap's special ones that carry
+ * files in and out (copy-in, copy-out, sync-in, sync-out, tar-in, tar-out, upload,
+ * download).
+ */
+
+struct fabricate;
+
+/* All hooks of that moment, in order; stops at the first that fails. */
+int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e);
+/* Splits as a shell would at blanks, with quotes and backslashes; -EINVAL if one stays open. */
+int hooks_words(const char *text, struct strv *words);
+/* Is it one of the special ones?  Then its name's length, else 0. */
+size_t hooks_special(const char *script);
+
+/* Files of the host into a tar file and out of one, for copy-in, copy-out and their kin. */
+
+/*
+ * Writes @path to @fd as a tar file, owners as numbers, and goes back to its beginning.
+ * Entries are named after the last component, or with @contents from the directory on.
+ */
+int hooks_pack(const char *path, bool contents, int fd, struct error *e);
+/* Unpacks the tar file @fd in the directory @dir, made if it is not there. */
+int hooks_unpack(int fd, const char *dir, struct error *e);
+/* Makes the directories that lead to @path. */
+int hooks_parents(const char *path, struct error *e);
+
+#endif

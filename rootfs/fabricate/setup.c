@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The tree before its first package and after the last script: what mmdebstrap's
+ * run_setup(), setup_mounts() and run_cleanup() do, done natively in the share.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/fabricate/private.h"
+#include "rootfs/unpack/unpack.h"
+#include "umlcage/base/fd.h"
+
+#define TEXT_MAX ((size_t)16 << 20)
+
+static const struct share_attr file_attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+static const struct share_attr dir_attr = { .mode = S_IFDIR | 0755, .mtime = { 0, UTIME_OMIT } };
+
+static int put(struct share_tree *t, const char *path, const struct strbuf *text, struct error *e)
+{
+	return share_file(t, path, &file_attr, text->s, text->len, e);
+}
+
+static int puts_file(struct share_tree *t, const char *path, const char *text, struct error *e)
+{
+	return share_file(t, path, &file_attr, text, strlen(text), e);
+}
+
+/* --aptopt and --dpkgopt: each a readable file's contents, or itself as a line. */
+static int options_text(const struct strv *opts, bool semicolon, struct strbuf *out,
+			struct error *e)
+{
+	for (size_t i = 0; i < opts->n; i++) {
+		const char *opt = opts->v[i];
+
+		if (access(opt, R_OK) == 0) {
+			int ret = file_read(AT_FDCWD, opt, TEXT_MAX, out, e);
+
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		sb_adds(out, opt);
+		if (semicolon && !str_ends(opt, ";"))
+			sb_addc(out, ';');
+		if (!str_ends(opt, "\n"))
+			sb_addc(out, '\n');
+	}
+	return 0;
+}
+
+int fabricate_filters(const struct fab_options *o, struct strv *filters, struct error *e)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv lines = STRV_INIT;
+	int ret = options_text(&o->dpkgopts, false, &text, e);
+
+	strv_split(&lines, sb_str(&text), "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (str_starts(lines.v[i], "path-exclude=") ||
+		    str_starts(lines.v[i], "path-include="))
+			strv_add(filters, lines.v[i]);
+	return ret;
+}
+
+/* A directory and those above it, each noted as being there before the packages. */
+static int make_dir(struct fabricate *f, struct share_tree *t, const char *path, struct error *e)
+{
+	for (const char *end = path; *end;) {
+		end += 1 + strcspn(end + 1, "/");
+
+		cleanup_free char *part = xstrndup(path, (size_t)(end - path));
+
+		if (strv_has(&f->dirs, part))
+			continue;
+
+		int ret = share_mkdir(t, part, &dir_attr, e);
+
+		if (ret < 0)
+			return ret;
+		strv_add(&f->dirs, part);
+	}
+	return 0;
+}
+
+static int make_devices(struct share_tree *t, struct error *e)
+{
+	static const struct { const char *name; uint32_t major, minor; } nodes[] = {
+		{ "console", 5, 1 }, { "full", 1, 7 }, { "null", 1, 3 }, { "ptmx", 5, 2 },
+		{ "random", 1, 8 }, { "tty", 5, 0 }, { "urandom", 1, 9 }, { "zero", 1, 5 },
+	};
+	static const char *const links[][2] = {
+		{ "fd", "/proc/self/fd" }, { "stderr", "/proc/self/fd/2" },
+		{ "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
+	};
+	int ret = share_mkdir(t, "dev", &dir_attr, e);
+
+	for (size_t i = 0; i < ARRAY_SIZE(nodes) && ret == 0; i++) {
+		cleanup_free char *path = xasprintf("dev/%s", nodes[i].name);
+		struct share_attr a = { .mode = S_IFCHR | 0666, .major = nodes[i].major,
+					.minor = nodes[i].minor, .mtime = { 0, UTIME_OMIT } };
+
+		ret = share_node(t, path, &a, e);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(links) && ret == 0; i++) {
+		cleanup_free char *path = xasprintf("dev/%s", links[i][0]);
+		struct share_attr a = { .mode = S_IFLNK | 0777, .mtime = { 0, UTIME_OMIT } };
+
+		ret = share_symlink(t, path, links[i][1], &a, e);
+	}
+	if (ret == 0)
+		ret = share_mkdir(t, "dev/pts", &dir_attr, e);
+	return ret ? ret : share_mkdir(t, "dev/shm", &dir_attr, e);
+}
+
+/* Name resolution and the name, as they are on the host. */
+static int copy_from_host(struct share_tree *t, const char *from, const char *to, struct error *e)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct share_attr a = file_attr;
+	struct stat st;
+
+	if (stat(from, &st) < 0 || file_read(AT_FDCWD, from, TEXT_MAX, &text, NULL) < 0)
+		return 0;
+	a.mode = S_IFREG | (st.st_mode & 07777);
+	return share_file(t, to, &a, text.s, text.len, e);
+}
+
+/* Where packages expect the links of a merged /usr; see unpack.h. */
+static int make_links(struct fabricate *f, struct share_tree *t, struct error *e)
+{
+	static const char *const names[] = { "bin", "lib", "sbin", "lib64" };
+	const char *arch = f->o->architectures.n ? f->o->architectures.v[0] : "";
+	bool lib64 = !str_eq(arch, "i386") && !str_eq(arch, "arm64") && !str_eq(arch, "armhf") &&
+		     !str_eq(arch, "armel") && !str_eq(arch, "riscv64");
+	bool shipped = false;
+	int ret = 0;
+
+	if (f->o->variant == FAB_EXTRACT)
+		return 0;
+	for (size_t i = 0; i < f->plan->nbase; i++) {
+		const struct plan_package *p = &f->plan->packages[i];
+
+		f->usrmerge |= strcmp(p->name, "usrmerge") == 0;
+		shipped |= strcmp(p->name, "base-files") == 0 &&
+			   deb_version_cmp(p->version, "13.3~") >= 0;
+	}
+	/* a setup hook may have made them itself */
+	for (size_t i = 0; (f->usrmerge || shipped) && i < (lib64 ? 4 : 3) && ret == 0; i++) {
+		struct share_attr a = { .mode = S_IFLNK | 0777, .mtime = { 0, UTIME_OMIT } }, there;
+		cleanup_free char *target = xasprintf("usr/%s", names[i]);
+
+		if (share_stat(t, names[i], &there, NULL) == 0) {
+			if (!S_ISLNK(there.mode)) {
+				f->usrmerge = false;
+				continue;
+			}
+		} else {
+			ret = share_symlink(t, names[i], target, &a, e);
+		}
+		if (ret == 0)
+			ret = share_mkdir(t, target, &dir_attr, e);
+		if (ret == 0)
+			strv_add(&f->links, names[i]);
+	}
+	return ret;
+}
+
+static int write_apt(struct fabricate *f, struct share_tree *t, struct error *e)
+{
+	cleanup_strbuf struct strbuf apt = STRBUF_INIT, dpkg = STRBUF_INIT;
+	int ret = puts_file(t, "etc/apt/apt.conf.d/00mmdebstrap",
+			    "Apt::Install-Recommends false;\nAcquire::Languages \"none\";\n", e);
+
+	if (ret == 0)
+		ret = options_text(&f->o->aptopts, true, &apt, e);
+	if (ret == 0 && f->o->aptopts.n)
+		ret = put(t, "etc/apt/apt.conf.d/99mmdebstrap", &apt, e);
+	if (ret == 0)
+		ret = options_text(&f->o->dpkgopts, false, &dpkg, e);
+	if (ret == 0 && f->o->dpkgopts.n)
+		ret = put(t, "etc/dpkg/dpkg.cfg.d/99mmdebstrap", &dpkg, e);
+	for (size_t i = 0; i < f->o->nsources && ret == 0; i++)
+		ret = puts_file(t, f->o->sources[i].path, f->o->sources[i].content, e);
+	return ret;
+}
+
+int fabricate_setup(struct fabricate *f, struct error *e)
+{
+	static const char *const dirs[] = {
+		"etc/apt/apt.conf.d", "etc/apt/sources.list.d", "etc/apt/preferences.d",
+		"var/cache/apt", "var/lib/apt/lists/partial", "tmp", "var/lib/dpkg",
+		"etc/dpkg/dpkg.cfg.d", "var/log/apt", "var/lib/dpkg/triggers",
+		"var/lib/dpkg/info", "var/lib/dpkg/alternatives", "var/lib/dpkg/updates",
+		/* the last: apt's downloads, if there are any */
+		"var/cache/apt/archives/partial",
+	};
+	size_t ndirs = ARRAY_SIZE(dirs) - (f->plan->n == 0);
+	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_PARENTS |
+								 SHARE_REPLACE | SHARE_KEEP_DIRS);
+	struct share_attr sticky = dir_attr, private = dir_attr;
+	cleanup_strbuf struct strbuf arch = STRBUF_INIT;
+	int ret = 0;
+
+	sticky.mode = S_IFDIR | 01777;
+	private.mode = S_IFDIR | 0700;
+	private.uid = 42;	/* _apt, a name that base-passwd gives this number */
+	if (fab_skips(f->o, "setup"))
+		return make_links(f, t, e);
+	for (size_t i = 0; i < ndirs && ret == 0; i++)
+		ret = make_dir(f, t, dirs[i], e);
+	if (ret == 0)
+		ret = share_setattr(t, "tmp", &sticky, e);
+	if (ret == 0)
+		ret = share_setattr(t, "var/lib/apt/lists/partial", &private, e);
+	if (ret == 0 && ndirs == ARRAY_SIZE(dirs))
+		ret = share_setattr(t, dirs[ndirs - 1], &private, e);
+	if (ret == 0)
+		ret = write_apt(f, t, e);
+	if (ret == 0)
+		ret = puts_file(t, "var/lib/dpkg/status", "", e);
+	for (size_t i = 0; i < f->o->architectures.n; i++)
+		sb_addf(&arch, "%s\n", f->o->architectures.v[i]);
+	if (ret == 0)
+		ret = put(t, "var/lib/dpkg/arch", &arch, e);
+	if (ret == 0)
+		ret = puts_file(t, "etc/fstab", "# UNCONFIGURED FSTAB FOR BASE SYSTEM\n", e);
+	if (ret == 0)
+		ret = copy_from_host(t, "/etc/resolv.conf", "etc/resolv.conf", e);
+	if (ret == 0)
+		ret = copy_from_host(t, "/etc/hostname", "etc/hostname", e);
+	if (ret == 0)
+		ret = make_devices(t, e);
+	return ret ? ret : make_links(f, t, e);
+}
+
+/* The names in the directory @dir but "." and ".."; none where there is none. */
+static void list_dir(struct share_tree *t, const char *dir, struct strv *names)
+{
+	cleanup_free char *inside = path_join(dir, "x");
+	const char *unused;
+	int fd = share_parent(t, inside, &unused, NULL);
+	DIR *d = fd < 0 ? NULL : fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	const struct dirent *de;
+
+	while (d && (de = readdir(d)) != NULL)
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
+			strv_add(names, de->d_name);
+	if (d)
+		closedir(d);
+}
+
+/* Is @path one of the files that the setup wrote? */
+static bool is_source(const struct fab_options *o, const char *path)
+{
+	for (size_t i = 0; i < o->nsources; i++)
+		if (strcmp(o->sources[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+int fabricate_check_setup(struct fabricate *f, struct error *e)
+{
+	static const char *const dirs[] = { "etc/apt/preferences.d", "etc/apt/sources.list.d",
+					    "etc/apt" };
+	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_KEEP_DIRS);
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		cleanup_strv struct strv names = STRV_INIT;
+
+		list_dir(t, dirs[i], &names);
+		for (size_t k = 0; k < names.n; k++) {
+			cleanup_free char *path = path_join(dirs[i], names.v[k]);
+
+			if (names.v[k][0] == '.' || is_source(f->o, path) ||
+			    (i == 2 && !str_eq(names.v[k], "preferences") &&
+			     !str_eq(names.v[k], "sources.list")))
+				continue;
+			return err_set(e, EOPNOTSUPP, "a setup hook made '/%s', which comes too "
+				       "late: packages are chosen already; give sources as MIRROR, "
+				       "versions as --include=PACKAGE=VERSION, and make the file in an "
+				       "essential or customize hook", path);
+		}
+	}
+	return 0;
+}
+
+/* ---- before the cage ---- */
+
+static int put_deb(struct fabricate *f, struct share_tree *t, size_t i, struct error *e)
+{
+	const struct plan_package *p = &f->plan->packages[i];
+	cleanup_free char *name = plan_deb_name(p);
+	cleanup_free char *to = xasprintf("var/cache/apt/archives/%s", name);
+	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sha256) : xstrdup(p->path);
+	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out, ret = 0;
+
+	if (in < 0)
+		return err_sys(e, errno, "cannot read '%s'", from);
+	out = share_file_begin(t, to, &file_attr, e);
+	if (out < 0)
+		return out;
+	for (;;) {
+		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
+
+		if (n == 0)
+			return share_file_end(t, to, out, &file_attr, e);
+		if (n < 0) {
+			ret = err_sys(e, errno, "cannot copy '%s' into the new root", from);
+			share_file_abort(t, to, out);
+			return ret;
+		}
+	}
+}
+
+int fabricate_prepare(struct fabricate *f, struct error *e)
+{
+	cleanup_share_tree struct share_tree *t =
+		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
+	static const char deny[] = "#!/bin/sh\nexit 101\n";
+	struct share_attr program = file_attr, there;
+	int ret = 0;
+
+	program.mode = S_IFREG | 0755;
+	/* a fake start-stop-daemon, too, would be overwritten when dpkg installs dpkg */
+	if (!fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr", &there, NULL) == 0 &&
+	    share_stat(t, "usr/sbin", &there, NULL) == 0)
+		ret = share_file(t, "usr/sbin/policy-rc.d", &program, deny, strlen(deny), e);
+	for (size_t i = f->plan->nbase; i < f->plan->n && ret == 0; i++)
+		if (!unpack_get(f->unpack, i)->native)
+			ret = put_deb(f, t, i, e);
+	/* in the end mmdebstrap, too, leaves none */
+	if (ret == 0 && (f->hooks || fab_skips(f->o, "cleanup/apt/lists")))
+		ret = fabricate_put_lists(f, t, e);
+	return ret ? ret : fabricate_put_states(f, t, e);
+}
+
+/* ---- after it ---- */
+
+/* Everything in the directory @dir but @except. */
+static int empty_dir(struct share_tree *t, const char *dir, const char *except, struct error *e)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	int ret = 0;
+
+	list_dir(t, dir, &names);
+	for (size_t i = 0; i < names.n && ret == 0; i++) {
+		cleanup_free char *path = path_join(dir, names.v[i]);
+
+		if (!except || !str_eq(names.v[i], except))
+			ret = share_remove(t, path, e);
+	}
+	return ret;
+}
+
+static int empty_apt(struct fabricate *f, struct error *e)
+{
+	cleanup_share_tree struct share_tree *t =
+		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
+	static const char *const partial[] = { "var/lib/apt/lists/partial",
+					       "var/cache/apt/archives/partial" };
+	size_t npartial = f->plan->n ? 2 : 1;	/* without packages apt makes no archives */
+	struct share_attr lock = file_attr, private = dir_attr;
+	int ret = 0;
+
+	lock.mode = S_IFREG | 0640;
+	private.mode = S_IFDIR | 0700;
+	private.uid = 42;
+	if (!fab_skips(f->o, "cleanup/apt/lists")) {
+		ret = empty_dir(t, "var/lib/apt/lists", "partial", e);
+		if (ret == 0)
+			ret = share_file(t, "var/lib/apt/lists/lock", &lock, NULL, 0, e);
+	}
+	if (ret == 0 && npartial == 2 && !fab_skips(f->o, "cleanup/apt/cache")) {
+		ret = empty_dir(t, "var/cache/apt/archives", "partial", e);
+		if (ret == 0)
+			ret = share_remove(t, "var/cache/apt/pkgcache.bin", e);
+		if (ret == 0)
+			ret = share_remove(t, "var/cache/apt/srcpkgcache.bin", e);
+		if (ret == 0)
+			ret = share_file(t, "var/cache/apt/archives/lock", &lock, NULL, 0, e);
+	}
+	/* apt's update in the end makes them, and private, whatever the package has */
+	for (size_t i = 0; i < npartial && ret == 0; i++) {
+		ret = share_mkdir(t, partial[i], &private, e);
+		if (ret == 0)
+			ret = share_setattr(t, partial[i], &private, e);
+	}
+	return ret;
+}
+
+int fabricate_cleanup(struct fabricate *f, struct error *e)
+{
+	static const char *const logs[] = {
+		"var/log/dpkg.log", "var/log/apt/history.log", "var/log/apt/term.log",
+		"var/log/alternatives.log", "var/cache/ldconfig/aux-cache",
+		"var/log/apt/eipp.log.xz", "var/lib/dbus/machine-id",
+	};
+	cleanup_share_tree struct share_tree *t =
+		share_tree_new(f->share->fd, SHARE_REPLACE | SHARE_KEEP_DIRS);
+	struct share_attr there;
+	int ret = 0;
+
+	if (!fab_skips(f->o, "chroot/policy-rc.d"))
+		ret = share_remove(t, "usr/sbin/policy-rc.d", e);
+	for (size_t i = f->plan->nbase; f->unpack && i < f->plan->n && ret == 0; i++) {
+		cleanup_free char *deb = plan_deb_name(&f->plan->packages[i]);
+		cleanup_free char *path = xasprintf("var/cache/apt/archives/%s", deb);
+
+		if (!unpack_get(f->unpack, i)->native && !fab_skips(f->o, "cleanup/apt/cache"))
+			ret = share_remove(t, path, e);
+	}
+	if (ret == 0 && f->unpack && f->o->variant != FAB_EXTRACT)
+		ret = dpkg_db_sort_triggers(t, unpack_get(f->unpack, 0), f->plan->n, e);
+	if (ret == 0 && !fab_skips(f->o, "cleanup/apt"))
+		ret = empty_apt(f, e);
+	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
+		ret = share_remove(t, "etc/apt/apt.conf.d/00mmdebstrap", e);
+	if (!fab_skips(f->o, "cleanup/reproducible")) {
+		for (size_t i = 0; i < ARRAY_SIZE(logs) && ret == 0; i++)
+			ret = share_remove(t, logs[i], e);
+		if (ret == 0 && share_stat(t, "etc/machine-id", &there, NULL) == 0)
+			ret = puts_file(t, "etc/machine-id", "", e);
+	}
+	if (ret == 0 && !fab_skips(f->o, "cleanup/run"))
+		ret = empty_dir(t, "run", "lock", e);
+	if (ret == 0 && !fab_skips(f->o, "cleanup/tmp"))
+		ret = empty_dir(t, "tmp", NULL, e);
+	return ret;
+}

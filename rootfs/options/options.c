@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* fabricate's options: parsing of single arguments, defaults, the format of the target. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "rootfs/debian/debian.h"
+#include "rootfs/options/options.h"
+#include "rootfs/plan/private.h"
+
+static const struct {
+	const char *name;
+	enum fab_variant variant;
+} variants[] = {
+	/* the first of each is its own name */
+	{ "extract", FAB_EXTRACT }, { "custom", FAB_CUSTOM }, { "essential", FAB_ESSENTIAL },
+	{ "apt", FAB_APT }, { "minbase", FAB_REQUIRED }, { "required", FAB_REQUIRED },
+	{ "buildd", FAB_BUILDD }, { "important", FAB_IMPORTANT }, { "debootstrap", FAB_IMPORTANT },
+	{ "-", FAB_IMPORTANT }, { "standard", FAB_STANDARD },
+};
+
+int fab_variant_parse(const char *name, enum fab_variant *variant)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
+		if (strcmp(variants[i].name, name) == 0) {
+			*variant = variants[i].variant;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *fab_variant_name(enum fab_variant variant)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
+		if (variants[i].variant == variant)
+			return variants[i].name;
+	return "?";
+}
+
+void fab_options_init(struct fab_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->variant = FAB_IMPORTANT;
+	o->format = FAB_FORMAT_AUTO;
+	o->source_date_epoch = -1;
+	o->net = true;
+}
+
+void fab_options_release(struct fab_options *o)
+{
+	struct strv *lists[] = { &o->include, &o->components, &o->architectures, &o->mirrors,
+				 &o->aptopts, &o->dpkgopts, &o->keyrings, &o->skip };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		strv_release(lists[i]);
+	for (int w = 0; w < FAB_HOOK_WHEN_MAX; w++) {
+		for (size_t i = 0; i < o->hooks[w].n; i++)
+			free(o->hooks[w].v[i].script);
+		free(o->hooks[w].v);
+	}
+	for (size_t i = 0; i < o->nsources; i++) {
+		free(o->sources[i].path);
+		free(o->sources[i].content);
+	}
+	free(o->sources);
+	free(o->suite);
+	free(o->target);
+	free(o->aptconf);
+	free(o->logfile);
+	free(o->kernel);
+	memset(o, 0, sizeof(*o));
+}
+
+bool fab_skips(const struct fab_options *o, const char *what)
+{
+	for (size_t i = 0; i < o->skip.n; i++) {
+		size_t len = strlen(o->skip.v[i]);
+
+		if (strncmp(what, o->skip.v[i], len) == 0 && (!what[len] || what[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+void fab_options_add_hook(struct fab_options *o, enum fab_hook_when when, bool chrooted,
+			  const char *script)
+{
+	struct fab_hooks *h = &o->hooks[when];
+
+	h->v = xreallocarray(h->v, h->n + 1, sizeof(*h->v));
+	h->v[h->n++] = (struct fab_hook){ xstrdup(script), chrooted };
+}
+
+/* ---- --include ---- */
+
+static bool is_path(const char *s)
+{
+	return s[0] == '/' || str_starts(s, "./") || str_starts(s, "../");
+}
+
+static int include_path(struct fab_options *o, const char *path, struct error *e)
+{
+	char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (!real)
+		return err_usage(e, "cannot include '%s': %s", path, strerror(errno));
+	if (stat(real, &st) < 0 || !S_ISREG(st.st_mode)) {
+		free(real);
+		return err_usage(e, "cannot include '%s': not a file", path);
+	}
+	strv_take(&o->include, real);
+	return 0;
+}
+
+int fab_options_include(struct fab_options *o, const char *arg, struct error *e)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	int r = 0;
+
+	if (arg[0] && strchr("?~!(", arg[0])) {
+		strv_add(&o->include, arg);
+		return 0;
+	}
+	if (is_path(arg))
+		return include_path(o, arg, e);
+	strv_split(&words, arg, ", \t\n");
+	for (size_t i = 0; i < words.n && !r; i++)
+		if (is_path(words.v[i]))
+			r = include_path(o, words.v[i], e);
+		else
+			strv_add(&o->include, words.v[i]);
+	return r;
+}
+
+/* ---- --hook-directory ---- */
+
+int fab_options_hook_directory(struct fab_options *o, const char *dir, struct error *e)
+{
+	static const char *const names[] = {
+		[FAB_HOOK_SETUP] = "setup", [FAB_HOOK_EXTRACT] = "extract",
+		[FAB_HOOK_ESSENTIAL] = "essential", [FAB_HOOK_CUSTOMIZE] = "customize",
+	};
+	cleanup_strv struct strv files = STRV_INIT;
+	cleanup_free char *real = realpath(dir, NULL);
+	DIR *d = real ? opendir(real) : NULL;
+	const struct dirent *de;
+
+	if (!d)
+		return err_usage(e, "cannot read hook directory '%s': %s", dir, strerror(errno));
+	while ((de = readdir(d)))
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
+			strv_add(&files, de->d_name);
+	closedir(d);
+	strv_sort(&files);
+	for (size_t i = 0; i < files.n; i++) {
+		cleanup_free char *path = path_join(real, files.v[i]);
+
+		if (access(path, X_OK) < 0)
+			continue;
+		for (int w = 0; w < FAB_HOOK_WHEN_MAX; w++)
+			if (str_starts(files.v[i], names[w]))
+				fab_options_add_hook(o, w, false, path);
+	}
+	return 0;
+}
+
+/* ---- completing ---- */
+
+static bool is_null_device(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+int fab_options_format(struct fab_options *o, struct error *e)
+{
+	static const char *const compressions[] = {
+		"", ".gz", ".xz", ".zst", ".bz2", ".lz4", ".lzma", ".lz", ".lzo", ".Z",
+	};
+	static const char *const short_tar[] = { ".tgz", ".taz", ".txz", ".tzst", ".tbz",
+						 ".tbz2", ".tz2", ".tlz" };
+	bool standard_output = strcmp(o->target, "-") == 0;
+	struct stat st;
+	bool exists = standard_output ? fstat(STDOUT_FILENO, &st) == 0 : stat(o->target, &st) == 0;
+
+	if (o->format == FAB_FORMAT_DIRECTORY && standard_output)
+		return err_usage(e, "a directory cannot be written to standard output");
+	if (o->format != FAB_FORMAT_AUTO)
+		return 0;
+	o->format = FAB_FORMAT_DIRECTORY;
+	if (exists && is_null_device(&st)) {
+		o->format = FAB_FORMAT_NULL;
+		return 0;
+	}
+	if (!standard_output && exists && S_ISDIR(st.st_mode))
+		return 0;
+	if (standard_output || (exists && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))))
+		o->format = FAB_FORMAT_TAR;
+	for (size_t i = 0; i < ARRAY_SIZE(compressions); i++) {
+		cleanup_free char *tar = xasprintf(".tar%s", compressions[i]);
+		cleanup_free char *cpio = xasprintf(".cpio%s", compressions[i]);
+
+		if (str_ends(o->target, tar))
+			o->format = FAB_FORMAT_TAR;
+		else if (str_ends(o->target, cpio))
+			o->format = FAB_FORMAT_CPIO;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(short_tar); i++)
+		if (str_ends(o->target, short_tar[i]))
+			o->format = FAB_FORMAT_TAR;
+	if (o->format == FAB_FORMAT_DIRECTORY)
+		for (const char *const *x = (const char *const[]){ ".squashfs", ".sqfs", ".ext2",
+								    ".ext4", ".img", NULL }; *x; x++)
+			if (str_ends(o->target, *x))
+				return err_usage(e, "cannot make '%s': image formats are not "
+						 "supported, make a .tar and convert it", o->target);
+	return 0;
+}
+
+static int resolve_epoch(struct fab_options *o, struct error *e)
+{
+	const char *s = getenv("SOURCE_DATE_EPOCH");
+	uint64_t v;
+
+	if (o->source_date_epoch >= 0 || !s || !*s)
+		return 0;
+	if (parse_u64(s, 10, INT64_MAX, &v))
+		return err_usage(e, "SOURCE_DATE_EPOCH is not a number of seconds: '%s'", s);
+	o->source_date_epoch = (int64_t)v;
+	return 0;
+}
+
+int fab_options_resolve(struct fab_options *o, struct error *e)
+{
+	int r;
+
+	if (!o->target)
+		o->target = xstrdup("-");
+	if (!o->components.n)
+		strv_add(&o->components, "main");
+	if (!o->architectures.n)
+		strv_add(&o->architectures, debian_native_architecture());
+	if (o->architectures.n > 1 ||
+	    strcmp(o->architectures.v[0], debian_native_architecture()) != 0)
+		return err_usage(e, "cannot make a root for '%s': only this machine's "
+				 "architecture, %s, can be run in a cage",
+				 o->architectures.v[o->architectures.n - 1],
+				 debian_native_architecture());
+	if (strcmp(o->target, "/") == 0)
+		return err_usage(e, "refusing to use the root directory as target");
+	free(o->aptconf);
+	o->aptconf = fab_aptopts_text(o);
+	if (o->aptconf && fab_aptconf_flag(o->aptconf, "Acquire::Check-Valid-Until") == 0)
+		o->no_valid_until = true;
+	r = resolve_epoch(o, e);
+	if (!r)
+		r = fab_options_format(o, e);
+	if (!r && !o->simulate && strcmp(o->target, "-") == 0 && o->format != FAB_FORMAT_NULL &&
+	    isatty(STDOUT_FILENO))
+		return err_usage(e, "refusing to write an archive to the terminal; name a TARGET");
+	return r ? r : fab_resolve_sources(o, e);
+}

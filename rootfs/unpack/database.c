@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Writing dpkg's database: see dpkg-db.h.  The order of fields is that of dpkg's parse.c. */
+#include "rootfs/unpack/unpack.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "rootfs/deb822/deb822.h"
+#include "umlcage/base/fd.h"
+
+static const char *const fields[] = {
+	"Package", "Essential", "Protected", "Status", "Priority", "Section", "Installed-Size",
+	"Origin", "Maintainer", "Bugs", "Architecture", "Multi-Arch", "Source", "Version",
+	"Replaces", "Provides", "Depends", "Pre-Depends", "Recommends", "Suggests", "Breaks",
+	"Conflicts", "Enhances", "Conffiles", "Description",
+};
+
+/* What dpkg knows by name but does not keep in status. */
+static const char *const dropped[] = { "Filename", "Size", "MD5sum", "MSDOS-Filename",
+				       "Config-Version", "Triggers-Pending", "Triggers-Awaited",
+				       "Recommended", "Optional", "Class", "Revision",
+				       "Package-Revision", "Package_Revision" };
+
+static bool in_list(const char *const *v, size_t n, const char *name, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(v[i]) == len && strncasecmp(v[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+static void add_conffiles(const struct unpacked *p, struct strbuf *out)
+{
+	if (!p->nconffiles)
+		return;
+	sb_adds(out, "Conffiles:\n");
+	for (size_t i = 0; i < p->nconffiles; i++) {
+		const struct unpack_conffile *c = &p->conffiles[i];
+
+		sb_addf(out, " %s %s%s\n", c->path, c->md5[0] ? c->md5 : "newconffile",
+			c->remove_on_upgrade ? " remove-on-upgrade" : "");
+	}
+}
+
+int dpkg_stanza(const struct unpacked *p, struct strbuf *out, struct error *e)
+{
+	cleanup_deb822 struct deb822 d = DEB822_INIT;
+	int ret;
+
+	deb822_init_mem(&d, p->control, strlen(p->control), p->name);
+	ret = deb822_next(&d, e);
+	if (ret <= 0)
+		return ret < 0 ? ret : err_set(e, EBADMSG, "bad package '%s': empty control file",
+					       p->name);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const char *value = deb822_get(&d, fields[i]);
+
+		if (strcmp(fields[i], "Status") == 0)
+			sb_adds(out, "Status: install ok unpacked\n");
+		else if (strcmp(fields[i], "Conffiles") == 0)
+			add_conffiles(p, out);
+		else if (value && !((i == 1 || i == 2) && strcmp(value, "no") == 0))
+			sb_addf(out, "%s: %s\n", fields[i], value);
+	}
+	for (size_t i = 0; i < d.n; i++) {
+		const struct deb822_field *f = &d.fields[i];
+		const char *base = d.buf.s + d.start;
+
+		if (in_list(fields, ARRAY_SIZE(fields), base + f->name, f->name_len) ||
+		    in_list(dropped, ARRAY_SIZE(dropped), base + f->name, f->name_len))
+			continue;
+		sb_add(out, base + f->name, f->name_len);
+		sb_adds(out, ": ");
+		sb_add(out, base + f->value, f->value_len);
+		sb_addc(out, '\n');
+	}
+	sb_addc(out, '\n');
+	return 0;
+}
+
+/* ---- triggers ---- */
+
+/* An "interest" line of a triggers file: 1, or 0 for any other line. */
+static int parse_interest(const char *line, char name[256], bool *noawait)
+{
+	char word[32];
+
+	if (sscanf(line, " %31s %255s", word, name) != 2)
+		return 0;
+	*noawait = strcmp(word, "interest-noawait") == 0;
+	return *noawait || strcmp(word, "interest") == 0 || strcmp(word, "interest-await") == 0;
+}
+
+void dpkg_file_interests(const struct unpacked *p, struct strv *paths)
+{
+	struct strv lines = STRV_INIT;
+	char name[256];
+	bool noawait;
+
+	if (!p->triggers)
+		return;
+	strv_split(&lines, p->triggers, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (parse_interest(lines.v[i], name, &noawait) && name[0] == '/' &&
+		    !strv_has(paths, name))
+			strv_add(paths, name);
+	strv_release(&lines);
+}
+
+struct interest {
+	char *trigger;
+	struct strbuf lines;
+};
+
+static struct strbuf *lines_of(struct interest **v, size_t *n, const char *trigger)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (strcmp((*v)[i].trigger, trigger) == 0)
+			return &(*v)[i].lines;
+	*v = xreallocarray(*v, *n + 1, sizeof(**v));
+	(*v)[*n] = (struct interest){ xstrdup(trigger), STRBUF_INIT };
+	return &(*v)[(*n)++].lines;
+}
+
+static int write_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+			  struct error *e)
+{
+	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+	struct strbuf file = STRBUF_INIT;
+	struct interest *v = NULL;
+	size_t nv = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct strv lines = STRV_INIT;
+
+		if (!pkgs[i].native || !pkgs[i].triggers)
+			continue;
+		strv_split(&lines, pkgs[i].triggers, "\n");
+		for (size_t k = 0; k < lines.n; k++) {
+			char name[256];
+			bool noawait;
+
+			if (!parse_interest(lines.v[k], name, &noawait))
+				continue;
+			if (name[0] == '/')
+				sb_addf(&file, "%s %s%s\n", name, pkgs[i].spec,
+					noawait ? "/noawait" : "");
+			else if (!strchr(name, '/'))
+				sb_addf(lines_of(&v, &nv, name), "%s%s\n", pkgs[i].spec,
+					noawait ? "/noawait" : "");
+		}
+		strv_release(&lines);
+	}
+	if (file.len)
+		ret = share_file(tree, "var/lib/dpkg/triggers/File", &attr, file.s, file.len, e);
+	for (size_t i = 0; i < nv; i++) {
+		cleanup_free char *path = xasprintf("var/lib/dpkg/triggers/%s", v[i].trigger);
+
+		if (ret == 0)
+			ret = share_file(tree, path, &attr, v[i].lines.s, v[i].lines.len, e);
+		sb_release(&v[i].lines);
+		free(v[i].trigger);
+	}
+	free(v);
+	sb_release(&file);
+	return ret;
+}
+
+/* ---- the whole ---- */
+
+static int write_list(struct share_tree *tree, const struct unpacked *p, struct error *e)
+{
+	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+	cleanup_free char *path = xasprintf("var/lib/dpkg/info/%s.list", p->spec);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	for (size_t i = 0; i < p->list.n; i++)
+		sb_addf(&text, "%s\n", p->list.v[i]);
+	return share_file(tree, path, &attr, text.s, text.len, e);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct unpacked *p = *(const struct unpacked *const *)a;
+	const struct unpacked *q = *(const struct unpacked *const *)b;
+	int c = strcmp(p->name, q->name);
+
+	return c ? c : strcmp(p->arch, q->arch);
+}
+
+int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+		  struct error *e)
+{
+	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+	const struct unpacked **sorted = xcalloc(n, sizeof(struct unpacked *));
+	cleanup_strbuf struct strbuf status = STRBUF_INIT;
+	size_t count = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (pkgs[i].native)
+			sorted[count++] = &pkgs[i];
+	qsort(sorted, count, sizeof(struct unpacked *), by_name);
+	for (size_t i = 0; i < count && ret == 0; i++) {
+		ret = write_list(tree, sorted[i], e);
+		if (ret == 0)
+			ret = dpkg_stanza(sorted[i], &status, e);
+	}
+	free(sorted);
+	if (ret == 0)
+		ret = share_file(tree, "var/lib/dpkg/status", &attr, status.s, status.len, e);
+	if (ret == 0)
+		ret = share_file(tree, "var/lib/dpkg/info/format", &attr, "1\n", 2, e);
+	if (ret == 0)
+		ret = write_triggers(tree, pkgs, n, e);
+	return ret;
+}
+
+/* ---- afterwards ---- */
+
+struct line {
+	char *text;
+	size_t rank;	/* the index of the package it names; n: none of ours */
+	size_t at;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct line *p = a, *q = b;
+
+	if (p->rank != q->rank)
+		return p->rank < q->rank ? -1 : 1;
+	return p->at < q->at ? -1 : p->at > q->at;
+}
+
+static size_t rank_of(const char *line, const struct unpacked *pkgs, size_t n)
+{
+	const char *name = strrchr(line, ' ');
+	size_t len;
+
+	name = name ? name + 1 : line;
+	len = strcspn(name, "/");
+	for (size_t i = 0; i < n; i++)
+		if (strlen(pkgs[i].spec) == len && strncmp(pkgs[i].spec, name, len) == 0)
+			return i;
+	return n;
+}
+
+static int sort_one(struct share_tree *tree, int dir, const char *name,
+		    const struct unpacked *pkgs, size_t n, struct error *e)
+{
+	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+	cleanup_free char *path = xasprintf("var/lib/dpkg/triggers/%s", name);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, sorted = STRBUF_INIT;
+	struct strv lines = STRV_INIT;
+	int ret = file_read(dir, name, (size_t)16 << 20, &text, e);
+
+	if (ret < 0)
+		return ret;
+	strv_split(&lines, sb_str(&text), "\n");
+
+	struct line *v = xcalloc(lines.n, sizeof(*v));
+
+	for (size_t i = 0; i < lines.n; i++)
+		v[i] = (struct line){ lines.v[i], rank_of(lines.v[i], pkgs, n), i };
+	qsort(v, lines.n, sizeof(*v), by_rank);
+	for (size_t i = 0; i < lines.n; i++)
+		sb_addf(&sorted, "%s\n", v[i].text);
+	free(v);
+	strv_release(&lines);
+	if (str_eq(sb_str(&sorted), sb_str(&text)))
+		return 0;
+	return share_file(tree, path, &attr, sorted.s, sorted.len, e);
+}
+
+int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+			  struct error *e)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	const char *unused;
+	int ret = 0, dir = share_parent(tree, "var/lib/dpkg/triggers/x", &unused, NULL);
+	DIR *d = dir < 0 ? NULL : fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	struct dirent *de;
+
+	if (!d)
+		return 0;
+	while ((de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' && strcmp(de->d_name, "Lock") != 0 &&
+		    strcmp(de->d_name, "Unincorp") != 0)
+			strv_add(&names, de->d_name);
+	for (size_t i = 0; i < names.n && ret == 0; i++)
+		ret = sort_one(tree, dirfd(d), names.v[i], pkgs, n, e);
+	closedir(d);
+	return ret;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A .deb is an ar file of debian-binary, control.tar.* and data.tar.*: one libarchive
+ * reader for the ar file, a second one for the tar file in it that reads from the first.
+ */
+#include "rootfs/unpack/unpack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BUF_SIZE	((size_t)128 << 10)
+#define CONTROL_MAX	((size_t)64 << 20)	/* all control files of one package */
+#define MEMBERS_MAX	4096
+
+static int bad(const struct deb *d, struct archive *a, const char *what, struct error *e)
+{
+	const char *why = a ? archive_error_string(a) : NULL;
+
+	return err_set(e, EBADMSG, "bad package '%s': %s%s%s", d->label, what,
+		       why ? ": " : "", why ? why : "");
+}
+
+static la_ssize_t read_member(struct archive *inner, void *arg, const void **buf)
+{
+	struct deb *d = arg;
+	la_ssize_t len = archive_read_data(d->outer, d->buf, BUF_SIZE);
+
+	if (len < 0)
+		archive_set_error(inner, EIO, "%s", archive_error_string(d->outer));
+	*buf = d->buf;
+	return len < 0 ? -1 : len;
+}
+
+/* The next member of the ar file must be @name followed by nothing or ".FILTER". */
+static int next_member(struct deb *d, const char *name, struct error *e)
+{
+	for (;;) {
+		struct archive_entry *entry;
+		int ret = archive_read_next_header(d->outer, &entry);
+		const char *found;
+
+		if (ret == ARCHIVE_EOF)
+			return err_set(e, EBADMSG, "bad package '%s': it has no %s", d->label, name);
+		if (ret != ARCHIVE_OK && ret != ARCHIVE_WARN)
+			return bad(d, d->outer, "no ar file", e);
+		found = archive_entry_pathname(entry);
+		if (!found)
+			return bad(d, NULL, "a member without a name", e);
+
+		size_t len = strlen(name);
+
+		if (strncmp(found, name, len) == 0 && (!found[len] || found[len] == '.'))
+			return 0;
+		/* as dpkg-deb: members whose name begins with an underscore are skipped */
+		if (found[0] != '_')
+			return err_set(e, EBADMSG, "bad package '%s': '%s' where %s should be",
+				       d->label, found, name);
+	}
+}
+
+static int open_inner(struct deb *d, const char *name, struct error *e)
+{
+	int ret = next_member(d, name, e);
+
+	if (ret < 0)
+		return ret;
+	if (d->inner)
+		archive_read_free(d->inner);
+	d->inner = archive_read_new();
+	if (!d->inner)
+		return err_set(e, ENOMEM, "cannot read '%s'", d->label);
+	archive_read_support_filter_gzip(d->inner);
+	archive_read_support_filter_xz(d->inner);
+	archive_read_support_filter_zstd(d->inner);
+	archive_read_support_filter_bzip2(d->inner);
+	archive_read_support_filter_lzma(d->inner);
+	archive_read_support_format_tar(d->inner);
+	/* a tar file of nothing but its end */
+	archive_read_support_format_empty(d->inner);
+	if (archive_read_open(d->inner, d, NULL, read_member, NULL) != ARCHIVE_OK)
+		return bad(d, d->inner, name, e);
+	return 0;
+}
+
+int deb_next(struct deb *d, struct archive_entry **entry, struct error *e)
+{
+	int ret = archive_read_next_header(d->inner, entry);
+
+	if (ret == ARCHIVE_EOF)
+		return 0;
+	/* a warning is about a name that the locale cannot show; its bytes are there */
+	if (ret != ARCHIVE_OK && ret != ARCHIVE_WARN)
+		return bad(d, d->inner, "its tar file cannot be read", e);
+	if (!archive_entry_pathname(*entry))
+		return bad(d, NULL, "an entry without a name", e);
+	return 1;
+}
+
+ssize_t deb_read(struct deb *d, void *buf, size_t len, struct error *e)
+{
+	la_ssize_t got = archive_read_data(d->inner, buf, len);
+
+	return got < 0 ? bad(d, d->inner, "its tar file cannot be read", e) : (ssize_t)got;
+}
+
+static int read_control(struct deb *d, struct error *e)
+{
+	size_t total = 0;
+
+	for (;;) {
+		struct archive_entry *entry;
+		int ret = deb_next(d, &entry, e);
+
+		if (ret <= 0)
+			return ret;
+
+		const char *name = archive_entry_pathname(entry);
+
+		while (name[0] == '.' && name[1] == '/')
+			name += 2;
+		if (archive_entry_filetype(entry) == S_IFDIR && (!*name || strcmp(name, ".") == 0))
+			continue;
+		if (archive_entry_filetype(entry) != S_IFREG || strchr(name, '/') || !*name)
+			return bad(d, NULL, "its control archive has more than plain files", e);
+		if (d->n == MEMBERS_MAX)
+			return err_set(e, EFBIG, "bad package '%s': too many control files",
+				       d->label);
+		if (d->n == d->cap) {
+			d->cap = d->cap ? d->cap * 2 : 16;
+			d->members = xreallocarray(d->members, d->cap, sizeof(*d->members));
+		}
+
+		struct deb_member *m = &d->members[d->n++];
+
+		*m = (struct deb_member){ xstrdup(name), archive_entry_perm(entry), STRBUF_INIT };
+		for (;;) {
+			size_t room = 16384;
+			ssize_t got = deb_read(d, sb_reserve(&m->data, room), room, e);
+
+			if (got < 0)
+				return (int)got;
+			if (got == 0)
+				break;
+			m->data.len += (size_t)got;
+			m->data.s[m->data.len] = '\0';
+			total += (size_t)got;
+			if (total > CONTROL_MAX)
+				return err_set(e, EFBIG, "bad package '%s': too much control data",
+					       d->label);
+		}
+	}
+}
+
+int deb_open(struct deb *d, int fd, const char *label, struct error *e)
+{
+	int ret;
+
+	*d = (struct deb){ .label = xstrdup(label), .buf = xmalloc(BUF_SIZE) };
+	d->outer = archive_read_new();
+	if (!d->outer)
+		return err_set(e, ENOMEM, "cannot read '%s'", label);
+	archive_read_support_format_ar(d->outer);
+	if (archive_read_open_fd(d->outer, fd, BUF_SIZE) != ARCHIVE_OK)
+		return bad(d, d->outer, "no ar file", e);
+	ret = next_member(d, "debian-binary", e);
+	if (ret < 0)
+		return ret;
+
+	char version[16] = "";
+
+	if (archive_read_data(d->outer, version, sizeof(version) - 1) < 0 ||
+	    strncmp(version, "2.", 2) != 0)
+		return bad(d, NULL, "not a package of format 2", e);
+	ret = open_inner(d, "control.tar", e);
+	if (ret == 0)
+		ret = read_control(d, e);
+	if (ret == 0 && !deb_member(d, "control"))
+		ret = bad(d, NULL, "it has no control file", e);
+	return ret;
+}
+
+int deb_data(struct deb *d, struct error *e)
+{
+	return open_inner(d, "data.tar", e);
+}
+
+const struct deb_member *deb_member(const struct deb *d, const char *name)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (strcmp(d->members[i].name, name) == 0)
+			return &d->members[i];
+	return NULL;
+}
+
+void deb_close(struct deb *d)
+{
+	if (d->inner)
+		archive_read_free(d->inner);
+	if (d->outer)
+		archive_read_free(d->outer);
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->members[i].name);
+		sb_release(&d->members[i].data);
+	}
+	free(d->members);
+	free(d->buf);
+	free(d->label);
+	*d = (struct deb)DEB_INIT;
+}
+
+int deb_path(const char *name, struct strbuf *out)
+{
+	sb_reset(out);
+	while (*name) {
+		size_t len = strcspn(name, "/");
+
+		if (len == 2 && name[0] == '.' && name[1] == '.')
+			return -EBADMSG;
+		if (memchr(name, '\n', len))
+			return -EBADMSG;
+		if (len && !(len == 1 && name[0] == '.')) {
+			sb_addc(out, '/');
+			sb_add(out, name, len);
+		}
+		name += len;
+		name += *name == '/';
+	}
+	if (!out->len)
+		sb_adds(out, "/.");
+	return 0;
+}

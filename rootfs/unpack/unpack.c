@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Packages into a share: see unpack.h.  Each call of unpack_package() works on a tree of
+ * its own; what the threads have in common is the table of claims.
+ */
+#include "rootfs/unpack/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/deb822/deb822.h"
+#include "umlcage/base/fd.h"
+
+#define BUF_SIZE	((size_t)256 << 10)
+
+struct unpack *unpack_new(const struct unpack_config *cfg)
+{
+	struct unpack *u = xcalloc(1, sizeof(*u));
+
+	u->cfg = *cfg;
+	u->pkgs = xcalloc(cfg->n, sizeof(*u->pkgs));
+	claims_init(&u->claims);
+	unpack_claim_before(u);
+	return u;
+}
+
+void unpack_claim_before(struct unpack *u)
+{
+	struct share_attr attr = { .mode = S_IFDIR | 0755, .mtime = { 0, UTIME_OMIT } };
+
+	for (size_t i = 0; u->cfg.dirs && i < u->cfg.dirs->n; i++) {
+		cleanup_free char *path = xasprintf("/%s", u->cfg.dirs->v[i]);
+
+		claims_dir(&u->claims, path, CLAIM_BEFORE, (int)u->cfg.n, &attr);
+	}
+	for (size_t i = 0; u->cfg.links && i < u->cfg.links->n; i++) {
+		cleanup_free char *path = xasprintf("/%s", u->cfg.links->v[i]);
+		cleanup_free char *target = xasprintf("usr/%s", u->cfg.links->v[i]);
+
+		claims_set(&u->claims, path, CLAIM_BEFORE, CLAIM_LINK, target);
+	}
+}
+
+static void release_package(struct unpacked *p)
+{
+	free(p->name);
+	free(p->version);
+	free(p->arch);
+	free(p->spec);
+	free(p->full);
+	free(p->control);
+	free(p->triggers);
+	strv_release(&p->list);
+	for (size_t i = 0; i < p->nconffiles; i++)
+		free(p->conffiles[i].path);
+	free(p->conffiles);
+	*p = (struct unpacked){ 0 };
+}
+
+void unpack_free(struct unpack *u)
+{
+	if (!u)
+		return;
+	for (size_t i = 0; i < u->cfg.n; i++)
+		release_package(&u->pkgs[i]);
+	free(u->pkgs);
+	claims_release(&u->claims);
+	free(u);
+}
+
+const struct unpacked *unpack_get(const struct unpack *u, size_t index)
+{
+	return &u->pkgs[index];
+}
+
+bool unpack_was_repeated(const struct unpack *u)
+{
+	return u->ordered;
+}
+
+/* ---- control ---- */
+
+static int read_conffiles(struct unpacked *p, const struct deb *d, struct error *e)
+{
+	const struct deb_member *m = deb_member(d, "conffiles");
+	struct strv lines = STRV_INIT;
+	int ret = 0;
+
+	if (!m)
+		return 0;
+	strv_split(&lines, sb_str(&m->data), "\n");
+	p->conffiles = xcalloc(lines.n, sizeof(*p->conffiles));
+	for (size_t i = 0; i < lines.n && ret == 0; i++) {
+		char *line = lines.v[i];
+		size_t len = strlen(line);
+		struct unpack_conffile *c = &p->conffiles[p->nconffiles];
+
+		while (len && strchr(" \t\r", line[len - 1]))
+			line[--len] = '\0';
+		if (!len)
+			continue;
+		if (str_starts(line, "remove-on-upgrade ")) {
+			c->remove_on_upgrade = true;
+			line += strlen("remove-on-upgrade ");
+		}
+		if (line[0] != '/') {
+			ret = err_set(e, EBADMSG, "bad package '%s': conffile '%s' is no absolute path",
+				      d->label, line);
+			break;
+		}
+		c->path = xstrdup(line);
+		p->nconffiles++;
+	}
+	strv_release(&lines);
+	return ret;
+}
+
+static int read_control(struct unpacked *p, const struct deb *d, struct error *e)
+{
+	const struct deb_member *control = deb_member(d, "control");
+	const struct deb_member *triggers = deb_member(d, "triggers");
+	const struct deb_member *preinst = deb_member(d, "preinst");
+	cleanup_deb822 struct deb822 stanza = DEB822_INIT;
+	int ret;
+
+	deb822_init_mem(&stanza, sb_str(&control->data), control->data.len, d->label);
+	ret = deb822_next(&stanza, e);
+	if (ret < 0)
+		return ret;
+
+	const char *name = ret ? deb822_get(&stanza, "Package") : NULL;
+	const char *version = ret ? deb822_get(&stanza, "Version") : NULL;
+	const char *arch = ret ? deb822_get(&stanza, "Architecture") : NULL;
+
+	if (!name || !version || !arch)
+		return err_set(e, EBADMSG, "bad package '%s': no Package, Version or Architecture",
+			       d->label);
+	/* they become names of files */
+	if (!*name || name[0] == '.' || strpbrk(name, "/ \t\n") || strpbrk(arch, "/ \t\n"))
+		return err_set(e, EBADMSG, "bad package '%s': bad name", d->label);
+	p->name = xstrdup(name);
+	p->version = xstrdup(version);
+	p->arch = xstrdup(arch);
+	p->full = xasprintf("%s:%s", name, arch);
+	p->spec = str_eq(deb822_get(&stanza, "Multi-Arch"), "same") ? xstrdup(p->full)
+								    : xstrdup(name);
+	p->control = xstrdup(sb_str(&control->data));
+	if (triggers)
+		p->triggers = xstrdup(sb_str(&triggers->data));
+	p->preinst = preinst && !unpack_preinst_is_idle(sb_str(&preinst->data));
+	p->read = true;
+	return read_conffiles(p, d, e);
+}
+
+/* ---- contents ---- */
+
+void unpack_canonical(const struct unpack *u, const char *path, struct strbuf *out)
+{
+	const struct strv *links = u->cfg.links;
+
+	sb_reset(out);
+	for (size_t i = 0; links && i < links->n; i++) {
+		size_t len = strlen(links->v[i]);
+
+		if (strncmp(path + 1, links->v[i], len) == 0 && path[len + 1] == '/') {
+			sb_adds(out, "/usr");
+			break;
+		}
+	}
+	sb_adds(out, path);
+}
+
+static struct unpack_conffile *conffile(struct unpacked *p, const char *path)
+{
+	for (size_t i = 0; i < p->nconffiles; i++)
+		if (!p->conffiles[i].remove_on_upgrade && strcmp(p->conffiles[i].path, path) == 0)
+			return &p->conffiles[i];
+	return NULL;
+}
+
+/* Records a file's hash where dpkg wants one. */
+static void record_md5(struct job *j, const char *path, const char md5[33])
+{
+	struct unpack_conffile *c = conffile(j->pkg, path);
+
+	if (c)
+		memcpy(c->md5, md5, 33);
+	if (j->sums)
+		sb_addf(j->sums, "%s  %s\n", md5, path + 1);
+}
+
+static int write_contents(struct job *j, const char *path, const struct share_attr *attr,
+			  struct error *e)
+{
+	bool hash = j->sums || conffile(j->pkg, path);
+	int fd = share_file_begin(j->tree, path + 1, attr, e);
+
+	if (fd < 0)
+		return fd;
+	if (hash)
+		EVP_DigestInit_ex(j->md, EVP_md5(), NULL);
+	for (;;) {
+		ssize_t len = deb_read(j->deb, j->buf, BUF_SIZE, e);
+		int ret = len < 0 ? (int)len : 0;
+
+		if (len == 0)
+			break;
+		if (len > 0) {
+			if (hash)
+				EVP_DigestUpdate(j->md, j->buf, (size_t)len);
+			ret = write_full(fd, j->buf, (size_t)len);
+			if (ret < 0)
+				err_sys(e, -ret, "cannot write '%s'", path);
+		}
+		if (ret < 0) {
+			share_file_abort(j->tree, path + 1, fd);
+			return ret;
+		}
+	}
+	if (hash) {
+		unsigned char sum[EVP_MAX_MD_SIZE];
+		char md5[33];
+
+		EVP_DigestFinal_ex(j->md, sum, NULL);
+		hex_encode(sum, 16, md5);
+		record_md5(j, path, md5);
+	}
+	return share_file_end(j->tree, path + 1, fd, attr, e);
+}
+
+/* dpkg gives a hard link the hash of the file. */
+static void link_md5(struct job *j, const char *path, const char *target)
+{
+	cleanup_free char *line = xasprintf("  %s\n", target + 1);
+	const char *found;
+
+	if (!j->sums || !j->sums->len)
+		return;
+	found = strstr(sb_str(j->sums), line);
+	if (found && found - j->sums->s >= 32) {
+		char md5[33];
+
+		memcpy(md5, found - 32, 32);
+		md5[32] = '\0';
+		sb_addf(j->sums, "%s  %s\n", md5, path + 1);
+	}
+}
+
+/* Is it "/bin/name", "/bin" being one of the links at the top? */
+static bool at_top(const struct unpack *u, const char *path)
+{
+	for (size_t i = 0; u->cfg.links && i < u->cfg.links->n; i++) {
+		size_t len = strlen(u->cfg.links->v[i]);
+
+		if (strncmp(path + 1, u->cfg.links->v[i], len) == 0 && path[len + 1] == '/')
+			return !strchr(path + len + 2, '/');
+	}
+	return false;
+}
+
+/* usrmerge copies files one by one: what were hard links are files of their own then. */
+static int copy_file(struct job *j, const char *path, const char *from, struct error *e)
+{
+	struct share_attr attr;
+	const char *name;
+	int ret = share_stat(j->tree, from + 1, &attr, e);
+	int dir = ret < 0 ? ret : share_parent(j->tree, from + 1, &name, e);
+
+	if (dir < 0)
+		return dir;
+
+	cleanup_close int in = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (in < 0)
+		return err_sys(e, errno, "cannot read '%s'", from);
+
+	int out = share_file_begin(j->tree, path + 1, &attr, e);
+
+	while (out >= 0) {
+		ssize_t len = read_full(in, j->buf, BUF_SIZE);
+
+		ret = len < 0 ? (int)len : write_full(out, j->buf, (size_t)len);
+		if (ret < 0) {
+			share_file_abort(j->tree, path + 1, out);
+			return err_sys(e, -ret, "cannot copy '%s' to '%s'", from, path);
+		}
+		if (len == 0)
+			return share_file_end(j->tree, path + 1, out, &attr, e);
+	}
+	return out;
+}
+
+static int make_entry(struct job *j, struct archive_entry *entry, const char *path,
+		      const struct share_attr *attr, struct error *e)
+{
+	const char *hard = archive_entry_hardlink(entry);
+
+	if (hard) {
+		struct strbuf target = STRBUF_INIT;
+		int ret = deb_path(hard, &target);
+
+		if (ret < 0)
+			ret = err_set(e, EBADMSG, "bad package '%s': link '%s' to '%s'",
+				      j->deb->label, path, hard);
+		else if (j->u->cfg.usrmerge && j->index < j->u->cfg.nbase && at_top(j->u, path))
+			ret = copy_file(j, path, target.s, e);
+		else
+			ret = share_hardlink(j->tree, path + 1, target.s + 1, e);
+		if (ret == 0)
+			link_md5(j, path, target.s);
+		sb_release(&target);
+		return ret;
+	}
+	switch (attr->mode & S_IFMT) {
+	case S_IFREG:
+		return write_contents(j, path, attr, e);
+	case S_IFLNK:
+		return share_symlink(j->tree, path + 1, archive_entry_symlink(entry), attr, e);
+	case S_IFDIR:
+		return share_mkdir(j->tree, path + 1, attr, e);
+	default:
+		return share_node(j->tree, path + 1, attr, e);
+	}
+}
+
+static int one_entry(struct job *j, struct archive_entry *entry, struct error *e)
+{
+	struct unpack *u = j->u;
+	struct share_attr attr = {
+		.mode = archive_entry_mode(entry),
+		.uid = (uint32_t)archive_entry_uid(entry),
+		.gid = (uint32_t)archive_entry_gid(entry),
+		.major = (uint32_t)archive_entry_rdevmajor(entry),
+		.minor = (uint32_t)archive_entry_rdevminor(entry),
+		.mtime = { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
+	};
+	bool link = archive_entry_hardlink(entry) != NULL;
+	bool dir = !link && S_ISDIR(attr.mode), symlink = !link && S_ISLNK(attr.mode);
+	const char *path;
+	enum claim_answer answer;
+
+	if (deb_path(archive_entry_pathname(entry), &j->path) < 0 ||
+	    (!link && !(attr.mode & S_IFMT)) || (symlink && !archive_entry_symlink(entry)))
+		return err_set(e, EBADMSG, "bad package '%s': bad entry '%s'", j->deb->label,
+			       archive_entry_pathname(entry));
+	path = j->path.s;
+	strv_add(&j->pkg->list, path);
+	if (u->cfg.filters && unpack_filtered(u->cfg.filters, path, dir || symlink))
+		return 0;
+	unpack_canonical(u, path, &j->canonical);
+	if (dir) {
+		int n = (int)u->cfg.n, i = (int)j->index;
+		/* tar overwrites what directories there are, dpkg leaves them */
+		int rank = i < (int)u->cfg.nbase ? n + 1 + i : n - 1 - i;
+
+		answer = claims_dir(&u->claims, j->canonical.s, i, rank, &attr);
+	} else {
+		answer = claims_file(&u->claims, j->canonical.s, (int)j->index,
+				     symlink ? CLAIM_LINK : CLAIM_OTHER,
+				     symlink ? archive_entry_symlink(entry) : NULL);
+	}
+	if (answer == CLAIM_CLASH) {
+		int ret = unpack_settle(j, path, symlink ? archive_entry_symlink(entry) : NULL,
+					dir, e);
+
+		if (ret <= 0)
+			return ret;
+		answer = CLAIM_MAKE;
+	}
+	if (answer == CLAIM_THERE || strcmp(path, "/.") == 0)
+		return 0;
+	return make_entry(j, entry, path, &attr, e);
+}
+
+static int contents(struct job *j, struct error *e)
+{
+	int ret = deb_data(j->deb, e);
+
+	while (ret == 0) {
+		struct archive_entry *entry;
+
+		ret = deb_next(j->deb, &entry, e);
+		if (ret <= 0)
+			return ret;
+		ret = one_entry(j, entry, e);
+	}
+	return ret;
+}
+
+/* The control files where a preinst finds them while it runs; see configure.c. */
+static int write_for_preinst(struct job *j, struct error *e)
+{
+	struct share_attr attr = { .mtime = { 0, UTIME_OMIT } };
+	int ret = 0;
+
+	for (size_t i = 0; i < j->deb->n && ret == 0; i++) {
+		const struct deb_member *m = &j->deb->members[i];
+		cleanup_free char *path = xasprintf("var/lib/dpkg/tmp.ci.%zu/%s", j->index, m->name);
+
+		attr.mode = S_IFREG | m->mode;
+		ret = share_file(j->tree, path, &attr, m->data.s, m->data.len, e);
+	}
+	return ret;
+}
+
+/* The control files as dpkg keeps them; the list of contents comes at the end. */
+static int write_info(struct job *j, struct error *e)
+{
+	struct unpacked *p = j->pkg;
+	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
+
+	for (size_t i = 0; i < j->deb->n; i++) {
+		const struct deb_member *m = &j->deb->members[i];
+
+		if (strcmp(m->name, "control") == 0 || strcmp(m->name, "list") == 0 ||
+		    strchr(m->name, '.'))
+			continue;
+
+		cleanup_free char *path = xasprintf("var/lib/dpkg/info/%s.%s", p->spec, m->name);
+
+		attr.mode = S_IFREG | m->mode;
+		int ret = share_file(j->tree, path, &attr, m->data.s, m->data.len, e);
+
+		if (ret < 0)
+			return ret;
+	}
+	if (p->preinst) {
+		int ret = write_for_preinst(j, e);
+
+		if (ret < 0)
+			return ret;
+	}
+	if (j->sums) {
+		cleanup_free char *path = xasprintf("var/lib/dpkg/info/%s.md5sums", p->spec);
+
+		attr.mode = S_IFREG | 0644;
+		return share_file(j->tree, path, &attr, j->sums->s, j->sums->len, e);
+	}
+	return 0;
+}
+
+int unpack_package(struct unpack *u, size_t index, int fd, const char *label, struct error *e)
+{
+	cleanup_deb struct deb deb = DEB_INIT;
+	cleanup_strbuf struct strbuf sums = STRBUF_INIT;
+	struct unpacked *p = &u->pkgs[index];
+	struct job j = { .u = u, .index = index, .pkg = p, .deb = &deb };
+	int ret;
+
+	release_package(p);
+	ret = deb_open(&deb, fd, label, e);
+	if (ret == 0)
+		ret = read_control(p, &deb, e);
+	if (ret < 0)
+		return ret;
+	if (!u->cfg.plain && index >= u->cfg.nbase && p->preinst)
+		return 0;
+	if (!u->cfg.plain && !deb_member(&deb, "md5sums"))
+		j.sums = &sums;
+	j.tree = share_tree_new(u->cfg.rootfd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
+	j.buf = xmalloc(BUF_SIZE);
+	j.md = EVP_MD_CTX_new();
+	ret = contents(&j, e);
+	if (ret == 0 && !u->cfg.plain)
+		ret = write_info(&j, e);
+	p->native = ret == 0;
+	share_tree_free(&j.tree);
+	EVP_MD_CTX_free(j.md);
+	free(j.buf);
+	sb_release(&j.path);
+	sb_release(&j.canonical);
+	return ret;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Native unpacking: the contents of packages straight into a share, by any number of
+ * threads at once, with the result that mmdebstrap's two stages leave (the first: tar,
+ * then dpkg --install; the second: dpkg --unpack).
+ *
+ * Packages may arrive in any order.  What depends on their order is decided by their
+ * index: metadata of shared directories, files that several packages have.  Where
+ * packages get in each other's way all is unpacked once more, one after the other.
+ */
+#ifndef ROOTFS_UNPACK_H
+#define ROOTFS_UNPACK_H
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hostfs-bridge/share/share.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/str.h"
+
+struct unpack_config {
+	int rootfd;			/* of the share; stays the caller's */
+	size_t n;			/* packages */
+	size_t nbase;			/* the first of them: stage one */
+	const struct strv *filters;	/* dpkg's "path-exclude=GLOB", "path-include=GLOB"; or NULL */
+	const struct strv *dirs;	/* directories that were there before, without a leading "/" */
+	/* symbolic links at the top ("bin"), to "usr/" and the name: they and what they lead to
+	 * are there already */
+	const struct strv *links;
+	bool usrmerge;			/* the links are usrmerge's: as it converts, not as dpkg links */
+	bool plain;			/* only contents: no database, every package to the end */
+	/* A new descriptor of package @index, at offset 0, for when it must be read again. */
+	int (*reopen)(void *arg, size_t index, struct error *e);
+	void *reopen_arg;
+};
+
+struct unpack_conffile {
+	char *path;		/* "/etc/bash.bashrc" */
+	char md5[33];		/* "" until it was seen in the contents */
+	bool remove_on_upgrade;
+};
+
+/* A package as it was found. */
+struct unpacked {
+	bool read;		/* the rest is valid */
+	bool native;		/* its contents are there; false: left to dpkg in the cage */
+	bool preinst;		/* its preinst does something on a new system */
+	char *name, *version, *arch;
+	char *spec;		/* what dpkg calls its files in info/: "bash", "libc6:amd64" */
+	char *full;		/* "bash:amd64" */
+	char *control;		/* the control file */
+	struct strv list;	/* dpkg's names of its contents, in order */
+	struct unpack_conffile *conffiles;
+	size_t nconffiles;
+	char *triggers;		/* the control file of that name; NULL: none */
+};
+
+struct unpack;
+
+struct unpack *unpack_new(const struct unpack_config *cfg);
+/*
+ * Unpacks package @index, open at @fd (the caller's).  Any thread.  A package of the second
+ * stage whose preinst would do something is only read: it must see the system as it
+ * was before its contents.
+ */
+int unpack_package(struct unpack *u, size_t index, int fd, const char *label, struct error *e);
+/*
+ * When all have been unpacked: settles what several packages wanted, and writes the
+ * database of those that are there.  -EEXIST, in dpkg's words, for a file of two packages
+ * neither of which says that it replaces the other.
+ */
+int unpack_finish(struct unpack *u, struct error *e);
+/* The one at @index of an array of all. */
+const struct unpacked *unpack_get(const struct unpack *u, size_t index);
+/* Was everything unpacked a second time? */
+bool unpack_was_repeated(const struct unpack *u);
+/*
+ * The file triggers (names of paths) of first-stage packages that the unpacking of
+ * second-stage packages sets off, each once, as "PATH".
+ */
+void unpack_late_triggers(const struct unpack *u, struct strv *out);
+void unpack_free(struct unpack *u);
+
+/*
+ * Does a preinst script with the argument "install" and nothing else leave everything as
+ * it is?  True only when its text shows it.
+ */
+bool unpack_preinst_is_idle(const char *script);
+
+/*
+ * Reader of a binary package, deb(5): its control files, then its contents as a
+ * stream, in one pass over the file and without a temporary copy.
+ */
+
+/* A file of control.tar: "postinst", its permission bits, its contents. */
+struct deb_member {
+	char *name;
+	unsigned int mode;
+	struct strbuf data;
+};
+
+struct deb {
+	char *label;			/* for messages */
+	struct archive *outer, *inner;	/* the ar file; control.tar, later data.tar */
+	struct deb_member *members;	/* in the order of control.tar */
+	size_t n, cap;
+	char *buf;			/* what the inner archive reads from */
+};
+
+/*
+ * Reads the control files of the package open at @fd (the caller's, at offset 0).
+ * -EBADMSG with the name in the text for what is no such package; -EFBIG for more
+ * control data than any package has.
+ */
+int deb_open(struct deb *d, int fd, const char *label, struct error *e);
+/* Goes to data.tar: call archive_read_next_header(d->inner) and so on, or deb_next(). */
+int deb_data(struct deb *d, struct error *e);
+/* The next entry of data.tar: 1, 0 at the end, -EBADMSG. */
+int deb_next(struct deb *d, struct archive_entry **entry, struct error *e);
+/* The next piece of the entry's contents: its length, 0 at the end, -EBADMSG. */
+ssize_t deb_read(struct deb *d, void *buf, size_t len, struct error *e);
+/* A control file, NULL if the package has none of that name. */
+const struct deb_member *deb_member(const struct deb *d, const char *name);
+void deb_close(struct deb *d);
+#define cleanup_deb __attribute__((cleanup(deb_close)))
+#define DEB_INIT { NULL, NULL, NULL, NULL, 0, 0, NULL }
+
+/*
+ * The name dpkg has for a path of a tar file: "./usr/bin/" is "/usr/bin", "./" is "/.".
+ * 0, or -EBADMSG for one with a newline, a NUL or a ".." in it.
+ */
+int deb_path(const char *name, struct strbuf *out);
+
+/*
+ * dpkg's database, /var/lib/dpkg, written as dpkg --unpack leaves it: status, info/,
+ * triggers/.  Formats: deb-control(5), deb-triggers(5), dpkg's doc/triggers.txt.
+ */
+
+/*
+ * Enters those of the @n packages that are native, in the state "unpacked": stanzas in
+ * status, lists of contents, interests in triggers.
+ */
+int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+		  struct error *e);
+/*
+ * Brings the interests in triggers into the order of the packages, as if all had been
+ * unpacked in it; those of other packages stay behind them.
+ */
+int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+			  struct error *e);
+/* A package's stanza of status, as dpkg would write it. */
+int dpkg_stanza(const struct unpacked *p, struct strbuf *out, struct error *e);
+/* The paths a package's triggers file is interested in, for file triggers alone. */
+void dpkg_file_interests(const struct unpacked *p, struct strv *paths);
+
+#endif

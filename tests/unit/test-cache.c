@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Recipes tell requests apart; copies of trees are whole. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "rootfs/cache/cache.h"
+#include "hostfs-bridge/share/share.h"
+#include "tests/support/unit.h"
+#include "umlcage/base/fd.h"
+
+static struct error err = ERROR_INIT;
+static struct debian_archive *archive;
+static char dir[64];
+
+static void setup(void)
+{
+	struct debian_config config = { .cache = dir };
+
+	strcpy(dir, "/var/tmp/test-request.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_ok(debian_archive_open(&config, NULL, &archive, &err), &err);
+}
+
+static void teardown(void)
+{
+	debian_archive_close(archive);
+	archive = NULL;
+	ck_assert_int_eq(chdir("/"), 0);
+	remove_tree(AT_FDCWD, dir, NULL);
+	err_release(&err);
+}
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+	ck_ok(file_replace(AT_FDCWD, name, text, strlen(text), mode, &err), &err);
+}
+
+/* The key after @change was made to an ordinary request. */
+static struct recipe key_after(void (*change)(struct fab_options *o))
+{
+	struct recipe recipe = { "" };
+	struct fab_options o;
+
+	fab_options_init(&o);
+	o.suite = xstrdup("s");
+	o.target = xstrdup("x.tar");
+	o.format = FAB_FORMAT_TAR;
+	if (change)
+		change(&o);
+	ck_ok(recipe_make(&o, archive, "kernel", &recipe, &err), &err);
+	fab_options_release(&o);
+	return recipe;
+}
+
+static void other_name(struct fab_options *o)
+{
+	free(o->target);
+	o->target = xstrdup("/elsewhere/other.tar");
+}
+
+static void compressed(struct fab_options *o)
+{
+	free(o->target);
+	o->target = xstrdup("x.tar.gz");
+}
+
+static void with_include(struct fab_options *o)
+{
+	strv_add(&o->include, "more");
+}
+
+static void with_two_words(struct fab_options *o)
+{
+	strv_add(&o->include, "mo");
+	strv_add(&o->include, "re");
+}
+
+static void with_hook_file(struct fab_options *o)
+{
+	cleanup_free char *path = path_join(dir, "hook");
+
+	fab_options_add_hook(o, FAB_HOOK_CUSTOMIZE, false, path);
+}
+
+static void with_upload(struct fab_options *o)
+{
+	fab_options_add_hook(o, FAB_HOOK_CUSTOMIZE, false, "upload data /etc/data");
+}
+
+static void with_download(struct fab_options *o)
+{
+	fab_options_add_hook(o, FAB_HOOK_CUSTOMIZE, false, "download /etc/fstab fstab");
+}
+
+static void to_stdout(struct fab_options *o)
+{
+	free(o->target);
+	o->target = xstrdup("-");
+}
+
+static void with_epoch(struct fab_options *o)
+{
+	o->source_date_epoch = 5;
+}
+
+START_TEST(what_matters_changes_the_key_and_the_name_does_not)
+{
+	void (*const changes[])(struct fab_options *) = { compressed, with_include, with_two_words,
+							  with_hook_file, with_epoch, NULL };
+	struct recipe keys[ARRAY_SIZE(changes)];
+
+	put("hook", "#!/bin/sh\n", 0755);
+	ck_assert_str_eq(key_after(NULL).key, key_after(other_name).key);
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		keys[i] = key_after(changes[i]);
+		ck_assert_uint_eq(strlen(keys[i].key), 64);
+		for (size_t k = 0; k < i; k++)
+			ck_assert_str_ne(keys[i].key, keys[k].key);
+	}
+}
+END_TEST
+
+START_TEST(the_content_of_hooks_and_uploads_matters)
+{
+	struct recipe hook, upload;
+
+	put("hook", "#!/bin/sh\necho 1\n", 0755);
+	put("data", "1", 0644);
+	hook = key_after(with_hook_file);
+	upload = key_after(with_upload);
+	put("hook", "#!/bin/sh\necho 2\n", 0755);
+	put("data", "2", 0644);
+	ck_assert_str_ne(hook.key, key_after(with_hook_file).key);
+	ck_assert_str_ne(upload.key, key_after(with_upload).key);
+}
+END_TEST
+
+START_TEST(what_leaves_the_tree_is_not_kept)
+{
+	ck_assert_str_eq(key_after(with_download).key, "");
+	ck_assert_str_eq(key_after(to_stdout).key, "");
+}
+END_TEST
+
+START_TEST(copies_keep_links_modes_times_and_xattrs)
+{
+	const struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1234567, .tv_nsec = 89 } };
+	char value[8] = "", target[8] = "";
+	struct stat a, b;
+	int from, to;
+
+	ck_assert_int_eq(mkdir("from", 0755) | mkdir("to", 0700) | mkdir("from/sub", 0750), 0);
+	put("from/sub/file", "hello", 0640);
+	ck_assert_int_eq(link("from/sub/file", "from/again"), 0);
+	ck_assert_int_eq(symlink("gone", "from/link"), 0);
+	ck_assert_int_eq(setxattr("from/sub/file", "user.x", "y", 1, 0), 0);
+	ck_assert_int_eq(utimensat(AT_FDCWD, "from/sub/file", times, 0), 0);
+	from = open("from", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	to = open("to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_ok(share_copy(from, to, &err), &err);
+	close(from);
+	close(to);
+	ck_assert_int_eq(stat("to/sub/file", &a) | stat("to/again", &b), 0);
+	ck_assert_uint_eq(a.st_ino, b.st_ino);
+	ck_assert_uint_eq(a.st_mode & 07777, 0640);
+	ck_assert_int_eq(a.st_mtim.tv_sec, 1234567);
+	ck_assert_int_eq(a.st_mtim.tv_nsec, 89);
+	ck_assert_int_eq(a.st_size, 5);
+	ck_assert_int_eq(stat("to/sub", &a) | stat("to", &b), 0);
+	ck_assert_uint_eq(a.st_mode & 07777, 0750);
+	ck_assert_uint_eq(b.st_mode & 07777, 0755);
+	ck_assert_int_eq((int)getxattr("to/again", "user.x", value, sizeof(value)), 1);
+	ck_assert_str_eq(value, "y");
+	ck_assert_int_eq((int)readlink("to/link", target, sizeof(target) - 1), 4);
+}
+END_TEST
+
+START_TEST(a_pipe_in_a_tree_is_refused)
+{
+	int from, to;
+
+	ck_assert_int_eq(mkdir("from", 0755) | mkdir("to", 0755) | mkfifo("from/pipe", 0600), 0);
+	from = open("from", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	to = open("to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_fails(share_copy(from, to, &err), EINVAL, "'pipe'", &err);
+	close(from);
+	close(to);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("request");
+	TCase *t = tcase_create("request");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, what_matters_changes_the_key_and_the_name_does_not);
+	tcase_add_test(t, the_content_of_hooks_and_uploads_matters);
+	tcase_add_test(t, what_leaves_the_tree_is_not_kept);
+	tcase_add_test(t, copies_keep_links_modes_times_and_xattrs);
+	tcase_add_test(t, a_pipe_in_a_tree_is_refused);
+	suite_add_tcase(suite, t);
+	return unit_run(suite);
+}

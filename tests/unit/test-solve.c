@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The solver on small indexes: apt's choices, its order, and reasons in words. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rootfs/solve/solve.h"
+#include "tests/support/unit.h"
+#include "umlcage/base/fd.h"
+
+static struct error err = ERROR_INIT;
+static struct solve s;
+static char paths[4][64];
+static int npaths;
+
+static void setup(void)
+{
+	solve_init(&s, "amd64");
+	npaths = 0;
+}
+
+static void teardown(void)
+{
+	solve_release(&s);
+	for (int i = 0; i < npaths; i++)
+		unlink(paths[i]);
+	err_release(&err);
+}
+
+/* "name version; Field: value; Field: value" lines; arch is amd64 unless given. */
+static void add_index(const char *suite, int pin, const char *const *stanzas)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	char *path = paths[npaths++];
+	int fd;
+
+	for (; *stanzas; stanzas++) {
+		cleanup_strv struct strv parts = STRV_INIT;
+		char name[64], version[64];
+
+		strv_split(&parts, *stanzas, ";");
+		ck_assert_int_eq(sscanf(parts.v[0], "%63s %63s", name, version), 2);
+		sb_addf(&text, "Package: %s\nVersion: %s\n", name, version);
+		if (!strstr(*stanzas, "Architecture:"))
+			sb_adds(&text, "Architecture: amd64\n");
+		for (size_t i = 1; i < parts.n; i++)
+			sb_addf(&text, "%s\n", parts.v[i] + strspn(parts.v[i], " "));
+		sb_addf(&text, "Filename: pool/%s.deb\nSize: 1\nSHA256: %064d\n\n", name, 0);
+	}
+	strcpy(path, "/tmp/test-plan.XXXXXX");
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write_full(fd, sb_str(&text), text.len), 0);
+	close(fd);
+	ck_ok(solve_add_index(&s, path, "http://mirror/debian", suite, "main", NULL, suite, pin,
+			      &err), &err);
+}
+
+#define INDEX(...) add_index("stable", 500, (const char *const[]){ __VA_ARGS__, NULL })
+
+static int select_words(const char *words, struct solve_set *set)
+{
+	cleanup_strv struct strv v = STRV_INIT;
+	int r = 0;
+
+	strv_split(&v, words, " ");
+	for (size_t i = 0; i < v.n && !r; i++)
+		r = solve_select(&s, v.v[i], set, &err);
+	return r;
+}
+
+static int install(const char *words)
+{
+	struct solve_set set = { NULL, 0, 0 };
+	int r = select_words(words, &set);
+
+	if (!r)
+		r = solve_install(&s, set.v, set.n, &err);
+	solve_set_release(&set);
+	return r;
+}
+
+/* The marked packages, sorted, automatic ones with a star: "a b* c". */
+static char *marked(void)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+
+	for (size_t i = 0; i < s.npkgs; i++)
+		if (s.pkgs[i].marked)
+			strv_addf(&names, "%s%s", pool_id2str(s.pool, s.pkgs[i].name),
+				  s.pkgs[i].automatic ? "*" : "");
+	strv_sort(&names);
+	return strv_join(&names, " ");
+}
+
+static void check_install(const char *words, const char *expected)
+{
+	cleanup_free char *got = NULL;
+
+	ck_ok(solve_finish(&s, &err), &err);
+	ck_ok(install(words), &err);
+	got = marked();
+	ck_assert_str_eq(got, expected);
+}
+
+START_TEST(dependencies_come_along_but_not_recommends)
+{
+	INDEX("a 1; Depends: b, c (>= 2); Recommends: r", "b 1; Pre-Depends: d", "c 2", "d 1",
+	      "r 1", "unrelated 1");
+	check_install("a", "a b* c* d*");
+}
+END_TEST
+
+START_TEST(recommends_come_along_when_asked_for)
+{
+	INDEX("a 1; Recommends: r, absent", "r 1; Depends: q", "q 1");
+	s.recommends = true;
+	check_install("a", "a q* r*");
+}
+END_TEST
+
+START_TEST(the_first_alternative_that_exists_is_taken)
+{
+	INDEX("a 1; Depends: gone | second | third", "second 1", "third 1");
+	check_install("a", "a second*");
+}
+END_TEST
+
+START_TEST(an_alternative_that_is_there_already_is_enough)
+{
+	INDEX("a 1; Depends: first | second", "first 1", "second 1");
+	check_install("a second", "a second");
+}
+END_TEST
+
+START_TEST(an_alternative_whose_needs_cannot_be_met_is_passed_over)
+{
+	INDEX("a 1; Depends: first | second", "first 1; Depends: absent", "second 1");
+	check_install("a", "a second*");
+}
+END_TEST
+
+START_TEST(of_providers_the_one_with_higher_priority_is_taken)
+{
+	INDEX("a 1; Depends: awk", "gawk 1; Provides: awk; Priority: optional",
+	      "mawk 1; Provides: awk; Priority: required", "zawk 1; Provides: awk");
+	check_install("a", "a mawk*");
+}
+END_TEST
+
+START_TEST(of_equal_providers_the_one_named_last_is_taken)
+{
+	INDEX("a 1; Depends: virtual", "p 1; Provides: virtual; Priority: optional",
+	      "q 1; Provides: virtual; Priority: optional");
+	check_install("a", "a q*");
+}
+END_TEST
+
+START_TEST(a_real_package_comes_before_its_providers)
+{
+	INDEX("a 1; Depends: x", "p 1; Provides: x; Priority: required", "x 1; Priority: extra");
+	check_install("a", "a x*");
+}
+END_TEST
+
+START_TEST(an_unversioned_provides_does_not_meet_a_version)
+{
+	INDEX("a 1; Depends: v (>= 2)", "p 1; Provides: v; Priority: required",
+	      "q 1; Provides: v (= 3); Priority: optional");
+	check_install("a", "a q*");
+}
+END_TEST
+
+START_TEST(any_architecture_is_this_one)
+{
+	INDEX("a 1; Depends: python:any (>= 3), lib", "python 3; Multi-Arch: allowed",
+	      "lib 1; Architecture: all", "lib 9; Architecture: i386");
+	check_install("a", "a lib* python*");
+}
+END_TEST
+
+START_TEST(what_is_asked_for_rules_out_what_conflicts)
+{
+	INDEX("a 1; Depends: x | y", "x 1", "y 1", "tool 1; Conflicts: x");
+	check_install("tool a", "a tool y*");
+}
+END_TEST
+
+START_TEST(a_late_conflict_is_repaired)
+{
+	INDEX("app 1; Depends: a | b, c", "a 1", "b 1", "c 1; Conflicts: a");
+	check_install("app", "app b* c*");
+}
+END_TEST
+
+START_TEST(a_package_may_conflict_with_what_it_provides)
+{
+	INDEX("exim 1; Provides: mta; Conflicts: mta", "other 1; Provides: mta; Conflicts: mta");
+	check_install("exim", "exim");
+}
+END_TEST
+
+START_TEST(the_higher_version_is_the_candidate)
+{
+	INDEX("a 1", "a 1.10", "a 1.9");
+	check_install("a", "a");
+	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "1.10");
+}
+END_TEST
+
+START_TEST(a_suite_that_is_not_automatic_waits_to_be_asked)
+{
+	INDEX("a 1", "b 1");
+	add_index("backports", 100, (const char *const[]){ "a 2; Depends: b (>= 2)", "b 2", NULL });
+	check_install("a", "a");
+	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "1");
+	teardown();
+	setup();
+	INDEX("a 1", "b 1");
+	add_index("backports", 100, (const char *const[]){ "a 2; Depends: b (>= 2)", "b 2", NULL });
+	check_install("a/backports", "a b*");
+	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "2");
+	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "b")->inst), "2");
+}
+END_TEST
+
+START_TEST(a_version_may_be_named)
+{
+	INDEX("a 1", "a 2");
+	check_install("a=1", "a");
+	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "1");
+}
+END_TEST
+
+static const struct {
+	const char *words, *reason;
+} impossible[] = {
+	{ "nothing", "there is no package 'nothing'" },
+	{ "a=9", "no version '9' of package 'a'; there is" },
+	{ "a/sid", "suite 'sid' has no package 'a'" },
+	{ "virtual", "virtual, provided by p, q" },
+	{ "broken", "nothing provides absent" },
+	{ "enemy a", "conflicts with" },
+	{ "old", "dep" },
+	{ "a:i386", "another architecture" },
+	{ "?nonsense(x)", "unknown pattern" },
+	{ "?name(", "expected" },
+	{ "~nzzzz", "no package matches" },
+	{ "office^", "no task" },
+};
+
+START_TEST(what_cannot_be_is_said_in_words)
+{
+	INDEX("a 1", "p 1; Provides: virtual", "q 1; Provides: virtual",
+	      "broken 1; Depends: middle", "middle 1; Depends: absent",
+	      "enemy 1; Conflicts: a", "old 1; Depends: dep (>= 5)", "dep 1");
+	ck_ok(solve_finish(&s, &err), &err);
+	ck_fails(install(impossible[_i].words), EINVAL, impossible[_i].reason, &err);
+}
+END_TEST
+
+static const struct {
+	const char *words, *expected;
+} selections[] = {
+	{ "?priority(required)", "base req" },
+	{ "~prequired|~pimportant", "base imp req" },
+	{ "?and(?priority(required),?not(?essential))", "req" },
+	{ "?essential", "base" },
+	{ "!~n\"^(base|req|imp)$\"", "lib1 lib2 only" },
+	{ "~nlib", "lib1 lib2" },
+	{ "lib*", "lib1 lib2" },
+	{ "?exact-name(lib1)", "lib1" },
+	{ "?section(net)", "lib2" },
+	{ "?narrow(?codename(^stable$),?architecture(amd64),~nlib1)", "lib1" },
+	{ "?source-package(^src$)", "lib1 lib2" },
+	{ "virt", "only" },
+	{ "desk^", "imp req" },
+	{ "lib1+", "lib1" },
+};
+
+START_TEST(patterns_and_names_select)
+{
+	INDEX("base 1; Essential: yes; Priority: required", "req 1; Priority: required; Task: desk",
+	      "imp 1; Priority: important; Task: other, desk",
+	      "lib1 1; Priority: optional; Source: src (3)",
+	      "lib2 1; Section: net; Priority: optional; Source: src",
+	      "only 1; Provides: virt; Priority: optional");
+	check_install(selections[_i].words, selections[_i].expected);
+}
+END_TEST
+
+START_TEST(a_minus_keeps_a_package_out)
+{
+	INDEX("a 1; Depends: x | y", "x 1", "y 1");
+	check_install("x- a", "a y*");
+}
+END_TEST
+
+/* "+a" unpack, "=a" configure */
+static char *order(void)
+{
+	struct strbuf out = STRBUF_INIT;
+	struct solve_action *v = NULL;
+	size_t n = 0;
+
+	ck_ok(solve_order(&s, &v, &n, &err), &err);
+	for (size_t i = 0; i < n; i++)
+		sb_addf(&out, "%s%c%s", i ? " " : "", v[i].op == SOLVE_UNPACK ? '+' : '=',
+			solve_name_str(&s, v[i].ver));
+	free(v);
+	return sb_steal(&out);
+}
+
+START_TEST(a_pre_depends_is_configured_first)
+{
+	cleanup_free char *got = NULL;
+
+	INDEX("app 1; Pre-Depends: tool; Depends: lib", "tool 1; Depends: lib", "lib 1");
+	check_install("app", "app lib* tool*");
+	got = order();
+	ck_assert_str_eq(got, "+lib +tool =lib =tool +app");
+}
+END_TEST
+
+START_TEST(essentials_are_configured_at_once_and_commits_count)
+{
+	cleanup_free char *got = NULL, *then = NULL, *names = NULL;
+	struct solve_set set = { NULL, 0, 0 };
+
+	INDEX("libc 1", "sh 1; Essential: yes; Pre-Depends: libc",
+	      "app 1; Pre-Depends: libc; Depends: sh, more", "more 1");
+	ck_ok(solve_finish(&s, &err), &err);
+	ck_ok(solve_select_essential(&s, "stable", &set), &err);
+	ck_ok(solve_install(&s, set.v, set.n, &err), &err);
+	solve_set_release(&set);
+	got = order();
+	ck_assert_str_eq(got, "+libc =libc +sh =sh");
+	solve_commit(&s);
+	ck_ok(install("app"), &err);
+	names = marked();
+	ck_assert_str_eq(names, "app more*");
+	then = order();
+	ck_assert_str_eq(then, "+more +app");
+}
+END_TEST
+
+START_TEST(a_loop_of_depends_is_no_problem)
+{
+	cleanup_free char *got = NULL;
+
+	INDEX("a 1; Depends: b", "b 1; Depends: c", "c 1; Depends: a");
+	check_install("a", "a b* c*");
+	got = order();
+	ck_assert_str_eq(got, "+c +b +a");
+}
+END_TEST
+
+START_TEST(a_loop_of_pre_depends_is_told)
+{
+	struct solve_action *v = NULL;
+	size_t n;
+
+	INDEX("a 1; Pre-Depends: b", "b 1; Pre-Depends: a");
+	check_install("a", "a b*");
+	ck_fails(solve_order(&s, &v, &n, &err), EINVAL, "Pre-Depends", &err);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *su = suite_create("solve");
+	TCase *tc = tcase_create("solve");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, dependencies_come_along_but_not_recommends);
+	tcase_add_test(tc, recommends_come_along_when_asked_for);
+	tcase_add_test(tc, the_first_alternative_that_exists_is_taken);
+	tcase_add_test(tc, an_alternative_that_is_there_already_is_enough);
+	tcase_add_test(tc, an_alternative_whose_needs_cannot_be_met_is_passed_over);
+	tcase_add_test(tc, of_providers_the_one_with_higher_priority_is_taken);
+	tcase_add_test(tc, of_equal_providers_the_one_named_last_is_taken);
+	tcase_add_test(tc, a_real_package_comes_before_its_providers);
+	tcase_add_test(tc, an_unversioned_provides_does_not_meet_a_version);
+	tcase_add_test(tc, any_architecture_is_this_one);
+	tcase_add_test(tc, what_is_asked_for_rules_out_what_conflicts);
+	tcase_add_test(tc, a_late_conflict_is_repaired);
+	tcase_add_test(tc, a_package_may_conflict_with_what_it_provides);
+	tcase_add_test(tc, the_higher_version_is_the_candidate);
+	tcase_add_test(tc, a_suite_that_is_not_automatic_waits_to_be_asked);
+	tcase_add_test(tc, a_version_may_be_named);
+	tcase_add_loop_test(tc, what_cannot_be_is_said_in_words, 0, ARRAY_SIZE(impossible));
+	tcase_add_loop_test(tc, patterns_and_names_select, 0, ARRAY_SIZE(selections));
+	tcase_add_test(tc, a_minus_keeps_a_package_out);
+	tcase_add_test(tc, a_pre_depends_is_configured_first);
+	tcase_add_test(tc, essentials_are_configured_at_once_and_commits_count);
+	tcase_add_test(tc, a_loop_of_depends_is_no_problem);
+	tcase_add_test(tc, a_loop_of_pre_depends_is_told);
+	suite_add_tcase(su, tc);
+	return su;
+}
+
+int main(void)
+{
+	return unit_run(suite());
+}

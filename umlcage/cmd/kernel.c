@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* umlcage kernel: build, list, show and remove kernels. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel-config/kernel.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/base/str.h"
+#include "umlcage/cmd/cmd.h"
+
+static void json_field(struct strbuf *sb, const char *name, const char *value)
+{
+	sb_addf(sb, "\"%s\":", name);
+	if (value)
+		sb_json_str(sb, value, __builtin_strlen(value));
+	else
+		sb_adds(sb, "null");
+	sb_addc(sb, ',');
+}
+
+static void json_kernel(struct strbuf *sb, const struct kernel_info *k)
+{
+	sb_addc(sb, '{');
+	json_field(sb, "key", k->key);
+	json_field(sb, "path", k->path);
+	json_field(sb, "version", k->version);
+	json_field(sb, "source", k->source);
+	json_field(sb, "compiler", k->compiler);
+	json_field(sb, "fragments", k->fragments);
+	json_field(sb, "recipe", k->recipe);
+	sb_addf(sb, "\"size\":%llu,\"built\":%llu,\"seconds\":%llu,\"units\":%llu,\"current\":%s}",
+		(unsigned long long)k->size, (unsigned long long)k->built,
+		(unsigned long long)k->seconds, (unsigned long long)k->units,
+		k->current ? "true" : "false");
+}
+
+/* Prints @text; a full disk or closed pipe behind standard output is a failure. */
+static int print(const char *text)
+{
+	if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
+		perror("umlcage: cannot write the output");
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+static char *when(uint64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+	char text[32];
+
+	if (!localtime_r(&t, &tm) || !strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &tm))
+		return xstrdup("?");
+	return xstrdup(text);
+}
+
+static int kernel_build(int argc, char **argv)
+{
+	struct kernel_request req = { .source = NULL };
+	cleanup_strv struct strv fragments = STRV_INIT, keyrings = STRV_INIT;
+	cleanup_kernel_info struct kernel_info k = KERNEL_INFO_INIT;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct progress progress;
+	struct error e = ERROR_INIT;
+	int verbose = 0, status, ret;
+	bool quiet = false, json = false;
+	const struct opt opts[] = {
+		{ OPT_STRING, 0, "source", "DIR|TARBALL|SUITE", .value = &req.source,
+		  .help = "a source tree, a tarball or linux-source .deb, or a suite that has one" },
+		{ OPT_LIST, 0, "config", "FRAGMENT", .value = &fragments,
+		  .help = "add a configuration fragment: a file, or 'debug'; may be repeated" },
+		{ OPT_STRING, 0, "mirror", "URI", .value = &req.mirror,
+		  .help = "the mirror that has the suite (default: UMLCAGE_MIRROR, or the host's)" },
+		{ OPT_LIST, 0, "keyring", "FILE", .value = &keyrings,
+		  .help = "the keys that its signature must be made with (default: the host's)" },
+		{ OPT_UINT, 'j', "jobs", "N", .value = &req.jobs,
+		  .help = "compilers to run at a time (default: one for each CPU)" },
+		{ OPT_FLAG, 0, "rebuild", .value = &req.rebuild,
+		  .help = "build it even if the cache has it" },
+		{ OPT_FLAG, 0, "json", .value = &json, .help = "describe the kernel in JSON" },
+		{ OPT_FLAG, 'q', "quiet", .value = &quiet, .help = "show no progress" },
+		{ OPT_COUNT, 'v', "verbose", .value = &verbose, .help = "show more of what happens" },
+		OPT_END,
+	};
+	const struct opt_spec spec = {
+		.usage = "umlcage kernel build [options]",
+		.summary = "Builds a kernel for cages, unless the cache has it, and prints its path.",
+		.opts = opts,
+		.epilogue = "Without --source: the newest linux-source package of trixie-backports, "
+			    "forky and sid.\nThe compiler is gcc, or what UMLCAGE_CC or CC name.",
+	};
+
+	status = cmd_parse(&spec, &argc, &argv);
+	if (status >= 0)
+		return status;
+	if (argc > 0) {
+		err_usage(&e, "kernel build takes no operand, but got '%s'", argv[0]);
+		return cmd_fail(&e);
+	}
+	progress_init(&progress, STDERR_FILENO, quiet ? -1 : verbose);
+	req.fragments = &fragments;
+	req.keyrings = &keyrings;
+	req.progress = &progress;
+	ret = kernel_ensure(&req, &k, &e);
+	progress_end(&progress);
+	if (ret < 0)
+		return cmd_fail(&e);
+	if (ret > 0)
+		progress_note(&progress, "Linux %s built in %llu s", k.version,
+			      (unsigned long long)k.seconds);
+	if (json)
+		json_kernel(&out, &k);
+	else
+		sb_adds(&out, k.path);
+	sb_addc(&out, '\n');
+	return print(sb_str(&out));
+}
+
+static int kernel_list_cmd(int argc, char **argv)
+{
+	cleanup_kernel_list struct kernel_list l = { NULL, 0 };
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct error e = ERROR_INIT;
+	bool json = false;
+	const struct opt opts[] = {
+		{ OPT_FLAG, 0, "json", .value = &json, .help = "print a JSON array" },
+		OPT_END,
+	};
+	const struct opt_spec spec = {
+		.usage = "umlcage kernel list [--json]",
+		.summary = "Lists the kernels of the cache, first the one that cages use by default (*).",
+		.opts = opts,
+	};
+	int status = cmd_parse(&spec, &argc, &argv);
+
+	if (status >= 0)
+		return status;
+	if (kernel_list(&l, &e) < 0)
+		return cmd_fail(&e);
+	if (json)
+		sb_addc(&out, '[');
+	else if (l.n)
+		sb_adds(&out, "  KEY           VERSION     SIZE     BUILT             SOURCE\n");
+	for (size_t i = 0; i < l.n; i++) {
+		const struct kernel_info *k = &l.v[i];
+
+		if (json) {
+			sb_adds(&out, i ? ",\n " : "");
+			json_kernel(&out, k);
+			continue;
+		}
+
+		cleanup_free char *size = format_size(k->size), *built = when(k->built);
+
+		sb_addf(&out, "%c %.12s  %-10s  %-7s  %s  %s%s%s%s\n",
+			i == 0 && k->current && !*k->fragments ? '*' : ' ', k->key, k->version, size,
+			built, k->source, *k->fragments ? " + " : "", k->fragments,
+			k->current ? "" : " (of another umlcage)");
+	}
+	if (json)
+		sb_adds(&out, "]\n");
+	return print(sb_str(&out));
+}
+
+/* The kernel that an operand means: a key's beginning, or none for the default. */
+static int chosen(const char *key, struct kernel_info *k, struct error *e)
+{
+	int ret = key ? kernel_lookup(key, k, e) : kernel_find(k, e);
+
+	if (ret == -ENOENT && !key)
+		err_hint(e, "'umlcage kernel build' makes one");
+	return ret;
+}
+
+static int show_file(const struct kernel_info *k, const char *name)
+{
+	cleanup_free char *path = path_join(k->dir, name);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct error e = ERROR_INIT;
+
+	if (file_read(AT_FDCWD, path, 64 << 20, &text, &e) < 0)
+		return cmd_fail(&e);
+	return print(sb_str(&text));
+}
+
+static int kernel_show(int argc, char **argv)
+{
+	cleanup_kernel_info struct kernel_info k = KERNEL_INFO_INIT;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct error e = ERROR_INIT;
+	bool json = false, config = false, log = false;
+	const struct opt opts[] = {
+		{ OPT_FLAG, 0, "json", .value = &json, .help = "print a JSON object" },
+		{ OPT_FLAG, 0, "config", .value = &config, .help = "print its configuration" },
+		{ OPT_FLAG, 0, "log", .value = &log, .help = "print the log of its build" },
+		OPT_END,
+	};
+	const struct opt_spec spec = {
+		.usage = "umlcage kernel show [options] [KEY]",
+		.summary = "Describes a kernel of the cache; KEY may be shortened.",
+		.opts = opts,
+	};
+	int status = cmd_parse(&spec, &argc, &argv);
+
+	if (status >= 0)
+		return status;
+	if (argc > 1) {
+		err_usage(&e, "kernel show takes one KEY");
+		return cmd_fail(&e);
+	}
+	if (chosen(argc ? argv[0] : NULL, &k, &e) < 0)
+		return cmd_fail(&e);
+	if (config || log)
+		return show_file(&k, config ? "config" : "log");
+	if (json) {
+		json_kernel(&out, &k);
+		sb_addc(&out, '\n');
+		return print(sb_str(&out));
+	}
+
+	cleanup_free char *size = format_size(k.size), *built = when(k.built);
+
+	sb_addf(&out, "key        %s\npath       %s\nversion    %s\nsource     %s\ncompiler   %s\n",
+		k.key, k.path, k.version, k.source, k.compiler);
+	if (*k.fragments)
+		sb_addf(&out, "fragments  %s\n", k.fragments);
+	sb_addf(&out, "size       %s\nbuilt      %s, in %llu s, %llu files compiled\ncurrent    %s\n",
+		size, built, (unsigned long long)k.seconds, (unsigned long long)k.units,
+		k.current ? "yes" : "no, made by another version of umlcage");
+	return print(sb_str(&out));
+}
+
+static int kernel_remove_cmd(int argc, char **argv)
+{
+	cleanup_kernel_list struct kernel_list l = { NULL, 0 };
+	struct error e = ERROR_INIT;
+	bool all = false, outdated = false;
+	const struct opt opts[] = {
+		{ OPT_FLAG, 0, "all", .value = &all, .help = "every kernel of the cache" },
+		{ OPT_FLAG, 0, "outdated", .value = &outdated,
+		  .help = "those that another version of umlcage made" },
+		OPT_END,
+	};
+	const struct opt_spec spec = {
+		.usage = "umlcage kernel remove [--all | --outdated | KEY...]",
+		.summary = "Removes kernels from the cache; cages that run on them go on.",
+		.opts = opts,
+	};
+	int status = cmd_parse(&spec, &argc, &argv);
+
+	if (status >= 0)
+		return status;
+	if ((all || outdated) == (argc > 0)) {
+		err_usage(&e, "kernel remove takes either keys, --all or --outdated");
+		return cmd_fail(&e);
+	}
+	for (int i = 0; i < argc; i++) {
+		cleanup_kernel_info struct kernel_info k = KERNEL_INFO_INIT;
+
+		if (kernel_lookup(argv[i], &k, &e) < 0 || kernel_remove(&k, &e) < 0)
+			return cmd_fail(&e);
+	}
+	if (argc == 0 && kernel_list(&l, &e) < 0)
+		return cmd_fail(&e);
+	for (size_t i = 0; i < l.n; i++)
+		if ((all || !l.v[i].current) && kernel_remove(&l.v[i], &e) < 0)
+			return cmd_fail(&e);
+	return EXIT_OK;
+}
+
+int cmd_kernel(int argc, char **argv)
+{
+	static const struct subcommand table[] = {
+		{ "build", kernel_build, "build one, or find it in the cache" },
+		{ "list", kernel_list_cmd, "list those of the cache" },
+		{ "show", kernel_show, "describe one" },
+		{ "remove", kernel_remove_cmd, "remove some" },
+		{ NULL, NULL, NULL },
+	};
+
+	return cmd_dispatch("umlcage kernel", "Kernels for cages: User-Mode Linux, built from verified "
+			    "source and kept in the cache.", table, argc, argv);
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The root, the place for its changes and the further shares of "umlcage run". */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hostfs-bridge/roots/roots.h"
+#include "hostfs-bridge/share/share.h"
+#include "rootfs/fabricate/fabricate.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/xdg.h"
+#include "umlcage/cage/cow.h"
+#include "umlcage/cmd/run.h"
+
+static int open_share_root(struct run_places *p, const struct run_options *o, const char *path,
+			   struct cage_config *cfg, struct error *e)
+{
+	int ret = share_open(&p->root, path, o->writable ? SHARE_WRITE : SHARE_READ, e);
+
+	if (ret < 0)
+		return ret;
+	cfg->root.kind = CAGE_ROOT_SHARE;
+	cfg->root.fd = p->root.fd;
+	cfg->root.upper = o->writable ? CAGE_UPPER_NONE : CAGE_UPPER_MEMORY;
+	p->root_written = o->writable;
+	return o->writable ? share_mark_dirty(&p->root, e) : 0;
+}
+
+/* A copy of the root that is written and, if all goes well, becomes the root --commit names. */
+static int open_commit(struct run_places *p, const struct run_options *o, const char *path,
+		       struct cage_config *cfg, struct error *e)
+{
+	cleanup_free char *to = NULL;
+	int ret = root_check_name(o->commit, e);
+
+	if (ret == 0)
+		ret = root_path(STORE_ROOTS, o->commit, &to, e);
+	if (ret == 0 && access(to, F_OK) == 0)
+		ret = err_set(e, EEXIST, "there is a root '%s' already; choose another name, or remove "
+			      "it with 'umlcage root remove'", o->commit);
+	if (ret == 0)
+		ret = share_open(&p->root, path, SHARE_READ, e);
+	if (ret == 0)
+		ret = share_stage_begin(&p->commit, to, e);
+	if (ret == 0)
+		ret = share_copy(p->root.fd, p->commit.share.fd, e);
+	if (ret < 0)
+		return ret;
+	cfg->root.kind = CAGE_ROOT_SHARE;
+	cfg->root.fd = p->commit.share.fd;
+	cfg->root.upper = CAGE_UPPER_NONE;
+	return 0;
+}
+
+static int open_cow(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
+		    struct error *e)
+{
+	struct stat st;
+
+	p->cow = open(o->cow, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (p->cow < 0 || fstat(p->cow, &st) < 0)
+		return err_sys(e, errno, "cannot open the COW file '%s'", o->cow);
+
+	int ret = st.st_size == 0 ? cow_create(p->cow, p->image, p->image_path, e) :
+				    cow_check(p->cow, p->image, o->cow, e);
+
+	if (ret == 0)
+		cfg->root.upper_fd = p->cow;
+	return ret;
+}
+
+static int open_image_root(struct run_places *p, const struct run_options *o,
+			   const struct root_spec *spec, struct cage_config *cfg, struct error *e)
+{
+	const char *path = spec->path;
+
+	p->image = open(path, (o->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (p->image < 0)
+		return err_sys(e, errno, "cannot open the image '%s'", path);
+	p->image_path = realpath(path, NULL);
+	if (!p->image_path)
+		return err_sys(e, errno, "cannot resolve '%s'", path);
+	cfg->root.kind = CAGE_ROOT_IMAGE;
+	cfg->root.fd = p->image;
+	cfg->root.image_path = p->image_path;
+	cfg->root.fstype = o->fstype ? o->fstype : spec->fstype;
+	cfg->root.upper = o->writable ? CAGE_UPPER_NONE : CAGE_UPPER_COW;
+	return o->cow ? open_cow(p, o, cfg, e) : 0;
+}
+
+/* A share below @dir under a random name, for changes that are thrown away. */
+static int make_scratch(struct run_places *p, struct error *e)
+{
+	cleanup_free char *dir = NULL;
+	int ret = xdg_dir(XDG_CACHE, "scratch", &dir, e);
+
+	if (ret < 0)
+		return ret;
+	p->scratch_dir = xasprintf("%s/%016llx", dir, (unsigned long long)random_u64());
+	return share_create(&p->upper, p->scratch_dir, e);
+}
+
+/* What killed runs left: everything in the folder that nobody has locked. */
+static void sweep_scratch(void)
+{
+	cleanup_free char *dir = NULL;
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_close int fd = -1;
+
+	if (xdg_dir(XDG_CACHE, "scratch", &dir, NULL) < 0)
+		return;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || dir_names(fd, &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		cleanup_free char *path = path_join(dir, names.v[i]);
+		cleanup_share struct share s = SHARE_INIT;
+
+		if (share_open(&s, path, SHARE_WRITE, NULL) == 0)
+			(void)remove_tree(fd, names.v[i], NULL);
+	}
+}
+
+/* The changes kept as @name, if they are of the root @root. */
+static int open_kept(struct run_places *p, const char *name, const char *root, struct error *e)
+{
+	cleanup_free char *path = NULL, *real = realpath(root, NULL), *of = NULL;
+	int ret = root_path(STORE_CHANGES, name, &path, e);
+
+	if (ret < 0)
+		return ret;
+	if (!real)
+		return err_sys(e, errno, "cannot use '%s' as a root", root);
+	if (access(path, F_OK) == 0)
+		ret = share_open(&p->upper, path, SHARE_WRITE, e);
+	else
+		ret = share_create(&p->upper, path, e);
+	if (ret < 0)
+		return ret;
+	of = changes_root(p->upper.fd);
+	if (of && !str_eq(of, real))
+		return err_set(e, EINVAL, "the changes kept as '%s' are of the root '%s', not of '%s'; "
+			       "keep those of another root under another name, or remove these with "
+			       "'umlcage root remove --changes %s'", name, of, real, name);
+	if (!of)
+		ret = changes_set_root(p->upper.fd, real, e);
+	return ret < 0 ? ret : share_mark_dirty(&p->upper, e);
+}
+
+static int open_upper(struct run_places *p, const struct run_options *o, const char *root,
+		      struct cage_config *cfg, struct error *e)
+{
+	bool disk = o->scratch && strcmp(o->scratch, "disk") == 0;
+	int ret;
+
+	if (o->scratch && !disk && strcmp(o->scratch, "memory") != 0)
+		return err_usage(e, "--scratch: '%s' is neither 'memory' nor 'disk'", o->scratch);
+	if (cfg->root.kind != CAGE_ROOT_SHARE || o->writable || o->commit)
+		return o->keep ? err_usage(e, "--keep goes with a root that is neither written nor "
+					   "committed nor a disk image; for an image use --cow") : 0;
+	if (!o->keep && !disk)
+		return 0;
+	sweep_scratch();
+	ret = o->keep ? open_kept(p, o->keep, root, e) : make_scratch(p, e);
+	if (ret < 0)
+		return ret;
+	cfg->root.upper = CAGE_UPPER_SHARE;
+	cfg->root.upper_fd = p->upper.fd;
+	return 0;
+}
+
+static struct cage_mount *add_mount(struct run_places *p, const char *where)
+{
+	p->mounts = xreallocarray(p->mounts, p->nmounts + 1, sizeof(*p->mounts));
+	p->wheres = xreallocarray(p->wheres, p->nmounts + 1, sizeof(*p->wheres));
+	p->wheres[p->nmounts] = xstrdup(where);
+	p->mounts[p->nmounts] = (struct cage_mount){ .fd = -1, .where = p->wheres[p->nmounts] };
+	return &p->mounts[p->nmounts++];
+}
+
+/* "HOSTDIR:GUESTDIR[:ro]" */
+static int split_mount(const char *option, const char *text, char **host, char **guest,
+		       bool *read_only, struct error *e)
+{
+	cleanup_free char *copy = xstrdup(text);
+	char *colon;
+
+	*read_only = str_ends(copy, ":ro");
+	if (*read_only)
+		copy[strlen(copy) - 3] = '\0';
+	colon = strrchr(copy, ':');
+	if (!colon || colon == copy || colon[1] != '/')
+		return err_usage(e, "%s: '%s' is not HOSTDIR:GUESTDIR with an absolute GUESTDIR",
+				 option, text);
+	*colon = '\0';
+	*host = xstrdup(copy);
+	*guest = xstrdup(colon + 1);
+	return 0;
+}
+
+static int add_share(struct run_places *p, const char *text, bool nosync, struct error *e)
+{
+	cleanup_free char *host = NULL, *guest = NULL;
+	struct cage_mount *m;
+	struct share *s;
+	bool read_only;
+	int ret = split_mount("--share", text, &host, &guest, &read_only, e);
+
+	if (ret < 0)
+		return ret;
+	p->shares = xreallocarray(p->shares, p->nshares + 1, sizeof(*p->shares));
+	s = &p->shares[p->nshares];
+	*s = (struct share)SHARE_INIT;
+	if (!read_only && access(host, F_OK) < 0 && errno == ENOENT)
+		ret = share_create(s, host, e);
+	else
+		ret = share_open(s, host, read_only ? SHARE_READ : SHARE_WRITE, e);
+	if (ret < 0)
+		return ret;
+	p->nshares++;
+	if (!read_only) {
+		ret = share_mark_dirty(s, e);
+		if (ret < 0)
+			return ret;
+	}
+	m = add_mount(p, guest);
+	m->fd = s->fd;
+	m->read_only = read_only;
+	m->nosync = nosync;
+	return 0;
+}
+
+static int add_bind(struct run_places *p, const char *text, struct error *e)
+{
+	cleanup_free char *host = NULL, *guest = NULL;
+	bool read_only;
+	int fd, ret = split_mount("--bind", text, &host, &guest, &read_only, e);
+
+	if (ret < 0)
+		return ret;
+	fd = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open the folder '%s'", host);
+
+	struct cage_mount *m = add_mount(p, guest);
+
+	m->fd = fd;
+	m->plain = true;
+	m->read_only = read_only;
+	return 0;
+}
+
+/* The two roots that are made when they are first asked for, unless the user keeps others. */
+static const struct { const char *name, *include; } made[] = {
+	{ "default", "" },
+	{ "tools", "debootstrap,mmdebstrap,cdebootstrap,debian-archive-keyring" },
+};
+
+static int resolve(struct root_spec *spec, const struct run_options *o,
+		   const struct cage_config *cfg, struct progress *progress, struct error *e)
+{
+	cleanup_strv struct strv kept = STRV_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
+		if (strcmp(o->root, made[i].name) != 0 || root_names(STORE_ROOTS, &kept, NULL) < 0 ||
+		    strv_has(&kept, o->root))
+			continue;
+		spec->kind = ROOT_SHARE;
+		spec->cached = true;
+		return fabricate_tools_root(NULL, made[i].include, o->mirror, cfg->kernel, progress,
+					    &spec->path, e);
+	}
+	return root_resolve(spec, o->root, progress, e);
+}
+
+int run_places_open(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
+		    struct progress *progress, struct error *e)
+{
+	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
+	int ret;
+
+	*p = (struct run_places){ .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1,
+				  .commit = SHARE_STAGE_INIT };
+	ret = resolve(&spec, o, cfg, progress, e);
+	if (ret < 0)
+		return ret;
+	if (spec.cached && o->writable)
+		return err_usage(e, "--writable: '%s' is kept unpacked in the cache and stays as it "
+				 "is; import it with 'umlcage root import' first", o->root);
+	if (spec.kind == ROOT_IMAGE && o->commit)
+		return err_usage(e, "--commit needs a root that is a share; for an image use --cow");
+	if (spec.kind == ROOT_IMAGE)
+		ret = open_image_root(p, o, &spec, cfg, e);
+	else if (o->commit)
+		ret = open_commit(p, o, spec.path, cfg, e);
+	else
+		ret = open_share_root(p, o, spec.path, cfg, e);
+	if (ret == 0)
+		ret = open_upper(p, o, spec.path, cfg, e);
+	for (size_t i = 0; ret == 0 && i < o->shares.n; i++)
+		ret = add_share(p, o->shares.v[i], !o->sync, e);
+	for (size_t i = 0; ret == 0 && i < o->binds.n; i++)
+		ret = add_bind(p, o->binds.v[i], e);
+	cfg->root.nosync = !o->sync;
+	cfg->mounts = p->mounts;
+	cfg->nmounts = p->nmounts;
+	return ret;
+}
+
+int run_places_finish(struct run_places *p, bool succeeded, struct error *e)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < p->nmounts; i++)
+		for (size_t j = 0; ret == 0 && j < p->nshares; j++)
+			if (p->mounts[i].fd == p->shares[j].fd && !p->mounts[i].read_only)
+				ret = share_mark_clean(&p->shares[j], e);
+	if (ret == 0 && p->upper.fd >= 0 && !p->scratch_dir)
+		ret = share_mark_clean(&p->upper, e);
+	if (ret == 0 && p->commit.dir && succeeded)
+		ret = share_stage_commit(&p->commit, e);
+	if (ret == 0 && p->root_written)
+		ret = share_mark_clean(&p->root, e);
+	return ret;
+}
+
+void run_places_close(struct run_places *p)
+{
+	for (size_t i = 0; i < p->nmounts; i++) {
+		if (p->mounts[i].plain)
+			close_fd(&p->mounts[i].fd);
+		free(p->wheres[i]);
+	}
+	for (size_t i = 0; i < p->nshares; i++)
+		share_close(&p->shares[i]);
+	if (p->scratch_dir)
+		(void)remove_tree(AT_FDCWD, p->scratch_dir, NULL);
+	share_stage_abort(&p->commit);
+	share_close(&p->upper);
+	share_close(&p->root);
+	close_fd(&p->image);
+	close_fd(&p->cow);
+	free(p->shares);
+	free(p->mounts);
+	free(p->wheres);
+	free_ptr(&p->image_path);
+	free_ptr(&p->scratch_dir);
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* umlcage share import, umlcage share export. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostfs-bridge/pack/pack.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
+#include "umlcage/cmd/cmd.h"
+#include "umlcage/cmd/share.h"
+
+static void report(struct progress *p, const char *done, const struct share_totals *t)
+{
+	cleanup_free char *size = format_size(t->bytes);
+
+	progress_detail(p, "%s %llu entries, %s of contents", done,
+			(unsigned long long)t->entries, size);
+}
+
+static int import(const char *archive, const char *dir, const struct share_import_opts *opts,
+		  struct error *e)
+{
+	bool is_stdin = str_eq(archive, "-");
+	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
+	cleanup_close int fd = is_stdin ? dup(0) : open(archive, O_RDONLY | O_CLOEXEC);
+	struct share_totals totals;
+	int ret;
+
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open '%s'", archive);
+	ret = share_stage_begin(&stage, dir, e);
+	if (ret == 0)
+		ret = share_import(&stage.share, fd, is_stdin ? "standard input" : archive, opts,
+				   &totals, e);
+	if (ret == 0)
+		ret = share_stage_commit(&stage, e);
+	if (ret == 0)
+		report(opts->progress, "imported", &totals);
+	return ret;
+}
+
+int share_cmd_import(int argc, char **argv)
+{
+	struct error e = ERROR_INIT;
+	struct progress progress;
+	struct share_import_opts opts = { .progress = &progress };
+	int verbose = 0;
+	bool quiet = false;
+	const struct opt table[] = {
+		{ OPT_SIZE, 0, "limit", "SIZE", false, &opts.limit,
+		  "refuse an archive that takes more space than this, counting 4K for every "
+		  "entry (default: no limit)", NULL },
+		{ OPT_FLAG, 0, "record-all", NULL, false, &opts.record_all,
+		  "record owner and mode of every file, not only where they are not plain: "
+		  "fuse-overlayfs with xattr_permissions=2 wants that", NULL },
+		{ OPT_COUNT, 'v', "verbose", NULL, false, &verbose, "say what was done", NULL },
+		{ OPT_FLAG, 'q', "quiet", NULL, false, &quiet, "only warnings and errors", NULL },
+		OPT_END,
+	};
+	const struct opt_spec spec = {
+		.usage = "umlcage share import [options] ARCHIVE|- DIR",
+		.summary = "Makes the share DIR of a tar or cpio archive in any compression, with all "
+			   "owners, modes, devices, links, extended attributes and capabilities.",
+		.opts = table,
+		.epilogue = "DIR must not exist or be empty, and appears only when all is there. Names "
+			    "with '..' are refused; absolute ones are taken as relative.",
+	};
+	int status = cmd_parse(&spec, &argc, &argv), ret;
+
+	if (status >= 0)
+		return status;
+	if (argc != 2) {
+		err_usage(&e, "import takes an archive and a directory; see '%s --help'",
+			  "umlcage share import");
+		return cmd_fail(&e);
+	}
+	progress_init(&progress, 2, quiet ? -1 : verbose);
+	interrupt_begin();
+	ret = import(argv[0], argv[1], &opts, &e);
+	interrupt_end();
+	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
+}
+
+/* To a file, whole or not at all, or to standard output. */
+static int export(const char *dir, const char *archive, const struct share_export_opts *opts,
+		  struct error *e)
+{
+	bool is_stdout = str_eq(archive, "-");
+	cleanup_share struct share share = SHARE_INIT;
+	cleanup_outfile struct outfile out = OUTFILE_INIT;
+	struct share_totals totals;
+	int ret = share_open(&share, dir, SHARE_READ, e);
+
+	if (ret < 0)
+		return ret;
+	if (share.dirty)
+		progress_warn(opts->progress, "the last cage that wrote to '%s' was killed; see "
+			      "'umlcage share verify'", dir);
+	if (!is_stdout) {
+		ret = outfile_open(&out, AT_FDCWD, archive, 0666, e);
+		if (ret < 0)
+			return ret;
+	}
+	ret = share_export(&share, is_stdout ? 1 : out.fd, is_stdout ? "standard output" : archive,
+			   opts, &totals, e);
+	if (ret == 0 && !is_stdout)
+		ret = outfile_commit(&out, e);
+	if (ret == 0)
+		report(opts->progress, "exported", &totals);
+	return ret;
+}
+
+int share_cmd_export(int argc, char **argv)
+{
+	struct error e = ERROR_INIT;
+	struct progress progress;
+	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
+	const char *format = NULL;
+	int verbose = 0;
+	bool quiet = false;
+	const struct opt table[] = {
+		{ OPT_STRING, 'f', "format", "NAME", false, &format,
+		  "tar, tar.zst, cpio.gz, ... (default: by the archive's name; tar for '-')", NULL },
+		{ OPT_STRING, 'l', "level", "N", false, &opts.level,
+		  "level of the compression (default: the compressor's own)", NULL },
+		{ OPT_COUNT, 'v', "verbose", NULL, false, &verbose, "say what was done", NULL },
+		{ OPT_FLAG, 'q', "quiet", NULL, false, &quiet, "only warnings and errors", NULL },
+		OPT_END,
+	};
+	const struct opt_spec spec = {
+		.usage = "umlcage share export [options] DIR ARCHIVE|-",
+		.summary = "Writes the share DIR as a tar (pax) or cpio (newc) archive, as the guest's "
+			   "root would.",
+		.opts = table,
+		.epilogue = "Entries are sorted and owners are numbers, so that the same share makes the "
+			    "same bytes; with SOURCE_DATE_EPOCH set, no time is later than that.",
+	};
+	int status = cmd_parse(&spec, &argc, &argv), ret;
+
+	if (status >= 0)
+		return status;
+	progress_init(&progress, 2, quiet ? -1 : verbose);
+	opts.progress = &progress;
+	if (argc != 2)
+		ret = err_usage(&e, "export takes a share and an archive; see '%s --help'",
+				"umlcage share export");
+	else if (str_eq(argv[1], "-") && isatty(1))
+		ret = err_usage(&e, "standard output is a terminal, and an archive is no text");
+	else
+		ret = share_export_epoch(&opts, &e);
+	if (ret == 0) {
+		cleanup_free char *name = format ? xasprintf(".%s", format) :
+					  xstrdup(str_eq(argv[1], "-") ? ".tar" : argv[1]);
+
+		ret = share_export_by_name(name, &opts, &e);
+	}
+	if (ret == 0) {
+		interrupt_begin();
+		ret = export(argv[0], argv[1], &opts, &e);
+		interrupt_end();
+	}
+	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
+}
