@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The supervisor: base helpers, the network and the command line.
-$(eval $(call module,base,umlcage/base,error.c fd.c hash.c interrupt.c lazy.c opts.c outfile.c pollset.c proc.c progress.c \
-	pump.c str.c xdg.c,libcrypto,))
+$(eval $(call module,base,umlcage/base,confine.c error.c fd.c hash.c interrupt.c landlock.c lazy.c opts.c outfile.c pollset.c proc.c progress.c \
+	pump.c str.c worker.c xdg.c,libcrypto libseccomp,))
 $(eval $(call module,net,umlcage/net,filter.c net.c,slirp,base))
 $(eval $(call module,doctor,umlcage/cage,doctor.c doctor-probes.c,,base))
 

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Work on bytes from others, in a process of its own that gives up everything first
+ * (confine.h) and hands its result back through a pipe.  Whatever becomes of it, a crash, a
+ * limit, a signal, is an error with its cause here.
+ */
+#ifndef UMLCAGE_BASE_WORKER_H
+#define UMLCAGE_BASE_WORKER_H
+
+#include <stddef.h>
+
+#include "umlcage/base/confine.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/base/str.h"
+
+struct worker {
+	const char *what;		/* for messages: "read the package lists" */
+	const struct confine *confine;
+	const int *fds;			/* all it has but those of paths, none of them below 3 */
+	size_t nfds;			/* at most 4096 */
+	size_t max_result;		/* bytes */
+	struct progress *progress;	/* warned where the host cannot confine it; may be NULL */
+	/* before it is confined: loads what it would load later; may be NULL */
+	void (*prepare)(void *arg);
+	/* confined; fills @result, or @e and returns -errno */
+	int (*work)(void *arg, struct strbuf *result, struct error *e);
+	void *arg;
+};
+
+/*
+ * Runs it and waits for it.  0 with what it said in @result, which is as little to be
+ * trusted as what it read; what its work() returned, with its error; -EBADMSG if it died, ran
+ * into a limit or said something else than a result; -EINTR if interrupted() says so.
+ */
+int worker_run(const struct worker *w, struct strbuf *result, struct error *e);
+
+/*
+ * Results as records.  put_* append; take_* move on behind what they took and return false,
+ * then and ever after, where it is not there or not as it should be.
+ */
+struct taker {
+	const char *at, *end;
+	bool bad;
+};
+
+void put_u64(struct strbuf *sb, uint64_t v);
+void put_str(struct strbuf *sb, const char *s);		/* NULL is kept apart from "" */
+bool take_u64(struct taker *t, uint64_t max, uint64_t *v);
+/* malloc'ed into *@s; never NULL if @needed; without a NUL, a newline or a blank at an end. */
+bool take_str(struct taker *t, size_t max, bool needed, char **s);
+
+#endif
