@@ -5,7 +5,7 @@ $(eval $(call module,base,umlcage/base,confine.c error.c fd.c hash.c interrupt.c
 $(eval $(call module,net,umlcage/net,filter.c net.c,slirp,base))
 $(eval $(call module,doctor,umlcage/cage,doctor.c doctor-probes.c,,base))
 
-$(eval $(call module,cage,umlcage/cage,cage.c console.c control.c cow.c exec.c forward.c jail.c launch.c place.c \
+$(eval $(call module,cage,umlcage/cage,cage.c console.c control.c cow.c exec.c forward.c jail.c launch.c namespaces.c place.c \
 	proto.c syscalls.c terminal.c,libseccomp,net base))
 
 # the agent's initramfs, as data in the library of cages

@@ -26,7 +26,7 @@ int landlock_abi(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
-static uint64_t handled_fs(int abi)
+uint64_t landlock_fs(int abi)
 {
 	uint64_t all = (1ULL << 13) - 1;
 
@@ -41,8 +41,13 @@ static uint64_t handled_fs(int abi)
 
 int landlock_new(bool network)
 {
-	int abi = landlock_abi(), fd;
-	struct ruleset_attr attr = { .handled_access_fs = handled_fs(abi) };
+	return landlock_new_abi(landlock_abi(), network);
+}
+
+int landlock_new_abi(int abi, bool network)
+{
+	int fd;
+	struct ruleset_attr attr = { .handled_access_fs = landlock_fs(abi) };
 	size_t size = sizeof(attr.handled_access_fs);
 
 	if (abi == 0)
@@ -51,7 +56,7 @@ int landlock_new(bool network)
 		attr.handled_access_net = network ? 0 : NET_BIND_TCP | NET_CONNECT_TCP;
 		size += sizeof(attr.handled_access_net);
 	}
-	if (abi >= 6) {
+	if (abi >= LANDLOCK_ABI_SCOPES) {
 		attr.scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL;
 		size += sizeof(attr.scoped);
 	}
@@ -65,7 +70,7 @@ int landlock_new(bool network)
 int landlock_allow(int ruleset, int fd, uint64_t access)
 {
 	struct landlock_path_beneath_attr attr = {
-		.allowed_access = access & handled_fs(landlock_abi()), .parent_fd = fd,
+		.allowed_access = access & landlock_fs(landlock_abi()), .parent_fd = fd,
 	};
 
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0) == 0)

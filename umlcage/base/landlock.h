@@ -15,6 +15,8 @@
 #define LANDLOCK_FS_TRUNCATE	(1ULL << 14)	/* ABI 3 */
 #define LANDLOCK_FS_IOCTL_DEV	(1ULL << 15)	/* ABI 5 */
 
+enum { LANDLOCK_ABI_SCOPES = 6 };	/* the first that keeps signals in */
+
 /* The ABI of the host, 0 if it has none. */
 int landlock_abi(void);
 
@@ -23,6 +25,9 @@ int landlock_abi(void);
  * unless @network no TCP, as far as the host can refuse these.  A descriptor, or -errno.
  */
 int landlock_new(bool network);
+/* The same with what @abi has, or less; landlock_fs() is what it knows of files. */
+int landlock_new_abi(int abi, bool network);
+uint64_t landlock_fs(int abi);
 /* Allows @access (LANDLOCK_ACCESS_FS_*) to, or beneath, what @fd is; what the host does not
  * know is left out.  0 or -errno. */
 int landlock_allow(int ruleset, int fd, uint64_t access);

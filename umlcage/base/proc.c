@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,24 @@ static void enter_own_session(void)
 		usleep(AGAIN_US);
 }
 
+/* Whoever reads from the other end of @pipe_fd is gone. */
+static bool reader_is_gone(int pipe_fd)
+{
+	struct pollfd pfd = { .fd = pipe_fd };
+
+	return poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLERR);
+}
+
+/*
+ * Not fork(), which cannot do this.  The child calls nothing that would mind: no library
+ * function that keeps state for fork() to renew.
+ */
+static pid_t fork_into(unsigned long namespaces)
+{
+	return namespaces ? (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, 0) :
+			    fork();
+}
+
 static void __attribute__((noreturn)) child(const struct proc_opts *o, pid_t parent, int pipe_fd)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -129,6 +148,13 @@ static void __attribute__((noreturn)) child(const struct proc_opts *o, pid_t par
 		enter_own_session();
 	else if (o->own_group)
 		(void)setpgid(0, 0);
+	if (o->enter_namespaces) {
+		const char *what = "enter its namespaces";
+
+		ret = o->enter_namespaces(o->enter_namespaces_arg, &what);
+		if (ret < 0)
+			child_fail(pipe_fd, -ret, what);
+	}
 	ret = place_fds(o, &pipe_fd, &exec_fd);
 	if (ret < 0)
 		child_fail(pipe_fd, -ret, "place descriptors");
@@ -143,7 +169,8 @@ static void __attribute__((noreturn)) child(const struct proc_opts *o, pid_t par
 	}
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		child_fail(pipe_fd, errno, "tie its life to ours");
-	if (getppid() != parent)
+	/* from within another PID namespace there is no parent to see */
+	if (o->namespaces & CLONE_NEWPID ? reader_is_gone(pipe_fd) : getppid() != parent)
 		_exit(127);
 	if (exec_fd > 0)
 		fexecve(exec_fd, o->argv, o->env ? o->env : environ);
@@ -160,17 +187,20 @@ int proc_start(const struct proc_opts *o, pid_t *pid, int *pidfd, struct error *
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot run '%s': pipe", o->argv[0]);
 
-	pid_t p = fork();
+	pid_t p = fork_into(o->namespaces);
 
 	if (p < 0) {
 		int errnum = errno;
 
 		close(pipes[0]);
 		close(pipes[1]);
-		return err_sys(e, errnum, "cannot run '%s': fork", o->argv[0]);
+		return err_sys(e, errnum, "cannot run '%s': %s", o->argv[0],
+			       o->namespaces ? "have namespaces of its own" : "fork");
 	}
-	if (p == 0)
+	if (p == 0) {
+		close(pipes[0]);
 		child(o, parent, pipes[1]);
+	}
 	close(pipes[1]);
 
 	struct failure f;

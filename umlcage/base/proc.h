@@ -31,6 +31,10 @@ struct proc_opts {
 	 * a negative errno and a text on its @what stop the launch. */
 	int (*before_exec)(void *arg, const char **what);
 	void *before_exec_arg;
+	unsigned long namespaces;	/* CLONE_NEW*: the child is in new ones, the first of its PIDs */
+	/* Runs in the child first, with the parent's descriptors; the same rules. */
+	int (*enter_namespaces)(void *arg, const char **what);
+	void *enter_namespaces_arg;
 };
 
 /*

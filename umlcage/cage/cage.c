@@ -24,12 +24,26 @@
 #include "umlcage/cage/internal.h"
 #include "umlcage/cage/jail.h"
 #include "umlcage/cage/launch.h"
+#include "umlcage/cage/namespaces.h"
 
 enum { BOOT_TIMEOUT_MS = 60000, STOP_TIMEOUT_MS = 120000, LINK_BUFFER = 4 << 20, TAIL_LINES = 8 };
 
 const char *cage_console(const struct cage *c)
 {
 	return sb_str(&c->console.text);
+}
+
+int cage_parse_require(const char *arg, void *require, struct error *e)
+{
+	enum cage_require *r = require;
+
+	if (!arg || strcmp(arg, "basic") == 0)
+		*r = CAGE_REQUIRE_BASIC;
+	else if (strcmp(arg, "full") == 0)
+		*r = CAGE_REQUIRE_FULL;
+	else
+		return err_usage(e, "--require-jail: '%s' is neither basic nor full", arg);
+	return 0;
 }
 
 void cage_exit_release(struct cage_exit *exit)
@@ -218,7 +232,7 @@ static int open_scratch_cow(struct start *s, struct error *e)
 	return 0;
 }
 
-static int prepare_jail(struct start *s, struct place *place, struct error *e)
+static int prepare_jail(struct start *s, struct place *place, bool namespaces, struct error *e)
 {
 	const struct cage_config *cfg = s->cfg;
 	size_t n = 0;
@@ -226,7 +240,6 @@ static int prepare_jail(struct start *s, struct place *place, struct error *e)
 	bool share = cfg->root.kind == CAGE_ROOT_SHARE;
 	bool written = share ? cfg->root.upper == CAGE_UPPER_NONE : s->fds.upper < 0;
 
-	s->jail.place = place;
 	paths[n++] = (struct jail_path){ .fd = s->kernel, .executable = true };
 	paths[n++] = (struct jail_path){ .fd = s->fds.initramfs };
 	paths[n++] = (struct jail_path){ .fd = s->fds.root, .directory = share, .writable = written };
@@ -236,10 +249,17 @@ static int prepare_jail(struct start *s, struct place *place, struct error *e)
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		paths[n++] = (struct jail_path){ .fd = cfg->mounts[i].fd, .directory = true,
 						 .writable = !cfg->mounts[i].read_only };
-	return jail_prepare(&s->jail, paths, n, cfg->require_jail, cfg->progress, e);
+
+	struct jail_config jail = {
+		.paths = paths, .npaths = n, .require = (enum jail_require)cfg->require_jail,
+		.no_namespaces = !namespaces, .max_abi = JAIL_ANY_ABI, .place = place,
+		.progress = cfg->progress,
+	};
+
+	return jail_prepare(&s->jail, &jail, e);
 }
 
-static int start_kernel(struct cage *c, struct start *s, struct error *e)
+static int start_confined(struct cage *c, struct start *s, bool namespaces, struct error *e)
 {
 	/*
 	 * Nothing, at an address: the highest one among these is what the kernel takes for the
@@ -247,6 +267,47 @@ static int start_kernel(struct cage *c, struct start *s, struct error *e)
 	 * amid the stack of each process it starts.
 	 */
 	static char *const no_env[] = { "", NULL };
+	int ret = prepare_jail(s, &c->place, namespaces, e);
+
+	if (ret < 0)
+		return ret;
+
+	struct proc_opts opts = {
+		.argv = strv_argv(&s->launch.argv), .env = no_env, .exec_fd = s->kernel, .cwd = "/",
+		.fds = s->launch.fds, .nfds = s->launch.nfds, .own_session = true,
+		.before_exec = jail_enter, .before_exec_arg = &s->jail,
+	};
+
+	if (s->jail.ns.flags) {
+		opts.namespaces = s->jail.ns.flags;
+		opts.enter_namespaces = namespaces_enter;
+		opts.enter_namespaces_arg = &s->jail.ns;
+	}
+	return proc_start(&opts, &c->pid, &c->pidfd, e);
+}
+
+/* With namespaces if the host lets us have them. */
+static int start_in_jail(struct cage *c, struct start *s, struct error *e)
+{
+	const struct cage_config *cfg = s->cfg;
+	cleanup_error struct error why = ERROR_INIT;
+	int ret = cfg->no_namespaces ? -ENOSYS : start_confined(c, s, true, &why);
+
+	c->full_wall = ret == 0 && s->jail.ns.flags;
+	if (ret == 0 && (c->full_wall || cfg->require_jail != CAGE_REQUIRE_FULL))
+		return 0;
+	if (cfg->require_jail == CAGE_REQUIRE_FULL)
+		return err_set(e, ENOSYS, "the cage's kernel cannot have namespaces of its own, and "
+			       "--require-jail=full was given: %s", ret == 0 ? "this is root" :
+			       cfg->no_namespaces ? "they were not wanted" : err_text(&why));
+	jail_release(&s->jail);
+	if (!cfg->no_namespaces)
+		progress_detail(cfg->progress, "no namespaces for the cage's kernel: %s", err_text(&why));
+	return start_confined(c, s, false, e);
+}
+
+static int start_kernel(struct cage *c, struct start *s, struct error *e)
+{
 	int pipes[2];
 	int ret;
 
@@ -261,17 +322,7 @@ static int start_kernel(struct cage *c, struct start *s, struct error *e)
 		return s->fds.initramfs;
 	s->fds.limit = jail_descriptors();
 	launch_plan(&s->launch, s->cfg, &s->fds);
-	ret = prepare_jail(s, &c->place, e);
-	if (ret < 0)
-		return ret;
-
-	struct proc_opts opts = {
-		.argv = strv_argv(&s->launch.argv), .env = no_env, .exec_fd = s->kernel, .cwd = "/",
-		.fds = s->launch.fds, .nfds = s->launch.nfds, .own_session = true,
-		.before_exec = jail_enter, .before_exec_arg = &s->jail,
-	};
-
-	ret = proc_start(&opts, &c->pid, &c->pidfd, e);
+	ret = start_in_jail(c, s, e);
 	if (ret < 0)
 		return err_wrap(e, "cannot start the kernel '%s'", s->cfg->kernel);
 	c->place.pid = c->pid;
@@ -375,7 +426,7 @@ int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e
 	struct start s = { .cfg = cfg, .kernel = -1, .launch = { .argv = STRV_INIT },
 			   .fds = { .console = -1, .control = -1, .net = -1, .initramfs = -1,
 				    .root = cfg->root.fd, .upper = cfg->root.upper_fd },
-			   .jail = { .ruleset = -1 } };
+			   .jail = JAIL_INIT };
 	int ret = 0;
 
 	c->pidfd = c->console.fd = -1;

@@ -62,6 +62,12 @@ enum cage_net {
 	CAGE_NET_NONE,		/* no interface but loopback */
 };
 
+enum cage_require {
+	CAGE_REQUIRE_NOTHING,	/* what the host lacks is warned about */
+	CAGE_REQUIRE_BASIC,	/* Landlock, signals kept in, and the filter of system calls */
+	CAGE_REQUIRE_FULL,	/* namespaces of its own, too */
+};
+
 struct cage_forward {
 	bool udp;
 	struct sockaddr_storage host;	/* address and port on the host */
@@ -82,7 +88,8 @@ struct cage_config {
 	bool resolv_conf;		/* give the guest an /etc/resolv.conf for its network */
 	const char *hostname;		/* NULL: "cage" */
 	int console_fd;			/* the kernel's console goes here too; -1: kept only */
-	bool require_jail;		/* a missing jail feature is an error */
+	enum cage_require require_jail;	/* what of the jail must not be missing; see jail.h */
+	bool no_namespaces;		/* do without them, as on a host that has none */
 	bool ptrace_mode;		/* run processes under ptrace instead of seccomp */
 	bool no_fast_calls;		/* every system call of a process is a signal on the host */
 	uint64_t boot_timeout;		/* milliseconds; 0: 60 s */
@@ -154,5 +161,8 @@ void cage_free(struct cage *cage);
 char *cage_command_text(const struct cage_config *cfg);
 
 void cage_exit_release(struct cage_exit *exit);
+
+/* The argument of --require-jail (NULL: none, which is "basic") into an enum cage_require. */
+int cage_parse_require(const char *arg, void *require, struct error *e);
 
 #endif

@@ -20,6 +20,7 @@ struct cage {
 	bool persistent;	/* something of it outlives it: it must be stopped cleanly */
 	bool up;		/* the agent has set everything up */
 	bool stopping;
+	bool full_wall;		/* its kernel has namespaces of its own */
 	char *what;		/* "cannot boot the kernel '...'", for errors until it is up */
 	struct console console;
 	int console_index;

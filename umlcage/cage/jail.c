@@ -10,76 +10,25 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/landlock.h"
 #include "umlcage/base/str.h"
 #include "umlcage/cage/syscalls.h"
 
-/* Newer than Debian 12's linux/landlock.h: from the kernel's own documentation. */
-#define FS_REFER	(1ULL << 13)	/* ABI 2 */
-#define FS_TRUNCATE	(1ULL << 14)	/* ABI 3 */
-#define FS_IOCTL_DEV	(1ULL << 15)	/* ABI 5 */
-#define NET_BIND_TCP	(1ULL << 0)	/* ABI 4 */
-#define NET_CONNECT_TCP	(1ULL << 1)
-#define SCOPE_ABSTRACT	(1ULL << 0)	/* ABI 6 */
-#define SCOPE_SIGNAL	(1ULL << 1)
-
-struct ruleset_attr {
-	uint64_t handled_access_fs;
-	uint64_t handled_access_net;
-	uint64_t scoped;
-};
-
 static const uint64_t read_file = LANDLOCK_ACCESS_FS_READ_FILE;
 static const uint64_t write_file = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-				   FS_TRUNCATE;
+				   LANDLOCK_FS_TRUNCATE;
 static const uint64_t execute = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE;
 static const uint64_t read_dir = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 /* no device, no socket: a share has neither on the host */
 static const uint64_t write_dir = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
 	LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
 	LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
-	LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM | FS_REFER | FS_TRUNCATE;
-
-int jail_landlock_abi(void)
-{
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-
-	return abi > 0 ? (int)abi : 0;
-}
-
-static uint64_t handled_fs(int abi)
-{
-	uint64_t all = (1ULL << 13) - 1;
-
-	if (abi >= 2)
-		all |= FS_REFER;
-	if (abi >= 3)
-		all |= FS_TRUNCATE;
-	if (abi >= 5)
-		all |= FS_IOCTL_DEV;
-	return all;
-}
-
-static int allow(int ruleset, int fd, uint64_t access)
-{
-	struct landlock_path_beneath_attr attr = { .allowed_access = access, .parent_fd = fd };
-
-	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0) == 0)
-		return 0;
-	/* files without a place in any mounted file system are not restricted either */
-	return errno == EBADFD || errno == EBADF ? 0 : -errno;
-}
-
-static int allow_named(int ruleset, const char *path, uint64_t access)
-{
-	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
-
-	return fd < 0 ? 0 : allow(ruleset, fd, access);
-}
+	LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_FS_REFER |
+	LANDLOCK_FS_TRUNCATE;
 
 /* The kernel is linked dynamically: its libraries, and the few files it reads. */
 static const struct { const char *path; bool directory, writable, executable; } places[] = {
@@ -90,76 +39,88 @@ static const struct { const char *path; bool directory, writable, executable; } 
 	{ "/etc/ld.so.cache", false, false, false },
 	{ "/proc/cpuinfo", false, false, false },
 	{ "/dev/null", false, true, false },
-	{ "/dev/ptmx", false, true, false },
-	/* the memory of guests on a kernel without memfd_create() support */
-	{ "/dev/shm", true, true, true },
 };
 
-static int build_ruleset(const struct jail_path *paths, size_t npaths, int abi)
+static int allow(int rules, int abi, int fd, bool directory, bool writable, bool executable)
 {
-	struct ruleset_attr attr = { .handled_access_fs = handled_fs(abi) };
-	size_t size = sizeof(attr.handled_access_fs);
-	cleanup_close int ruleset = -1;
-	int ret = 0;
+	uint64_t access = directory ? (writable ? write_dir : read_dir) :
+			  writable ? write_file : read_file;
 
-	if (abi >= 4) {
-		attr.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
-		size += sizeof(attr.handled_access_net);
-	}
-	if (abi >= 6) {
-		attr.scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL;
-		size += sizeof(attr.scoped);
-	}
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-	if (ruleset < 0)
-		return -errno;
-	(void)fcntl(ruleset, F_SETFD, FD_CLOEXEC);
-	for (size_t i = 0; ret == 0 && i < npaths; i++) {
-		const struct jail_path *p = &paths[i];
-		uint64_t access = p->directory ? (p->writable ? write_dir : read_dir) :
-				  p->writable ? write_file : read_file;
-
-		if (p->executable)
-			access |= execute;
-		ret = allow(ruleset, p->fd, access & attr.handled_access_fs);
-	}
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(places); i++) {
-		uint64_t access = places[i].directory ? (places[i].writable ? write_dir : read_dir) :
-				  places[i].writable ? write_file : read_file;
-
-		if (places[i].executable)
-			access |= execute;
-		ret = allow_named(ruleset, places[i].path, access & attr.handled_access_fs);
-	}
-	return ret < 0 ? ret : steal_fd(&ruleset);
+	return landlock_allow(rules, fd, (access | (executable ? execute : 0)) & landlock_fs(abi));
 }
 
-int jail_prepare(struct jail *j, const struct jail_path *paths, size_t npaths, bool require,
-		 struct progress *progress, struct error *e)
+static int build_ruleset(const struct jail_config *cfg, int abi)
 {
-	int abi = jail_landlock_abi(), ret;
+	cleanup_close int rules = landlock_new_abi(abi, false);
+	int ret = rules < 0 ? rules : 0;
 
-	j->ruleset = -1;
-	j->filter = (struct sock_fprog){ 0 };
-	if (abi == 0) {
-		static const char text[] = "this host has no Landlock: the cage's kernel could "
-					   "open any file that you can";
+	for (size_t i = 0; ret == 0 && i < cfg->npaths; i++) {
+		const struct jail_path *p = &cfg->paths[i];
 
-		if (require)
-			return err_set(e, ENOSYS, "%s, and --require-jail was given", text);
-		progress_warn(progress, "%s", text);
-	} else {
-		ret = build_ruleset(paths, npaths, abi);
-		if (ret < 0)
-			return err_sys(e, -ret, "cannot make the Landlock rules of the cage");
-		j->ruleset = ret;
+		ret = allow(rules, abi, p->fd, p->directory, p->writable, p->executable);
 	}
-	ret = syscalls_filter(&j->filter, e);
-	if (ret < 0 && !require) {
-		progress_warn(progress, "%s: the cage's kernel could make any system call",
-			      err_text(e));
-		err_release(e);
-		ret = 0;
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(places); i++) {
+		cleanup_close int fd = open(places[i].path, O_PATH | O_CLOEXEC);
+
+		if (fd >= 0)
+			ret = allow(rules, abi, fd, places[i].directory, places[i].writable,
+				    places[i].executable);
+	}
+	return ret < 0 ? ret : steal_fd(&rules);
+}
+
+/* Something that the host does not have: a warning, or an error. */
+static int lack(const struct jail_config *cfg, const char *text, struct error *e)
+{
+	if (cfg->require != JAIL_REQUIRE_NOTHING)
+		return err_set(e, ENOSYS, "%s, and --require-jail was given", text);
+	progress_warn(cfg->progress, "%s", text);
+	return 0;
+}
+
+static int prepare_landlock(struct jail *j, const struct jail_config *cfg, struct error *e)
+{
+	int abi = landlock_abi(), ret = 0;
+
+	if (abi > cfg->max_abi)
+		abi = cfg->max_abi;
+	if (abi == 0 && !j->ns.flags)
+		return lack(cfg, "this host has neither Landlock nor user namespaces: the cage's kernel "
+			    "could open any file that you can", e);
+	if (abi == 0 && cfg->require != JAIL_REQUIRE_NOTHING)
+		return lack(cfg, "this host has no Landlock", e);
+	if (abi < LANDLOCK_ABI_SCOPES && !j->ns.flags)
+		ret = lack(cfg, "this host's Landlock is older than Linux 6.12, and it has no user "
+			   "namespaces: the cage's kernel could send signals to your other processes", e);
+	if (abi == 0 || ret < 0)
+		return ret;
+	ret = build_ruleset(cfg, abi);
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot make the Landlock rules of the cage");
+	j->ruleset = ret;
+	return 0;
+}
+
+int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e)
+{
+	int ret = 0;
+
+	*j = (struct jail){ .ruleset = -1, .place = cfg->place };
+	if (!cfg->no_namespaces)
+		namespaces_prepare(&j->ns);
+	for (size_t i = 0; j->ns.flags && ret == 0 && i < cfg->npaths; i++)
+		if (cfg->paths[i].directory)
+			ret = namespaces_add(&j->ns, cfg->paths[i].fd, !cfg->paths[i].writable, e);
+	if (ret == 0)
+		ret = prepare_landlock(j, cfg, e);
+	if (ret == 0) {
+		ret = syscalls_filter(&j->filter, j->ns.flags != 0, e);
+		if (ret < 0 && cfg->require == JAIL_REQUIRE_NOTHING) {
+			progress_warn(cfg->progress, "%s: the cage's kernel could make any system call",
+				      err_text(e));
+			err_release(e);
+			ret = 0;
+		}
 	}
 	if (ret < 0)
 		jail_release(j);
@@ -202,9 +163,11 @@ int jail_enter(void *arg, const char **what)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	*what = "enter its Landlock domain";
-	if (j->ruleset >= 0 && syscall(SYS_landlock_restrict_self, j->ruleset, 0) < 0)
-		return -errno;
+	ret = j->ruleset >= 0 ? landlock_enter(j->ruleset) : 0;
+	if (ret < 0)
+		return ret;
 	*what = "enter its system call filter";
+	syscalls_own_pid(&j->filter, getpid());
 	if (j->filter.len && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &j->filter) < 0)
 		return -errno;
 	return 0;
@@ -214,5 +177,6 @@ void jail_release(struct jail *j)
 {
 	close_fd(&j->ruleset);
 	free(j->filter.filter);
-	j->filter = (struct sock_fprog){ 0 };
+	namespaces_release(&j->ns);
+	*j = (struct jail)JAIL_INIT;
 }

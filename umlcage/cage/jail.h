@@ -3,7 +3,10 @@
  * The wall around a cage.  Its guest is not trusted, and neither is its kernel: a
  * guest process can come to write the kernel's memory.  So the whole UML process
  * is confined before exec: no new privileges, Landlock (landlock(7)), a seccomp
- * allowlist (seccomp(2)), resource limits.
+ * allowlist (seccomp(2)), resource limits: the basic wall.  Where the host lets its
+ * users have namespaces (user_namespaces(7)), it has those as well, with a root
+ * that is empty but for what it needs: the full wall.  What each of them keeps
+ * from whom is in umlcage/doc/SECURITY.
  */
 #ifndef UMLCAGE_CAGE_JAIL_H
 #define UMLCAGE_CAGE_JAIL_H
@@ -14,12 +17,13 @@
 
 #include "umlcage/base/error.h"
 #include "umlcage/base/progress.h"
+#include "umlcage/cage/namespaces.h"
 #include "umlcage/cage/place.h"
 
-struct jail {
-	int ruleset;		/* Landlock; -1: the host has none */
-	struct sock_fprog filter;	/* seccomp; .len 0: none */
-	const struct place *place;
+enum jail_require {
+	JAIL_REQUIRE_NOTHING,	/* what the host lacks is warned about */
+	JAIL_REQUIRE_BASIC,	/* Landlock, signals kept in, the filter */
+	JAIL_REQUIRE_FULL,	/* the namespaces, too */
 };
 
 /* A descriptor the kernel may open again or work beneath, and how. */
@@ -30,20 +34,41 @@ struct jail_path {
 	bool executable;
 };
 
+struct jail_config {
+	const struct jail_path *paths;
+	size_t npaths;
+	enum jail_require require;
+	bool no_namespaces;	/* as on a host that has none */
+	int max_abi;		/* as on a host with this ABI of Landlock; JAIL_ANY_ABI: the host's own */
+	const struct place *place;
+	struct progress *progress;
+};
+
+enum { JAIL_ANY_ABI = 1000 };
+
+struct jail {
+	int ruleset;		/* Landlock; -1: the host has none */
+	struct sock_fprog filter;	/* seccomp; .len 0: none */
+	const struct place *place;
+	struct namespaces ns;	/* .flags 0: none */
+};
+
+#define JAIL_INIT { .ruleset = -1 }
+
 /*
  * Prepares everything that needs memory, before fork().  What the host lacks is
- * warned about, or, with @require, an error.
+ * warned about, or, if required, an error.  Whether it has namespaces shows when they are
+ * entered: if that fails, prepare again with .no_namespaces.
  */
-int jail_prepare(struct jail *j, const struct jail_path *paths, size_t npaths, bool require,
-		 struct progress *progress, struct error *e);
-/* In the child, before exec; async-signal-safe.  For struct proc_opts.before_exec. */
+int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e);
+/*
+ * In the child, before exec, after namespaces_enter() of .ns if it has .flags; async-signal-safe.
+ * For struct proc_opts.before_exec.
+ */
 int jail_enter(void *jail, const char **what);
 /* How many descriptors a process may have once it is in there; 0 for any number. */
 uint64_t jail_descriptors(void);
 
 void jail_release(struct jail *j);
-
-/* The Landlock ABI of the host, 0 if it has none (for doctor). */
-int jail_landlock_abi(void);
 
 #endif

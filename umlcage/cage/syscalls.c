@@ -4,14 +4,30 @@
  * made by libseccomp.  Anything else fails with ENOSYS and does not kill: the
  * stubs carry a filter of their own that traps guest system calls, and of two
  * filters' answers SECCOMP_RET_TRAP goes before SECCOMP_RET_ERRNO (seccomp(2)).
+ *
+ * Where a call is allowed for some of its arguments only, they are those that
+ * arch/um of the kernel and the C library below it use.  A filter sees numbers and
+ * no memory, so what paths and structures name is left to Landlock (jail.c), and to
+ * the kinds of sockets that can be had here: pairs that are connected, on which a
+ * destination means nothing (unix(7)).
  */
 #include "umlcage/cage/syscalls.h"
 
+#include <asm/prctl.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
@@ -19,31 +35,30 @@
 
 static const char *const allowed[] = {
 	/* memory */
-	"brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "memfd_create",
+	"brk", "mmap", "munmap", "mprotect", "mremap", "memfd_create",
 	/* descriptors the cage was given, and what humfs and the block driver do with them */
 	"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
-	"pwritev2", "lseek", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "pipe",
+	"pwritev2", "lseek", "close", "close_range", "dup", "dup2", "dup3", "pipe",
 	"pipe2", "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1",
 	"epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "ftruncate",
 	"fallocate", "fsync", "fdatasync", "sync_file_range", "syncfs", "copy_file_range",
 	"fadvise64", "readahead", "flock",
 	"open", "openat", "openat2", "access", "faccessat", "faccessat2", "stat", "lstat",
 	"fstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents64", "readlink",
-	"readlinkat", "getcwd", "chdir", "umask",
+	"readlinkat",
 	"mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2",
 	"link", "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "utimensat",
 	"getxattr", "lgetxattr", "fgetxattr", "setxattr", "lsetxattr", "fsetxattr", "listxattr",
 	"llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr",
-	/* sockets it was given: nothing here connects or binds */
-	"recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "recvfrom", "sendto", "getsockopt",
-	"setsockopt", "getsockname", "getpeername", "shutdown", "socketpair",
+	/* sockets it was given or made as pairs: nothing here makes another, connects or binds */
+	"recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "recvfrom", "getsockopt", "getsockname",
+	"getpeername", "shutdown",
 	/* processes and threads: stubs are cloned, executed from a memory file, controlled */
-	"clone", "clone3", "fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4",
-	"waitid", "kill", "tgkill", "tkill", "ptrace", "prctl", "arch_prctl", "set_tid_address",
-	"set_robust_list", "get_robust_list", "rseq", "futex", "sched_yield",
-	"sched_getaffinity", "sched_setaffinity", "getpid", "gettid", "getppid", "getpgrp",
-	"getpgid", "setpgid", "setsid", "getuid", "geteuid", "getgid", "getegid", "getcpu",
-	"seccomp", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_send_signal",
+	"exit", "exit_group", "wait4", "waitid", "set_tid_address", "set_robust_list",
+	"get_robust_list", "rseq", "futex", "sched_yield", "sched_getaffinity", "getpid", "gettid",
+	"getppid", "getpgrp", "getpgid", "setsid", "getuid", "geteuid", "getgid", "getegid", "getcpu",
+	/* stubs, whose numbers no filter knows; moving a process to another CPU is all it does */
+	"sched_setaffinity",
 	/* signals and time */
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend",
 	"rt_sigtimedwait", "sigaltstack", "pause", "restart_syscall", "nanosleep",
@@ -51,10 +66,8 @@ static const char *const allowed[] = {
 	"timer_create", "timer_settime", "timer_gettime", "timer_delete", "timer_getoverrun",
 	"setitimer", "getitimer", "timerfd_create", "timerfd_settime", "timerfd_gettime",
 	/* the rest */
-	"uname", "sysinfo", "getrlimit", "setrlimit", "prlimit64", "getrusage", "getrandom",
-	"mlock", "munlock", "membarrier",
-	/* terminals; ioctl() on anything else reaches only descriptors it was given */
-	"ioctl",
+	"uname", "sysinfo", "getrlimit", "setrlimit", "getrusage", "getrandom", "mlock", "munlock",
+	"membarrier",
 };
 
 /* The same in numbers every architecture shares, for what Debian 12's libseccomp cannot name. */
@@ -66,7 +79,112 @@ static const int allowed_new[] = {
 	466,	/* removexattrat */
 };
 
-int syscalls_filter(struct sock_fprog *prog, struct error *e)
+/* Every namespace, and children that are somebody else's (clone(2)). */
+#define CLONE_REFUSED	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
+			 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_PTRACE | CLONE_PARENT)
+
+/* The one argument that says what a call does, and its values. */
+static const struct operations {
+	const char *name;
+	unsigned int arg;
+	unsigned int n;
+	uint64_t values[20];
+} operations[] = {
+	{ "madvise", 2, 9, { MADV_NORMAL, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
+			     MADV_HUGEPAGE, MADV_DONTDUMP, MADV_POPULATE_WRITE,
+			     102 /* MADV_GUARD_INSTALL: stacks of threads in glibc 2.42 */ } },
+	{ "prctl", 0, 4, { PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_VMA } },
+	{ "arch_prctl", 0, 4, { ARCH_SET_FS, ARCH_GET_FS, ARCH_SET_GS, ARCH_GET_GS } },
+	{ "fcntl", 1, 10, { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_SETLK,
+			    F_GETLK, F_SETSIG, F_ADD_SEALS } },
+	/* is it a terminal, and how large; how large is a disk */
+	{ "ioctl", 1, 4, { TCGETS, TIOCGWINSZ, BLKGETSIZE, BLKGETSIZE64 } },
+	{ "seccomp", 0, 1, { SECCOMP_SET_MODE_FILTER } },
+	/* of a child that asked for it; nobody else can be attached to */
+	{ "ptrace", 0, 15, { PTRACE_TRACEME, PTRACE_PEEKTEXT, PTRACE_PEEKDATA, PTRACE_PEEKUSER,
+			     PTRACE_POKEUSER, PTRACE_CONT, PTRACE_KILL, PTRACE_SINGLESTEP,
+			     PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SYSCALL, PTRACE_SETOPTIONS,
+			     PTRACE_GETSIGINFO, PTRACE_GETREGSET, PTRACE_SETREGSET } },
+	{ "ptrace", 0, 2, { PTRACE_SYSEMU, PTRACE_SYSEMU_SINGLESTEP } },
+	/* limits of itself */
+	{ "prlimit64", 0, 1, { 0 } },
+	/* to whom it is connected */
+	{ "sendto", 4, 1, { 0 } },
+	/* a descriptor, not a name */
+	{ "execveat", 4, 1, { AT_EMPTY_PATH } },
+	{ "tgkill", 0, 1, { SYSCALLS_OWN_PID } },
+};
+
+/* To itself, its process group, and stubs. */
+static const int signals[] = { SIGALRM, SIGKILL, SIGIO, SIGSTOP, SIGTERM, SIGCONT, SIGABRT };
+
+static int add_operations(scmp_filter_ctx ctx)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(operations); i++) {
+		const struct operations *o = &operations[i];
+		int nr = seccomp_syscall_resolve_name(o->name);
+
+		for (unsigned int k = 0; ret == 0 && k < o->n; k++)
+			ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+					       SCMP_CMP64(o->arg, SCMP_CMP_EQ, o->values[k]));
+	}
+	return ret;
+}
+
+static int add_combinations(scmp_filter_ctx ctx, bool first)
+{
+	static const int pairs[] = { SOCK_STREAM, SOCK_SEQPACKET };
+	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				   SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_REFUSED, 0));
+
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(signals); i++) {
+		/*
+		 * The first process of a PID namespace does not die of its own signals.  The
+		 * kernel sends itself this one until it does, and exits if it cannot.
+		 */
+		if (first && signals[i] == SIGABRT)
+			continue;
+		/* a process, or 0 for its own group: no other group, and not everybody */
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kill), 2,
+				       SCMP_A0_64(SCMP_CMP_MASKED_EQ, 0x80000000, 0),
+				       SCMP_A1_64(SCMP_CMP_EQ, (uint64_t)signals[i]));
+	}
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(pairs); i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
+				       SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX),
+				       SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, (uint64_t)pairs[i]));
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
+				       SCMP_A1_64(SCMP_CMP_EQ, F_SETOWN),
+				       SCMP_A2_64(SCMP_CMP_EQ, SYSCALLS_OWN_PID));
+	return ret;
+}
+
+static int fill(scmp_filter_ctx ctx, bool first)
+{
+	int ret = 0;
+
+	/* not death, either, for 32-bit calls: what its processes do is for the kernel to answer */
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+	/* a binary tree instead of a list: the filter runs on every call */
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(allowed); i++) {
+		int nr = seccomp_syscall_resolve_name(allowed[i]);
+
+		/* a name this libseccomp does not know yet is a call it cannot filter */
+		if (nr != __NR_SCMP_ERROR)
+			ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+	}
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(allowed_new); i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_new[i], 0);
+	if (ret == 0)
+		ret = add_operations(ctx);
+	return ret < 0 ? ret : add_combinations(ctx, first);
+}
+
+int syscalls_filter(struct sock_fprog *prog, bool first, struct error *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	cleanup_close int fd = memfd_with("filter", "", 0, e);
@@ -78,23 +196,9 @@ int syscalls_filter(struct sock_fprog *prog, struct error *e)
 		seccomp_release(ctx);
 		return err_set(e, ENOMEM, "cannot make the system call filter");
 	}
-	/* not death, either, for 32-bit calls: what its processes do is for the kernel to answer */
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-	/* a binary tree instead of a list: the filter runs on every call */
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-		int nr = seccomp_syscall_resolve_name(allowed[i]);
-
-		/* a name this libseccomp does not know yet is a call it cannot filter */
-		if (nr != __NR_SCMP_ERROR)
-			(void)seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(allowed_new); i++)
-		(void)seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_new[i], 0);
-	/* sockets of our own machine only: no network but what the supervisor hands over */
-	(void)seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-			       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	ret = seccomp_export_bpf(ctx, fd);
+	ret = fill(ctx, first);
+	if (ret == 0)
+		ret = seccomp_export_bpf(ctx, fd);
 	seccomp_release(ctx);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot make the system call filter");
@@ -103,4 +207,12 @@ int syscalls_filter(struct sock_fprog *prog, struct error *e)
 	prog->len = (unsigned short)(code.len / sizeof(struct sock_filter));
 	prog->filter = (struct sock_filter *)(void *)sb_steal(&code);
 	return 0;
+}
+
+void syscalls_own_pid(struct sock_fprog *prog, pid_t pid)
+{
+	for (unsigned int i = 0; i < prog->len; i++)
+		if (BPF_CLASS(prog->filter[i].code) == BPF_JMP &&
+		    prog->filter[i].k == SYSCALLS_OWN_PID)
+			prog->filter[i].k = (uint32_t)pid;
 }

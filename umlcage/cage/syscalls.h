@@ -4,10 +4,20 @@
 #define UMLCAGE_CAGE_SYSCALLS_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
+#include <sys/types.h>
 
 #include "umlcage/base/error.h"
 
-/* Builds the filter; @prog->filter is malloc'ed. */
-int syscalls_filter(struct sock_fprog *prog, struct error *e);
+/* Stands for the kernel's own PID, which is not known before fork(); none is as large. */
+#define SYSCALLS_OWN_PID 0x3fffff01
+
+/*
+ * Builds the filter; @prog->filter is malloc'ed.  @first: for the first process of a PID
+ * namespace.
+ */
+int syscalls_filter(struct sock_fprog *prog, bool first, struct error *e);
+/* Puts @pid in the place of SYSCALLS_OWN_PID; async-signal-safe. */
+void syscalls_own_pid(struct sock_fprog *prog, pid_t pid);
 
 #endif

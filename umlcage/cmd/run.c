@@ -81,8 +81,11 @@ static int parse(struct run_options *o, int *argc, char ***argv)
 		  .help = "a kernel of your own (default: 'umlcage kernel', built on first use)" },
 		{ OPT_STRING, 0, "mirror", "URL", .value = &o->mirror,
 		  .help = "where a missing kernel or root is fetched from" },
-		{ OPT_FLAG, 0, "require-jail", .value = &o->require_jail,
-		  .help = "fail where the host cannot confine the cage fully" },
+		{ OPT_CALL, 0, "require-jail", .arg = "basic|full", .optional_arg = true,
+		  .value = &o->require_jail, .call = cage_parse_require,
+		  .help = "fail if this host cannot confine the kernel (full: with namespaces, too)" },
+		{ OPT_FLAG, 0, "no-namespaces", .value = &o->no_namespaces,
+		  .help = "confine the kernel without namespaces" },
 		{ OPT_FLAG, 0, "ptrace", .value = &o->ptrace_mode,
 		  .help = "run guest processes under ptrace instead of seccomp (slower)" },
 		{ OPT_FLAG, 0, "no-fast-calls", .value = &o->no_fast_calls,
@@ -153,6 +156,9 @@ static int check_options(const struct run_options *o, struct cage_config *cfg, s
 	cfg->hostname = o->hostname;
 	cfg->reach_host = o->reach_host;
 	cfg->require_jail = o->require_jail;
+	cfg->no_namespaces = o->no_namespaces;
+	if (o->no_namespaces && o->require_jail == CAGE_REQUIRE_FULL)
+		return err_usage(e, "--no-namespaces and --require-jail=full exclude each other");
 	cfg->ptrace_mode = o->ptrace_mode;
 	cfg->no_fast_calls = o->no_fast_calls;
 	cfg->console_fd = o->console ? STDERR_FILENO : -1;

@@ -18,7 +18,8 @@ struct run_options {
 	uint64_t memory, timeout;
 	unsigned int cpus;
 	bool writable, tty, no_tty, interactive, quiet, console, print_command, reach_host,
-	     require_jail, ptrace_mode, no_fast_calls, sync, shell;
+	     no_namespaces, ptrace_mode, no_fast_calls, sync, shell;
+	enum cage_require require_jail;
 	int verbose;
 };
 
