@@ -17,6 +17,8 @@
  *
  *	# limit: SECONDS	time limit, 60 unless told; grows with UMLCAGE_TEST_SCALE
  *	# user: root		runs as the user of the runner, unfiltered; needs root
+ *	# namespaces: yes	runs as an ordinary user, unfiltered: where the host lets him, he
+ *				has namespaces
  *	# leaves: REASON	no look for leftovers
  *	# reports: REASON	no look for what the kernel reports
  *
@@ -62,6 +64,7 @@ struct test {
 	char *script, *function, *name;
 	unsigned int limit;
 	bool as_root, leaves, reports;
+	bool unfiltered;	/* may have namespaces if the host lets users */
 	bool in_cage;	/* of a script that says "# needs: build" */
 };
 
@@ -158,6 +161,8 @@ static int read_script(const char *script)
 			notes.limit = scaled((unsigned int)atoi(line + strlen("# limit: ")));
 		else if (str_starts(line, "# user: root"))
 			notes.as_root = true;
+		else if (str_starts(line, "# namespaces: "))
+			notes.unfiltered = true;
 		else if (str_starts(line, "# leaves: "))
 			notes.leaves = true;
 		else if (str_starts(line, "# reports: "))
@@ -272,7 +277,7 @@ static void fill_argv(struct strv *argv, const struct test *t)
 		strv_split(argv, "setpriv --reuid 65534 --regid 65534 --clear-groups "
 			   "--no-new-privs --bounding-set=-all", " ");
 	}
-	if (!t->as_root)
+	if (!t->as_root && !t->unfiltered)
 		strv_addf(argv, "%s/container-filter", top);
 	strv_split(argv, "bash -euo pipefail -c", " ");
 	strv_add(argv, ". \"$1\"; . \"$2\"; \"$3\"");

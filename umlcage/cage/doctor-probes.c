@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -142,6 +143,40 @@ static void probe_landlock(struct doctor_report *r)
 			   xstrdup("files, TCP, signals and abstract sockets are out of a cage's reach"));
 }
 
+/* All that a cage's kernel gets, and what it takes to be somebody in there. */
+static int probe_own_namespaces(void)
+{
+	static const unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+					   CLONE_NEWNET | CLONE_NEWUTS;
+	pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0);
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		/* some hosts let anybody have them, without any right in there */
+		_exit(mount("none", "/proc", "tmpfs", 0, NULL) < 0 ? errno : 0);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static void probe_namespaces(struct doctor_report *r)
+{
+	int ret = probe_own_namespaces();
+
+	if (ret == 0 && geteuid() != 0)
+		doctor_add(r, "namespaces", DOCTOR_OK, xstrdup("user, mount, PID, IPC, network, UTS"),
+			   xstrdup("a cage's kernel sees no name, process or network of this host"));
+	else
+		doctor_add(r, "namespaces", DOCTOR_WARN,
+			   xstrdup(ret ? strerror(-ret) : "not for root"),
+			   xstrdup("a cage's kernel is confined by the rest of the jail: it cannot open "
+				   "your files, but see that they are there and change attributes; "
+				   "--require-jail=full will refuse"));
+}
+
 static void probe_memfd(struct doctor_report *r)
 {
 	cleanup_close int fd = memfd_create("doctor", MFD_CLOEXEC);
@@ -207,6 +242,7 @@ void doctor_probe_system_calls(struct doctor_report *r)
 	probe_newer_calls(r);
 	probe_modes(r);
 	probe_landlock(r);
+	probe_namespaces(r);
 	probe_memfd(r);
 }
 

@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The hostile kernel.  Each row of a table is something that a kernel which has been taken
+ * over may ask of the host, against files, processes and sockets of the user that are none of
+ * its business.  It is tried by a process that enters the jail as the kernel does, behind every
+ * wall that a host can have, and without one, where it must succeed: a row that would fail
+ * anyway shows nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "tests/support/unit.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/landlock.h"
+#include "umlcage/base/str.h"
+#include "umlcage/cage/jail.h"
+
+enum { NOBODY = 65534 };
+
+/* What is the user's and not the cage's, and what is the cage's. */
+static struct {
+	char top[64], secret[96], dir[96], link[96], sock[96], made[96];
+	char share[96], ro[96];		/* given, to be written and to be read */
+	int share_fd, ro_fd;
+	int sock_fd;			/* receives on sock */
+	int abstract;			/* listens on an abstract name */
+	pid_t victim;
+	long bait;			/* in the memory of the victim as well */
+} w;
+
+static struct sockaddr_un address(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	return sun;
+}
+
+/* An abstract name is the path after a zero byte. */
+static socklen_t abstract_address(struct sockaddr_un *sun)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	snprintf(sun->sun_path + 1, sizeof(sun->sun_path) - 1, "%s", w.top);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(w.top));
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write_full(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+/* All of it is an ordinary user's, who is nobody if this is root. */
+static void become_user(void)
+{
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(setresgid(NOBODY, NOBODY, NOBODY), 0);
+	ck_assert_int_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
+	/* gone with the change of user, and with it /proc/self */
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
+static void setup(void)
+{
+	struct sockaddr_un sun;
+	socklen_t len;
+
+	become_user();
+	strcpy(w.top, "/var/tmp/test-wall.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(w.top));
+	snprintf(w.dir, sizeof(w.dir), "%s/home", w.top);
+	snprintf(w.secret, sizeof(w.secret), "%s/home/secret", w.top);
+	snprintf(w.link, sizeof(w.link), "%s/home/link", w.top);
+	snprintf(w.sock, sizeof(w.sock), "%s/home/sock", w.top);
+	snprintf(w.made, sizeof(w.made), "%s/home/made", w.top);
+	snprintf(w.share, sizeof(w.share), "%s/share", w.top);
+	snprintf(w.ro, sizeof(w.ro), "%s/ro", w.top);
+	ck_assert_int_eq(mkdir(w.dir, 0700), 0);
+	ck_assert_int_eq(mkdir(w.share, 0700), 0);
+	ck_assert_int_eq(mkdir(w.ro, 0700), 0);
+	put(w.secret, "secret");
+	w.share_fd = open(w.share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	w.ro_fd = open(w.ro, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_free char *file = path_join(w.ro, "file");
+
+	put(file, "kept");
+	ck_assert_int_eq(symlink("secret", w.link), 0);
+	ck_assert_int_eq(setxattr(w.secret, "user.s", "x", 1, 0), 0);
+	w.sock_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	sun = address(w.sock);
+	ck_assert_int_eq(bind(w.sock_fd, (void *)&sun, sizeof(sun)), 0);
+	w.abstract = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	len = abstract_address(&sun);
+	ck_assert_int_eq(bind(w.abstract, (void *)&sun, len), 0);
+	ck_assert_int_eq(listen(w.abstract, 5), 0);
+	w.victim = fork();
+	if (w.victim == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGTERM, SIG_DFL);
+		setpgid(0, 0);
+		for (;;)
+			pause();
+	}
+	setpgid(w.victim, w.victim);
+}
+
+static void teardown(void)
+{
+	kill(w.victim, SIGKILL);
+	waitpid(w.victim, NULL, 0);
+	close_fd(&w.share_fd);
+	close_fd(&w.ro_fd);
+	close_fd(&w.sock_fd);
+	close_fd(&w.abstract);
+	ck_assert_int_eq(remove_tree(AT_FDCWD, w.top, NULL), 0);
+}
+
+/* ---- the calls; each returns what the system call did ---- */
+
+#define CALL(name) static long name(void)
+
+CALL(open_file) { return open(w.secret, O_RDONLY); }
+CALL(open_write) { return open(w.secret, O_WRONLY); }
+CALL(open_dir) { return open(w.dir, O_RDONLY | O_DIRECTORY); }
+CALL(open_create) { return open(w.made, O_CREAT | O_RDWR, 0600); }
+CALL(open_above) { return openat(w.share_fd, "../home/secret", O_RDONLY); }
+CALL(open_shm) { return open("/dev/shm/test-wall", O_CREAT | O_RDWR, 0600); }
+CALL(open_tmp) { return open("/tmp", O_RDONLY | O_DIRECTORY); }
+CALL(open_passwd) { return open("/etc/passwd", O_RDONLY); }
+CALL(open_process) { char p[64]; snprintf(p, sizeof(p), "/proc/%d/mem", w.victim); return open(p, O_RDWR); }
+CALL(open_maps) { char p[64]; snprintf(p, sizeof(p), "/proc/%d/maps", w.victim); return open(p, O_RDONLY); }
+CALL(open_ptmx) { return open("/dev/ptmx", O_RDWR); }
+CALL(do_openat2)
+{
+	struct open_how how = { .flags = O_RDONLY };
+
+	return syscall(SYS_openat2, AT_FDCWD, w.secret, &how, sizeof(how));
+}
+CALL(do_truncate) { return truncate(w.secret, 0); }
+CALL(do_unlink) { return unlink(w.secret); }
+CALL(unlink_above) { return unlinkat(w.share_fd, "../home/secret", 0); }
+CALL(do_mkdir) { return mkdir(w.made, 0700); }
+CALL(do_rmdir) { rmdir(w.dir); return rmdir(w.share); }
+CALL(do_symlink) { return symlink("x", w.made); }
+CALL(link_in) { return linkat(AT_FDCWD, w.secret, w.share_fd, "got", 0); }
+CALL(rename_in) { return renameat(AT_FDCWD, w.secret, w.share_fd, "got"); }
+CALL(rename_out) { mkdirat(w.share_fd, "d", 0700); return renameat(w.share_fd, "d", AT_FDCWD, w.made); }
+CALL(do_mknod) { return mknod(w.made, S_IFIFO | 0600, 0); }
+CALL(do_chmod) { return chmod(w.secret, 0777); }
+CALL(do_fchmodat) { return syscall(SYS_fchmodat, AT_FDCWD, w.secret, 0666); }
+CALL(do_fchmodat2) { return syscall(452, AT_FDCWD, w.secret, 0666, 0); }
+CALL(do_chown) { return chown(w.secret, geteuid(), (gid_t)-1); }
+CALL(do_setxattr) { return setxattr(w.secret, "user.evil", "x", 1, 0); }
+CALL(do_lsetxattr) { return lsetxattr(w.secret, "user.evil", "x", 1, 0); }
+CALL(do_getxattr) { char b[10]; return getxattr(w.secret, "user.s", b, sizeof(b)); }
+CALL(do_lgetxattr) { char b[10]; return lgetxattr(w.secret, "user.s", b, sizeof(b)); }
+CALL(do_listxattr) { char b[99]; return listxattr(w.secret, b, sizeof(b)); }
+CALL(do_removexattr) { return removexattr(w.secret, "user.s"); }
+CALL(do_lremovexattr) { return lremovexattr(w.secret, "user.s"); }
+struct xattr_at { uint64_t value; uint32_t size, flags; };
+CALL(do_setxattrat)
+{
+	struct xattr_at a = { (uintptr_t)"x", 1, 0 };
+
+	return syscall(463, AT_FDCWD, w.secret, 0, "user.evil", &a, sizeof(a));
+}
+CALL(do_getxattrat)
+{
+	char b[10];
+	struct xattr_at a = { (uintptr_t)b, sizeof(b), 0 };
+
+	return syscall(464, AT_FDCWD, w.secret, 0, "user.s", &a, sizeof(a));
+}
+CALL(do_removexattrat) { return syscall(466, AT_FDCWD, w.secret, 0, "user.s"); }
+CALL(do_utimensat) { return utimensat(AT_FDCWD, w.secret, NULL, 0); }
+CALL(do_stat) { struct stat st; return stat(w.secret, &st); }
+CALL(do_statx) { struct statx sx; return statx(AT_FDCWD, w.secret, 0, STATX_BASIC_STATS, &sx); }
+CALL(statx_above) { struct statx sx; return statx(w.share_fd, "../home/secret", 0, STATX_BASIC_STATS, &sx); }
+CALL(do_access) { return access(w.secret, R_OK); }
+CALL(do_readlink) { char b[99]; return readlink(w.link, b, sizeof(b)); }
+CALL(do_statfs) { struct statfs s; return statfs(w.dir, &s); }
+CALL(open_path) { return open(w.secret, O_PATH); }
+CALL(do_chdir) { return chdir(w.dir); }
+CALL(do_getcwd) { char b[999]; return getcwd(b, sizeof(b)) ? 0 : -1; }
+
+/* A file that is only to be read: its attributes are the user's. */
+static int ro_file(void) { return openat(w.ro_fd, "file", O_RDONLY); }
+CALL(ro_write) { return openat(w.ro_fd, "file", O_WRONLY); }
+CALL(ro_create) { return openat(w.ro_fd, "new", O_CREAT | O_RDWR, 0600); }
+CALL(ro_unlink) { return unlinkat(w.ro_fd, "file", 0); }
+CALL(ro_fchmod) { return fchmod(ro_file(), 0777); }
+CALL(ro_fsetxattr) { return fsetxattr(ro_file(), "user.evil", "x", 1, 0); }
+CALL(ro_futimens) { return syscall(SYS_utimensat, ro_file(), NULL, NULL, 0); }
+
+CALL(kill_term) { return kill(w.victim, SIGTERM); }
+CALL(kill_kill) { return kill(w.victim, SIGKILL); }
+CALL(kill_probe) { return kill(w.victim, 0); }
+CALL(kill_group) { return kill(-w.victim, SIGKILL); }
+CALL(do_tgkill) { return syscall(SYS_tgkill, w.victim, w.victim, SIGKILL); }
+CALL(do_tkill) { return syscall(SYS_tkill, w.victim, SIGKILL); }
+CALL(do_sigqueue) { siginfo_t si = { .si_code = SI_QUEUE }; return syscall(SYS_rt_sigqueueinfo, w.victim, SIGUSR1, &si); }
+CALL(do_pidfd) { return syscall(SYS_pidfd_open, w.victim, 0); }
+/* The kernel sends it when the pipe can be read: with F_SETSIG, any signal. */
+CALL(fcntl_owner) { int p[2]; return pipe(p) < 0 ? -1 : fcntl(p[0], F_SETOWN, w.victim); }
+CALL(fcntl_owner_group) { int p[2]; return pipe(p) < 0 ? -1 : fcntl(p[0], F_SETOWN, -w.victim); }
+CALL(do_ptrace) { return ptrace(PTRACE_ATTACH, w.victim, NULL, NULL); }
+CALL(do_seize) { return ptrace(PTRACE_SEIZE, w.victim, NULL, NULL); }
+CALL(vm_readv)
+{
+	long got;
+	struct iovec here = { &got, sizeof(got) }, there = { &w.bait, sizeof(got) };
+
+	return process_vm_readv(w.victim, &here, 1, &there, 1, 0);
+}
+CALL(vm_writev)
+{
+	long put_there = 1;
+	struct iovec here = { &put_there, sizeof(put_there) }, there = { &w.bait, sizeof(put_there) };
+
+	return process_vm_writev(w.victim, &here, 1, &there, 1, 0);
+}
+CALL(do_prlimit) { struct rlimit l; return prlimit(w.victim, RLIMIT_NOFILE, NULL, &l); }
+CALL(do_affinity) { cpu_set_t s; sched_getaffinity(0, sizeof(s), &s); return sched_setaffinity(w.victim, sizeof(s), &s); }
+CALL(do_scheduler) { struct sched_param p = { 0 }; return sched_setscheduler(w.victim, SCHED_BATCH, &p); }
+CALL(do_priority) { return setpriority(PRIO_PROCESS, (id_t)w.victim, 10); }
+CALL(do_getpgid) { return getpgid(w.victim); }
+CALL(do_setpgid) { return setpgid(0, 0); }
+
+CALL(socket_unix) { return socket(AF_UNIX, SOCK_DGRAM, 0); }
+CALL(socket_inet) { return socket(AF_INET, SOCK_STREAM, 0); }
+CALL(socket_udp) { return socket(AF_INET, SOCK_DGRAM, 0); }
+CALL(socket_netlink) { return socket(AF_NETLINK, SOCK_RAW, 0); }
+CALL(pair_datagram) { int p[2]; return socketpair(AF_UNIX, SOCK_DGRAM, 0, p); }
+/* A stream pair is always to be had; nothing can be addressed through it. */
+CALL(send_path)
+{
+	struct sockaddr_un sun = address(w.sock);
+	int p[2] = { socket(AF_UNIX, SOCK_DGRAM, 0), -1 };
+
+	if (p[0] < 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, p) < 0)
+		return -1;
+	return sendto(p[0], "hi", 2, 0, (void *)&sun, sizeof(sun));
+}
+CALL(sendmsg_path)
+{
+	struct sockaddr_un sun = address(w.sock);
+	struct iovec iov = { "hi", 2 };
+	struct msghdr m = { .msg_name = &sun, .msg_namelen = sizeof(sun), .msg_iov = &iov, .msg_iovlen = 1 };
+	int p[2] = { socket(AF_UNIX, SOCK_DGRAM, 0), -1 };
+
+	if (p[0] < 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, p) < 0)
+		return -1;
+	return sendmsg(p[0], &m, 0);
+}
+CALL(connect_abstract)
+{
+	struct sockaddr_un sun;
+	socklen_t len = abstract_address(&sun);
+	int p[2] = { socket(AF_UNIX, SOCK_STREAM, 0), -1 };
+
+	if (p[0] < 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, p) < 0)
+		return -1;
+	return connect(p[0], (void *)&sun, len);
+}
+
+static long clone_with(unsigned long flags)
+{
+	long pid = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+CALL(clone_user) { return clone_with(CLONE_NEWUSER); }
+CALL(clone_user_net) { return clone_with(CLONE_NEWUSER | CLONE_NEWNET); }
+CALL(clone_user_mount) { return clone_with(CLONE_NEWUSER | CLONE_NEWNS); }
+CALL(clone_parent) { return clone_with(CLONE_PARENT); }
+CALL(do_clone3)
+{
+	struct { uint64_t flags, pidfd, child, parent, signal, stack, size, tls; } a = {
+		.flags = CLONE_NEWUSER, .signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &a, sizeof(a));
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+CALL(do_unshare) { return unshare(CLONE_NEWUSER); }
+/* Something of the system that is not a library: /bin and not /usr/lib. */
+CALL(do_execve)
+{
+	pid_t pid = vfork();
+	int status;
+
+	if (pid == 0) {
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	if (pid < 0)
+		return -1;
+	waitpid(pid, &status, 0);
+	errno = EACCES;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+CALL(do_ioctl_push) { char c = 'x'; int p[2]; return pipe(p) < 0 ? -1 : ioctl(p[0], FIONREAD, &c) < 0 ? -1 : 0; }
+CALL(do_prctl_dumpable) { return prctl(PR_SET_DUMPABLE, 1); }
+CALL(do_inotify) { return syscall(SYS_inotify_init1, 0); }
+CALL(do_personality) { return syscall(SYS_personality, 0xffffffff); }
+CALL(do_shmget) { return syscall(SYS_shmget, 0, 4096, 01600); }
+CALL(do_msgget) { return syscall(SYS_msgget, 0, 01600); }
+
+/* ---- the walls, and the table ---- */
+
+enum {
+	FILTER = 1,	/* the filter of system calls refuses it */
+	LANDLOCK = 2,	/* Landlock of any age */
+	TRUNCATE = 4,	/* from ABI 3 */
+	SCOPES = 8,	/* from ABI 6 */
+	NAMES = 16,	/* namespaces */
+};
+
+static const struct row {
+	const char *name;
+	long (*call)(void);
+	int walls;	/* each of which refuses it */
+} rows[] = {
+	{ "open", open_file, LANDLOCK | NAMES },
+	{ "open for writing", open_write, LANDLOCK | NAMES },
+	{ "open a directory", open_dir, LANDLOCK | NAMES },
+	{ "create", open_create, LANDLOCK | NAMES },
+	{ "open above a share", open_above, LANDLOCK | NAMES },
+	{ "create in /dev/shm", open_shm, LANDLOCK | NAMES },
+	{ "open /tmp", open_tmp, LANDLOCK | NAMES },
+	{ "open /etc/passwd", open_passwd, LANDLOCK | NAMES },
+	{ "open memory of a process", open_process, LANDLOCK | NAMES },
+	{ "open maps of a process", open_maps, LANDLOCK | NAMES },
+	{ "open /dev/ptmx", open_ptmx, LANDLOCK | NAMES },
+	{ "openat2", do_openat2, LANDLOCK | NAMES },
+	{ "truncate", do_truncate, FILTER },
+	{ "unlink", do_unlink, LANDLOCK | NAMES },
+	{ "unlink above a share", unlink_above, LANDLOCK | NAMES },
+	{ "mkdir", do_mkdir, LANDLOCK | NAMES },
+	{ "rmdir", do_rmdir, LANDLOCK | NAMES },
+	{ "symlink", do_symlink, LANDLOCK | NAMES },
+	{ "link into a share", link_in, LANDLOCK | NAMES },
+	{ "rename into a share", rename_in, LANDLOCK | NAMES },
+	{ "rename out of a share", rename_out, LANDLOCK | NAMES },
+	{ "mknod", do_mknod, FILTER },
+	{ "chmod", do_chmod, NAMES },
+	{ "fchmodat", do_fchmodat, NAMES },
+	{ "fchmodat2", do_fchmodat2, NAMES },
+	{ "chown", do_chown, FILTER },
+	{ "setxattr", do_setxattr, NAMES },
+	{ "lsetxattr", do_lsetxattr, NAMES },
+	{ "getxattr", do_getxattr, NAMES },
+	{ "lgetxattr", do_lgetxattr, NAMES },
+	{ "listxattr", do_listxattr, NAMES },
+	{ "removexattr", do_removexattr, NAMES },
+	{ "lremovexattr", do_lremovexattr, NAMES },
+	{ "setxattrat", do_setxattrat, NAMES },
+	{ "getxattrat", do_getxattrat, NAMES },
+	{ "removexattrat", do_removexattrat, NAMES },
+	{ "utimensat", do_utimensat, NAMES },
+	/* names, sizes and times can be seen where there are no namespaces */
+	{ "stat", do_stat, NAMES },
+	{ "statx", do_statx, NAMES },
+	{ "statx above a share", statx_above, NAMES },
+	{ "access", do_access, NAMES },
+	{ "readlink", do_readlink, NAMES },
+	{ "statfs", do_statfs, NAMES },
+	{ "open O_PATH", open_path, NAMES },
+	{ "chdir", do_chdir, FILTER },
+	{ "getcwd", do_getcwd, FILTER },
+	{ "write to what is read-only", ro_write, LANDLOCK | NAMES },
+	{ "create in what is read-only", ro_create, LANDLOCK | NAMES },
+	{ "unlink in what is read-only", ro_unlink, LANDLOCK | NAMES },
+	/* its owner may, through a descriptor that only reads */
+	{ "fchmod of what is read-only", ro_fchmod, NAMES },
+	{ "fsetxattr of what is read-only", ro_fsetxattr, NAMES },
+	{ "utimensat of what is read-only", ro_futimens, NAMES },
+	{ "kill", kill_kill, SCOPES | NAMES },
+	{ "kill SIGTERM", kill_term, SCOPES | NAMES },
+	{ "kill 0", kill_probe, FILTER },
+	{ "kill a group", kill_group, FILTER },
+	{ "tgkill", do_tgkill, FILTER },
+	{ "tkill", do_tkill, FILTER },
+	{ "rt_sigqueueinfo", do_sigqueue, FILTER },
+	{ "pidfd_open", do_pidfd, FILTER },
+	{ "F_SETOWN", fcntl_owner, FILTER },
+	{ "F_SETOWN of a group", fcntl_owner_group, FILTER },
+	{ "PTRACE_ATTACH", do_ptrace, FILTER },
+	{ "PTRACE_SEIZE", do_seize, FILTER },
+	{ "process_vm_readv", vm_readv, FILTER },
+	{ "process_vm_writev", vm_writev, FILTER },
+	{ "prlimit", do_prlimit, FILTER },
+	/* the kernel has to do this to its stubs */
+	{ "sched_setaffinity", do_affinity, NAMES },
+	{ "sched_setscheduler", do_scheduler, FILTER },
+	{ "setpriority", do_priority, FILTER },
+	{ "getpgid", do_getpgid, NAMES },
+	{ "setpgid", do_setpgid, FILTER },
+	{ "socket of a Unix domain", socket_unix, FILTER },
+	{ "socket of TCP", socket_inet, FILTER },
+	{ "socket of UDP", socket_udp, FILTER },
+	{ "socket of netlink", socket_netlink, FILTER },
+	{ "socketpair of datagrams", pair_datagram, FILTER },
+	{ "sendto a path", send_path, FILTER },
+	{ "sendmsg to a path", sendmsg_path, FILTER },
+	{ "connect to an abstract name", connect_abstract, FILTER },
+	{ "clone CLONE_NEWUSER", clone_user, FILTER },
+	{ "clone CLONE_NEWNET", clone_user_net, FILTER },
+	{ "clone CLONE_NEWNS", clone_user_mount, FILTER },
+	{ "clone CLONE_PARENT", clone_parent, FILTER },
+	{ "clone3", do_clone3, FILTER },
+	{ "unshare", do_unshare, FILTER },
+	{ "execve", do_execve, FILTER },
+	{ "another ioctl", do_ioctl_push, FILTER },
+	{ "another prctl", do_prctl_dumpable, FILTER },
+	{ "inotify", do_inotify, FILTER },
+	{ "personality", do_personality, FILTER },
+	{ "shmget", do_shmget, FILTER },
+	{ "msgget", do_msgget, FILTER },
+};
+
+static const struct wall {
+	const char *name;
+	bool jail, namespaces;
+	int max_abi;
+} walls[] = {
+	{ "no jail", false, false, 0 },
+	{ "ABI 0", true, false, 0 },
+	{ "ABI 2", true, false, 2 },
+	{ "ABI 7", true, false, JAIL_ANY_ABI },
+	{ "namespaces, ABI 0", true, true, 0 },
+	{ "namespaces, ABI 2", true, true, 2 },
+	{ "namespaces, ABI 7", true, true, JAIL_ANY_ABI },
+};
+
+/* Which of a row's walls stand. */
+static int standing(const struct wall *wall)
+{
+	int abi = landlock_abi(), all = 0;
+
+	if (abi > wall->max_abi)
+		abi = wall->max_abi;
+	if (wall->jail)
+		all |= FILTER | (abi ? LANDLOCK : 0) | (abi >= LANDLOCK_ABI_SCOPES ? SCOPES : 0);
+	return all | (wall->namespaces ? NAMES : 0);
+}
+
+struct attempt {
+	int done;	/* 1: the call was made, 2: the jail could not be entered */
+	long ret;
+	int errnum;
+	char what[60];
+};
+
+static void __attribute__((noreturn)) attempt(const struct row *row, const struct wall *wall,
+					      struct jail *jail, struct attempt *a)
+{
+	const char *what = "";
+	int ret = 0;
+
+	if (wall->namespaces)
+		ret = namespaces_enter(&jail->ns, &what);
+	if (wall->jail && ret == 0)
+		ret = jail_enter(jail, &what);
+	if (ret < 0) {
+		snprintf(a->what, sizeof(a->what), "%s: %s", what, strerror(-ret));
+		a->done = 2;
+		_exit(1);
+	}
+	errno = 0;
+	a->ret = row->call();
+	a->errnum = errno;
+	a->done = 1;
+	_exit(0);
+}
+
+/* In a process of its own.  False if the host has no such wall. */
+static bool try_row(const struct row *row, const struct wall *wall, struct attempt *a)
+{
+	cleanup_error struct error e = ERROR_INIT;
+	struct jail_path paths[] = { { .fd = w.share_fd, .directory = true, .writable = true },
+				     { .fd = w.ro_fd, .directory = true } };
+	struct jail_config cfg = { .paths = paths, .npaths = ARRAY_SIZE(paths),
+				   .no_namespaces = !wall->namespaces, .max_abi = wall->max_abi };
+	struct jail jail = JAIL_INIT;
+	pid_t pid;
+
+	if (wall->jail)
+		ck_ok(jail_prepare(&jail, &cfg, &e), &e);
+	memset(a, 0, sizeof(*a));
+	pid = wall->namespaces ? (pid_t)syscall(SYS_clone, jail.ns.flags | SIGCHLD, NULL, NULL, NULL, 0) :
+				 fork();
+	if (pid == 0)
+		attempt(row, wall, &jail, a);
+	jail_release(&jail);
+	if (pid < 0 && wall->namespaces)
+		return false;
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	return true;
+}
+
+START_TEST(hostile_call)
+{
+	const struct row *row = &rows[_i];
+	struct attempt *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				 -1, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(walls); i++) {
+		const struct wall *wall = &walls[i];
+
+		setup();
+		if (!try_row(row, wall, a)) {
+			teardown();
+			continue;
+		}
+		ck_assert_msg(a->done == 1, "%s behind %s: %s", row->name, wall->name, a->what);
+		if (row->walls & standing(wall))
+			ck_assert_msg(a->ret < 0, "%s behind %s: allowed", row->name, wall->name);
+		/* a host or a container may lack the call; then nothing can be learnt here */
+		else if (a->ret < 0 && a->errnum != ENOSYS && a->errnum != EPERM)
+			ck_abort_msg("%s behind %s: %s, though nothing of it should refuse", row->name,
+				     wall->name, strerror(a->errnum));
+		teardown();
+	}
+	munmap(a, sizeof(*a));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("cage-wall");
+	TCase *tc = tcase_create("hostile kernel");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, hostile_call, 0, ARRAY_SIZE(rows));
+	suite_add_tcase(s, tc);
+	return unit_run(s);
+}
