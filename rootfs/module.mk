@@ -7,6 +7,9 @@ $(eval $(call module,fetch,rootfs/fetch,download.c store.c url.c verify.c,libcry
 # control files of Debian: paragraphs, versions
 $(eval $(call module,deb822,rootfs/deb822,deb822.c,,base))
 
+# package files
+$(eval $(call module,deb,rootfs/deb,deb.c,libarchive,base))
+
 # package archives: sources, Release files, indexes, packages
 $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c packages.c release.c sources.c,\
 	libarchive libcrypto,fetch deb822 base))
@@ -21,8 +24,8 @@ $(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c,,debia
 $(eval $(call module,plan,rootfs/plan,local.c plan.c,libcrypto,solve options debian base))
 
 # packages into a share, and dpkg's database
-$(eval $(call module,unpack,rootfs/unpack,claims.c database.c deb.c preinst.c settle.c unpack.c,\
-	libarchive libcrypto,deb822 share base))
+$(eval $(call module,unpack,rootfs/unpack,claims.c database.c preinst.c settle.c unpack.c,\
+	libarchive libcrypto,deb deb822 share base))
 
 # finished trees by what they were made from, and the cache as a whole
 $(eval $(call module,cache,rootfs/cache,list.c recipe.c trees.c,libcrypto,options debian pack share base))

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "hostfs-bridge/share/share.h"
+#include "rootfs/deb/deb.h"
 #include "umlcage/base/error.h"
 #include "umlcage/base/str.h"
 
@@ -94,45 +95,6 @@ bool unpack_preinst_is_idle(const char *script);
  * Reader of a binary package, deb(5): its control files, then its contents as a
  * stream, in one pass over the file and without a temporary copy.
  */
-
-/* A file of control.tar: "postinst", its permission bits, its contents. */
-struct deb_member {
-	char *name;
-	unsigned int mode;
-	struct strbuf data;
-};
-
-struct deb {
-	char *label;			/* for messages */
-	struct archive *outer, *inner;	/* the ar file; control.tar, later data.tar */
-	struct deb_member *members;	/* in the order of control.tar */
-	size_t n, cap;
-	char *buf;			/* what the inner archive reads from */
-};
-
-/*
- * Reads the control files of the package open at @fd (the caller's, at offset 0).
- * -EBADMSG with the name in the text for what is no such package; -EFBIG for more
- * control data than any package has.
- */
-int deb_open(struct deb *d, int fd, const char *label, struct error *e);
-/* Goes to data.tar: call archive_read_next_header(d->inner) and so on, or deb_next(). */
-int deb_data(struct deb *d, struct error *e);
-/* The next entry of data.tar: 1, 0 at the end, -EBADMSG. */
-int deb_next(struct deb *d, struct archive_entry **entry, struct error *e);
-/* The next piece of the entry's contents: its length, 0 at the end, -EBADMSG. */
-ssize_t deb_read(struct deb *d, void *buf, size_t len, struct error *e);
-/* A control file, NULL if the package has none of that name. */
-const struct deb_member *deb_member(const struct deb *d, const char *name);
-void deb_close(struct deb *d);
-#define cleanup_deb __attribute__((cleanup(deb_close)))
-#define DEB_INIT { NULL, NULL, NULL, NULL, 0, 0, NULL }
-
-/*
- * The name dpkg has for a path of a tar file: "./usr/bin/" is "/usr/bin", "./" is "/.".
- * 0, or -EBADMSG for one with a newline, a NUL or a ".." in it.
- */
-int deb_path(const char *name, struct strbuf *out);
 
 /*
  * dpkg's database, /var/lib/dpkg, written as dpkg --unpack leaves it: status, info/,

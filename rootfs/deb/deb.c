@@ -3,7 +3,7 @@
  * A .deb is an ar file of debian-binary, control.tar.* and data.tar.*: one libarchive
  * reader for the ar file, a second one for the tar file in it that reads from the first.
  */
-#include "rootfs/unpack/unpack.h"
+#include "rootfs/deb/deb.h"
 
 #include <errno.h>
 #include <stdio.h>
