@@ -32,4 +32,4 @@ $(eval $(call module,cache,rootfs/cache,list.c recipe.c trees.c,libcrypto,option
 
 # from a plan to a target
 $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c fabricate.c hooks.c hooks-pack.c request.c \
-	setup.c work.c,libarchive,cache plan unpack cage kernel pack share debian))
+	setup.c work.c,libarchive,machine cache plan unpack cage pack share debian))

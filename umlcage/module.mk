@@ -8,6 +8,9 @@ $(eval $(call module,doctor,umlcage/cage,doctor.c doctor-probes.c,,base))
 $(eval $(call module,cage,umlcage/cage,cage.c console.c control.c cow.c exec.c forward.c jail.c launch.c namespaces.c place.c \
 	proto.c syscalls.c terminal.c,libseccomp,net base))
 
+# a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration
+$(eval $(call module,machine,umlcage/machine,machine.c,,kernel cage base))
+
 # the agent's initramfs, as data in the library of cages
 $(MOD_cage_lib): $(O)/obj/umlcage/cage/initramfs.o
 $(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs.cpio

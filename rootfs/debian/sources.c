@@ -315,7 +315,7 @@ static int parse_stanzas(struct debian_sources *s, const char *text, const char 
 			return ret;
 	}
 	if (ret < 0 && e)
-		e->usage = true;
+		e->kind = ERR_USAGE;
 	return ret;
 }
 

@@ -105,8 +105,8 @@ static int start(struct guest **out, struct fabricate *f, const struct share *ro
 	if (ret < 0)
 		return ret;
 	cfg.kernel = f->kernel;
-	cfg.memory = f->o->memory_mb ? (uint64_t)f->o->memory_mb << 20 : 2ULL << 30;
-	cfg.cpus = f->o->cpus ? f->o->cpus : 1;
+	cfg.memory = 2ULL << 30;
+	machine_configure(f->machine, &cfg);
 	cfg.root.kind = CAGE_ROOT_SHARE;
 	cfg.root.upper = target ? CAGE_UPPER_MEMORY : CAGE_UPPER_NONE;
 	cfg.root.fd = root->fd;

@@ -410,10 +410,12 @@ static int into_archive(struct fabricate *f, struct fabricate_times *times, stru
 }
 
 int fabricate_run(const struct fab_options *o, const struct plan *plan, struct debian_archive *a,
-		  const char *kernel, struct progress *progress, struct fabricate_times *times,
+		  const struct machine *machine, const char *kernel, struct progress *progress,
+		  struct fabricate_times *times,
 		  struct error *e)
 {
-	struct fabricate f = { .o = o, .plan = plan, .archive = a, .kernel = kernel,
+	struct fabricate f = { .o = o, .plan = plan, .archive = a,
+			       .machine = machine, .kernel = kernel,
 			       .progress = progress, .hooks = any_hooks(o) };
 	int64_t start = clock_ms();
 	int ret;

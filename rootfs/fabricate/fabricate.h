@@ -11,6 +11,7 @@
 #include "rootfs/plan/plan.h"
 #include "umlcage/base/error.h"
 #include "umlcage/base/progress.h"
+#include "umlcage/machine/machine.h"
 
 /* Milliseconds that each stage took, for the closing summary. */
 struct fabricate_times {
@@ -25,12 +26,12 @@ struct fabricate_times {
 /*
  * Makes o->target from @plan, whose packages are fetched through @a.  The target appears
  * whole or not at all; a former one stays as it was after any error.  @kernel is the
- * path of the cage's kernel.  On failure in the cage the last lines of its output have
+ * path of the kernel of @machine.  On failure in the cage the last lines of its output have
  * gone to @progress.
  */
 int fabricate_run(const struct fab_options *o, const struct plan *plan, struct debian_archive *a,
-		  const char *kernel, struct progress *progress, struct fabricate_times *times,
-		  struct error *e);
+		  const struct machine *machine, const char *kernel, struct progress *progress,
+		  struct fabricate_times *times, struct error *e);
 
 /* Does the plan need a cage at all (and so a kernel)? */
 bool fabricate_needs_cage(const struct fab_options *o, const struct plan *plan);
@@ -41,18 +42,19 @@ bool fabricate_needs_cage(const struct fab_options *o, const struct plan *plan);
  */
 
 /*
- * Makes o->target; @o must be resolved.  -EINVAL with a usage error for what cannot be
+ * Makes o->target on @machine (checked); @o must be resolved.  -EINVAL with a usage error for what cannot be
  * had, -EINTR after a signal (which then is raised again).
  */
-int fabricate_request(const struct fab_options *o, struct progress *progress, struct error *e);
+int fabricate_request(const struct fab_options *o, const struct machine *machine,
+		      struct progress *progress, struct error *e);
 
 /*
  * A root with tools in it: minbase of @suite (NULL: the host's own release if its mirror
  * has one, else stable) and @include, kept in the cache under those words until pruned.
- * @mirror as of `umlcage fabricate`, may be NULL; @kernel too.  *@path is malloc'ed: a share.
+ * @mirror as of `umlcage fabricate`, may be NULL.  *@path is malloc'ed: a share.
  */
 int fabricate_tools_root(const char *suite, const char *include, const char *mirror,
-			 const char *kernel, struct progress *progress, char **path,
+			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e);
 
 /*

@@ -16,6 +16,7 @@ struct fabricate {
 	const struct fab_options *o;
 	const struct plan *plan;
 	struct debian_archive *archive;
+	const struct machine *machine;
 	const char *kernel;
 	struct progress *progress;
 	struct share *share;		/* the tree in the making */

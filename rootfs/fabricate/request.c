@@ -28,29 +28,11 @@ static void summary(struct progress *progress, const struct plan *plan, int64_t 
 		      (double)t->export / 1000);
 }
 
-/* The kernel that is named or there already; path and key stay NULL without one. */
-static int find_kernel(const struct fab_options *o, struct kernel_info *kernel, struct error *e)
-{
-	cleanup_error struct error none = ERROR_INIT;
-	struct stat st;
-
-	if (!o->kernel) {
-		(void)kernel_find(kernel, &none);
-		return 0;
-	}
-	kernel->path = realpath(o->kernel, NULL);
-	if (!kernel->path || stat(kernel->path, &st) < 0)
-		return err_usage(e, "there is no kernel '%s'", o->kernel);
-	kernel->key = xasprintf("%s %lld %lld", kernel->path, (long long)st.st_size,
-				(long long)st.st_mtim.tv_sec);
-	return 0;
-}
-
 /* Plans and makes it; the recipe is completed if the kernel had to be built. */
-static int make(const struct fab_options *o, struct debian_archive *a, struct kernel_info *kernel,
+static int make(const struct fab_options *o, const struct machine *machine,
+		struct debian_archive *a, struct kernel_info *kernel,
 		struct recipe *recipe, struct progress *progress, int64_t start, struct error *e)
 {
-	struct kernel_request request = { .progress = progress };
 	struct fabricate_times times;
 	struct plan plan = PLAN_INIT;
 	int64_t planning;
@@ -61,25 +43,26 @@ static int make(const struct fab_options *o, struct debian_archive *a, struct ke
 	progress_end(progress);
 	planning = clock_ms() - start;
 	if (!r && !kernel->path && fabricate_needs_cage(o, &plan)) {
-		r = kernel_ensure(&request, kernel, e);
+		r = machine_kernel(machine, NULL, true, progress, kernel, e);
 		if (r >= 0)
 			r = recipe_make(o, a, kernel->key, recipe, e);
 	}
 	if (!r)
-		r = fabricate_run(o, &plan, a, kernel->path, progress, &times, e);
+		r = fabricate_run(o, &plan, a, machine, kernel->path, progress, &times, e);
 	if (!r)
 		summary(progress, &plan, planning, &times);
 	plan_release(&plan);
 	return r;
 }
 
-static int fabricate(const struct fab_options *o, struct debian_archive *a, struct progress *progress,
-		     int64_t start, struct error *e)
+static int fabricate(const struct fab_options *o, const struct machine *machine,
+		     struct debian_archive *a, struct progress *progress, int64_t start,
+		     struct error *e)
 {
 	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
 	cleanup_error struct error kept = ERROR_INIT;
 	struct recipe recipe = { "" };
-	int r = find_kernel(o, &kernel, e);
+	int r = machine_kernel(machine, NULL, false, progress, &kernel, e);
 
 	if (!r)
 		r = recipe_make(o, a, kernel.key, &recipe, e);
@@ -93,7 +76,7 @@ static int fabricate(const struct fab_options *o, struct debian_archive *a, stru
 		if (r)
 			return r < 0 ? r : 0;
 	}
-	r = make(o, a, &kernel, &recipe, progress, start, e);
+	r = make(o, machine, a, &kernel, &recipe, progress, start, e);
 	if (r == -ESTALE) {
 		/* the mirror moved on between its index and a package */
 		progress_note(progress, "%s; planning anew", err_text(e));
@@ -102,14 +85,15 @@ static int fabricate(const struct fab_options *o, struct debian_archive *a, stru
 		if (!r)
 			r = recipe_make(o, a, kernel.key, &recipe, e);
 		if (!r)
-			r = make(o, a, &kernel, &recipe, progress, start, e);
+			r = make(o, machine, a, &kernel, &recipe, progress, start, e);
 	}
 	if (!r && !o->no_cache && tree_cache_store(&recipe, o, &kept))
 		progress_warn(progress, "the result is not kept in the cache: %s", err_text(&kept));
 	return r;
 }
 
-int fabricate_request(const struct fab_options *o, struct progress *progress, struct error *e)
+int fabricate_request(const struct fab_options *o, const struct machine *machine,
+		      struct progress *progress, struct error *e)
 {
 	cleanup_debian_archive struct debian_archive *a = NULL;
 	int64_t start = clock_ms();
@@ -118,7 +102,7 @@ int fabricate_request(const struct fab_options *o, struct progress *progress, st
 	if (!r)
 		r = debian_archive_update(a, e);
 	progress_end(progress);
-	return r ? r : fabricate(o, a, progress, start, e);
+	return r ? r : fabricate(o, machine, a, progress, start, e);
 }
 
 /* ---- tools ---- */
@@ -146,7 +130,7 @@ static char *host_suite(void)
 }
 
 static int make_tools(const char *suite, const char *include, const char *mirror,
-		      const char *kernel, const char *path, struct progress *progress,
+		      const struct machine *machine, const char *path, struct progress *progress,
 		      struct error *e)
 {
 	struct fab_options o;
@@ -158,20 +142,19 @@ static int make_tools(const char *suite, const char *include, const char *mirror
 	o.variant = FAB_REQUIRED;
 	o.format = FAB_FORMAT_DIRECTORY;
 	o.no_cache = true;	/* it is one of its own */
-	o.kernel = kernel ? xstrdup(kernel) : NULL;
 	if (mirror)
 		strv_add(&o.mirrors, mirror);
 	r = fab_options_include(&o, include, e);
 	if (!r)
 		r = fab_options_resolve(&o, e);
 	if (!r)
-		r = fabricate_request(&o, progress, e);
+		r = fabricate_request(&o, machine, progress, e);
 	fab_options_release(&o);
 	return r;
 }
 
 int fabricate_tools_root(const char *suite, const char *include, const char *mirror,
-			 const char *kernel, struct progress *progress, char **path,
+			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e)
 {
 	cleanup_free char *own = suite ? xstrdup(suite) : host_suite(), *dir = NULL;
@@ -194,7 +177,7 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 	if (!share_is_share(AT_FDCWD, full)) {
 		progress_note(progress, "making a root with the tools (%s, %s); this is done once",
 			      own, include);
-		r = make_tools(own, include, mirror, kernel, full, progress, e);
+		r = make_tools(own, include, mirror, machine, full, progress, e);
 		if (r)
 			return err_wrap(e, "cannot make the root with the tools");
 	}

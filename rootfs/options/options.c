@@ -74,7 +74,6 @@ void fab_options_release(struct fab_options *o)
 	free(o->target);
 	free(o->aptconf);
 	free(o->logfile);
-	free(o->kernel);
 	memset(o, 0, sizeof(*o));
 }
 

@@ -79,9 +79,6 @@ struct fab_options {
 	bool no_cache;		/* neither answer from nor store finished trees */
 	int64_t source_date_epoch;	/* from the environment; -1: unset */
 	unsigned int jobs;	/* unpack workers; 0: as many as processors */
-	unsigned int memory_mb;	/* of the cage; 0: default */
-	unsigned int cpus;	/* of the cage; 0: default */
-	char *kernel;		/* --kernel; NULL: find or build one */
 	bool net;		/* the user's network inside the cage for hooks */
 };
 

@@ -84,7 +84,7 @@ START_TEST(errors_come_back_as_they_are)
 	ck_fails(run(refuse, NULL), ENOENT, "nothing there", &err);
 	ck_assert_uint_eq(result.len, 0);
 	ck_assert_int_eq(run(refuse, (char[]){ "x" }), -EINVAL);
-	ck_assert(err.usage);
+	ck_assert(err.kind == ERR_USAGE);
 	ck_assert_str_eq(err_text(&err), "'x' is not to be had");
 }
 END_TEST

@@ -32,12 +32,12 @@ START_TEST(error_fill_wrap_hint)
 	ck_assert_str_eq(err_text(&to), "stage 2: no 'x'; make one");
 	ck_assert_int_eq(err_sys(&to, EACCES, "open"), -EACCES);
 	ck_assert_str_eq(err_text(&to), "open: Permission denied");
-	ck_assert(!to.usage);
+	ck_assert(to.kind != ERR_USAGE);
 	ck_assert_int_eq(err_usage(&to, "bad"), -EINVAL);
-	ck_assert(to.usage);
+	ck_assert(to.kind == ERR_USAGE);
 	/* a real failure clears the mark of bad usage */
 	ck_assert_int_eq(err_set(&to, 0, "late"), -EIO);
-	ck_assert(!to.usage);
+	ck_assert(to.kind != ERR_USAGE);
 	/* nobody wants the text */
 	ck_assert_int_eq(err_set(NULL, EBUSY, "x"), -EBUSY);
 	err_release(&to);
@@ -227,48 +227,62 @@ struct given {
 	int count;
 	const char *string;
 	struct strv list;
-	unsigned int number;
-	uint64_t size, time;
-	int calls;
+	struct inner {
+		unsigned int number;
+		uint64_t size, time;
+		int calls;
+		struct strv passed;
+	} inner;
 };
 
-static int on_call(const char *arg, void *value, struct error *e)
+static int on_call(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
+	ck_assert_str_eq(opt->name, "call");
 	if (arg && strcmp(arg, "bad") == 0)
 		return err_usage(e, "'%s' will not do", arg);
 	*(int *)value += arg ? 10 : 1;
 	return 0;
 }
 
+static const struct opt given_opts[] = {
+	{ OPT_HEADING, .help = "things" },
+	{ OPT_FLAG, 'f', "flag", NULL, OPT_BOOL(struct given, flag), "h" },
+	{ OPT_UNFLAG, 0, "no-off", NULL, OPT_BOOL(struct given, off), "h" },
+	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct given, count), "h" },
+	{ OPT_STRING, 's', "string", "S", OPT_STR(struct given, string), "h\nsecond line" },
+	{ OPT_LIST, 'l', "list", "L", OPT_STRV(struct given, list), "h" },
+	OPT_END,
+};
+
+/* A second table, of a struct within the first. */
+static const struct opt inner_opts[] = {
+	{ OPT_UINT, 0, "number", "N", OPT_UNSIGNED(struct inner, number), "h" },
+	{ OPT_SIZE, 0, "size", "N", OPT_U64(struct inner, size), "h" },
+	{ OPT_DURATION, 0, "time", "T", OPT_U64(struct inner, time), "h" },
+	{ OPT_CALL, 'c', "call", "C", OPT_INT(struct inner, calls), "h", on_call, true },
+	{ OPT_PASS, 0, "pass", "P", OPT_STRV(struct inner, passed), "h" },
+	{ OPT_PASS, 0, "pass-flag", NULL, OPT_STRV(struct inner, passed), NULL },
+	OPT_END,
+};
+
+static const struct opt_group given_groups[] = {
+	{ NULL, given_opts, 0 },
+	{ "more", inner_opts, offsetof(struct given, inner) },
+	{ NULL, NULL, 0 },
+};
+
 /* Parses a line of words into @g; *@rest gets the operands joined. */
 static int parse(struct given *g, const char *line, bool stop, char **rest, struct error *e)
 {
-	const struct opt opts[] = {
-		{ .kind = OPT_HEADING, .help = "things" },
-		{ .kind = OPT_FLAG, .letter = 'f', .name = "flag", .value = &g->flag, .help = "h" },
-		{ .kind = OPT_UNFLAG, .name = "no-off", .value = &g->off, .help = "h" },
-		{ .kind = OPT_COUNT, .letter = 'v', .name = "verbose", .value = &g->count,
-		  .help = "h" },
-		{ .kind = OPT_STRING, .letter = 's', .name = "string", .arg = "S",
-		  .value = &g->string, .help = "h\nsecond line" },
-		{ .kind = OPT_LIST, .letter = 'l', .name = "list", .arg = "L", .value = &g->list,
-		  .help = "h" },
-		{ .kind = OPT_UINT, .name = "number", .arg = "N", .value = &g->number, .help = "h" },
-		{ .kind = OPT_SIZE, .name = "size", .arg = "N", .value = &g->size, .help = "h" },
-		{ .kind = OPT_DURATION, .name = "time", .arg = "T", .value = &g->time, .help = "h" },
-		{ .kind = OPT_CALL, .letter = 'c', .name = "call", .arg = "C", .optional_arg = true,
-		  .value = &g->calls, .help = "h", .call = on_call },
-		OPT_END,
-	};
 	const struct opt_spec spec = { .usage = "prog [options]", .summary = "Does it.",
-				       .opts = opts, .stop_at_operand = stop };
+				       .groups = given_groups, .stop_at_operand = stop };
 	struct strv words = STRV_INIT, left = STRV_INIT;
 
 	strv_split(&words, line, " ");
 
 	int argc = (int)words.n;
 	char **argv = xmemdup(words.v, (words.n + 1) * sizeof(*words.v)), **all = argv;
-	int ret = opts_parse(&spec, &argc, &argv, e);
+	int ret = opts_parse(&spec, g, &argc, &argv, e);
 
 	if (ret == 0) {
 		for (int i = 0; i < argc; i++)
@@ -291,20 +305,63 @@ START_TEST(options_of_every_kind)
 	char *rest = NULL;
 
 	ck_ok(parse(&g, "prog -f x --no-off -vv --verbose -sone --string=two -l a --list b "
-		    "--number 7 --size 2K --time 1.5 --call --call=x -c y -- -z", false, &rest, &e), &e);
+		    "--number 7 --size 2K --time 1.5 --call --call=x -c --pass q --pass-flag y -- -z",
+		    false, &rest, &e), &e);
 	ck_assert(g.flag && !g.off);
 	ck_assert_int_eq(g.count, 3);
 	ck_assert_str_eq(g.string, "two");
 	ck_assert_uint_eq(g.list.n, 2);
 	ck_assert_str_eq(g.list.v[1], "b");
-	ck_assert_uint_eq(g.number, 7);
-	ck_assert_uint_eq(g.size, 2048);
-	ck_assert_uint_eq(g.time, 1500);
-	ck_assert_int_eq(g.calls, 12);
+	ck_assert_uint_eq(g.inner.number, 7);
+	ck_assert_uint_eq(g.inner.size, 2048);
+	ck_assert_uint_eq(g.inner.time, 1500);
+	ck_assert_int_eq(g.inner.calls, 12);
+	ck_assert_uint_eq(g.inner.passed.n, 2);
+	ck_assert_str_eq(g.inner.passed.v[0], "--pass=q");
+	ck_assert_str_eq(g.inner.passed.v[1], "--pass-flag");
 	ck_assert_str_eq(rest, "x y -z");
 	free(rest);
 	free((char *)g.string);
 	strv_release(&g.list);
+	strv_release(&g.inner.passed);
+}
+END_TEST
+
+START_TEST(words_that_were_meant)
+{
+	static const char *const list[] = { "fabricate", "run", "root", "shell", "share", NULL };
+	static const struct { const char *given, *meant; } cases[] = {
+		{ "fabrciate", "fabricate" }, { "fabricat", "fabricate" }, { "shel", "shell" },
+		{ "rot", "root" }, { "build", NULL }, { "x", NULL }, { "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *got = str_closest(cases[i].given, list);
+
+		ck_assert_msg(str_eq(got, cases[i].meant), "'%s' gave '%s'", cases[i].given,
+			      got ? got : "nothing");
+	}
+}
+END_TEST
+
+START_TEST(kinds_of_errors)
+{
+	struct error e = ERROR_INIT;
+
+	err_sys(&e, ENOENT, "x");
+	ck_assert_int_eq(err_kind(&e), ERR_ABSENT);
+	err_sys(&e, ENOSPC, "x");
+	ck_assert_int_eq(err_kind(&e), ERR_DISK);
+	err_sys(&e, ETIMEDOUT, "x");
+	ck_assert_int_eq(err_kind(&e), ERR_NETWORK);
+	ck_assert_int_eq(err_mark(&e, ERR_PACKAGES), -ETIMEDOUT);
+	ck_assert_int_eq(err_kind(&e), ERR_PACKAGES);
+	err_usage(&e, "x");
+	(void)err_mark(&e, ERR_NETWORK);
+	ck_assert_int_eq(err_kind(&e), ERR_USAGE);
+	err_set(&e, EBADMSG, "x");
+	ck_assert_int_eq(err_kind(&e), ERR_OTHER);
+	err_release(&e);
 }
 END_TEST
 
@@ -328,7 +385,8 @@ static const char *const bad_lines[][2] = {
 	{ "prog --string", "--string" }, { "prog -s", "-s" }, { "prog --number=-1", "--number" },
 	{ "prog --number 4294967296", "4294967296" }, { "prog --size=big", "big" },
 	{ "prog --time=soon", "soon" }, { "prog --call=bad", "will not do" },
-	{ "prog --flag=yes", "--flag" },
+	{ "prog --flag=yes", "option '--flag' takes no argument" },
+	{ "prog --nubmer=3", "did you mean '--number'?" }, { "prog --flg", "did you mean '--flag'?" },
 };
 
 START_TEST(options_refused)
@@ -339,7 +397,7 @@ START_TEST(options_refused)
 	int ret = parse(&g, bad_lines[_i][0], false, &rest, &e);
 
 	ck_assert_msg(ret == -EINVAL, "'%s' was accepted", bad_lines[_i][0]);
-	ck_assert(e.usage);
+	ck_assert(e.kind == ERR_USAGE);
 	ck_assert_msg(strstr(err_text(&e), bad_lines[_i][1]), "'%s' gives '%s'", bad_lines[_i][0],
 		      err_text(&e));
 	err_release(&e);
@@ -348,16 +406,19 @@ END_TEST
 
 START_TEST(help_lists_every_option)
 {
-	bool flag = false;
-	const struct opt opts[] = {
-		{ .kind = OPT_FLAG, .letter = 'f', .name = "flag", .value = &flag, .help = "one\ntwo" },
-		{ .kind = OPT_HEADING, .help = "more" },
-		{ .kind = OPT_STRING, .name = "a-rather-long-option", .arg = "VALUE", .value = &flag,
-		  .help = "three" },
+	static const struct opt first[] = {
+		{ OPT_FLAG, 'f', "flag", NULL, 0, "one\ntwo" },
+		{ OPT_FLAG, 0, "hidden", NULL, 0, NULL },
+		{ OPT_HEADING, .help = "more" },
+		{ OPT_STRING, 0, "a-rather-long-option", "VALUE", 0, "three" },
+		OPT_END,
+	}, second[] = {
+		{ OPT_COUNT, 'v', NULL, NULL, 0, "four" },
 		OPT_END,
 	};
 	const struct opt_spec spec = { .usage = "prog [options]", .summary = "Does it.",
-				       .opts = opts, .epilogue = "The end." };
+				       .groups = OPT_GROUPS({ NULL, first, 0 }, { "last", second, 0 }),
+				       .epilogue = "The end." };
 	char text[2048] = "";
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
@@ -370,6 +431,8 @@ START_TEST(help_lists_every_option)
 		"\nmore:\n"
 		"      --a-rather-long-option=VALUE\n"
 		"                              three\n"
+		"\nlast:\n"
+		"  -v                          four\n"
 		"\nThe end.\n");
 }
 END_TEST
@@ -441,6 +504,8 @@ int main(void)
 
 	tc = tcase_create("opts");
 	tcase_add_test(tc, options_of_every_kind);
+	tcase_add_test(tc, words_that_were_meant);
+	tcase_add_test(tc, kinds_of_errors);
 	tcase_add_test(tc, options_stop_at_operand);
 	tcase_add_loop_test(tc, options_refused, 0, ARRAY_SIZE(bad_lines));
 	tcase_add_test(tc, help_lists_every_option);

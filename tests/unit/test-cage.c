@@ -317,7 +317,7 @@ START_TEST(ports_refused)
 	struct cage_forward f;
 
 	ck_assert_int_eq(forward_parse(bad_ports[_i], &f, &e), -EINVAL);
-	ck_assert(e.usage);
+	ck_assert(e.kind == ERR_USAGE);
 }
 END_TEST
 

@@ -224,7 +224,7 @@ START_TEST(bad_sources_are_usage_errors_with_a_line)
 	int ret = debian_sources_parse(&s, bad_sources[_i].text, "t", &err);
 
 	ck_assert_int_lt(ret, 0);
-	ck_assert_msg(err.usage, "%s", err_text(&err));
+	ck_assert_msg(err.kind == ERR_USAGE, "%s", err_text(&err));
 	ck_assert_msg(strstr(err_text(&err), bad_sources[_i].complaint), "%s", err_text(&err));
 	err_release(&err);
 }

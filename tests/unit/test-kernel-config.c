@@ -46,7 +46,7 @@ START_TEST(fragments_refused)
 	int ret = config_parse(&c, text, "mine", NULL, &e);
 
 	ck_assert_msg(ret == -EINVAL, "'%s' was taken", bad_fragments[_i]);
-	ck_assert(e.usage);
+	ck_assert(e.kind == ERR_USAGE);
 	ck_assert_msg(strstr(err_text(&e), "mine:2: "), "%s", err_text(&e));
 	err_release(&e);
 }

@@ -27,7 +27,7 @@ int err_set(struct error *e, int errnum, const char *fmt, ...)
 		char *text = xvasprintf(fmt, ap);
 		va_end(ap);
 		replace(e, errnum, text);
-		e->usage = false;
+		e->kind = ERR_BY_ERRNUM;
 	}
 	return errnum ? -errnum : -EIO;
 }
@@ -41,7 +41,7 @@ int err_sys(struct error *e, int errnum, const char *fmt, ...)
 		char *what = xvasprintf(fmt, ap);
 		va_end(ap);
 		replace(e, errnum, xasprintf("%s: %s", what, strerror(errnum)));
-		e->usage = false;
+		e->kind = ERR_BY_ERRNUM;
 		free(what);
 	}
 	return errnum ? -errnum : -EIO;
@@ -56,7 +56,7 @@ int err_usage(struct error *e, const char *fmt, ...)
 		char *text = xvasprintf(fmt, ap);
 		va_end(ap);
 		replace(e, EINVAL, text);
-		e->usage = true;
+		e->kind = ERR_USAGE;
 	}
 	return -EINVAL;
 }
@@ -89,6 +89,41 @@ int err_hint(struct error *e, const char *fmt, ...)
 	replace(e, e->errnum, xasprintf("%s; %s", err_text(e), what));
 	free(what);
 	return -e->errnum;
+}
+
+int err_mark(struct error *e, enum error_kind kind)
+{
+	if (!e)
+		return -EIO;
+	if (e->kind != ERR_USAGE)
+		e->kind = kind;
+	return -e->errnum;
+}
+
+enum error_kind err_kind(const struct error *e)
+{
+	if (e->kind != ERR_BY_ERRNUM)
+		return e->kind;
+	switch (e->errnum) {
+	case ENOENT:
+		return ERR_ABSENT;
+	case ENOSPC:
+	case EDQUOT:
+	case EROFS:
+	case EFBIG:
+	case EIO:
+		return ERR_DISK;
+	case ETIMEDOUT:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENETDOWN:
+		return ERR_NETWORK;
+	default:
+		return ERR_OTHER;
+	}
 }
 
 int err_move(struct error *to, struct error *from)

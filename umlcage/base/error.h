@@ -12,15 +12,24 @@
 #ifndef UMLCAGE_BASE_ERROR_H
 #define UMLCAGE_BASE_ERROR_H
 
-#include <stdbool.h>
+/* What a script would do about it; the exit status of a command follows from it (cmd.h). */
+enum error_kind {
+	ERR_BY_ERRNUM,	/* what the errno says, see err_kind() */
+	ERR_USAGE,	/* bad input: not without another command line */
+	ERR_ABSENT,	/* what was named is not there */
+	ERR_NETWORK,	/* a mirror, or the way to it: worth another try later */
+	ERR_PACKAGES,	/* a maintainer script, dpkg or a hook failed */
+	ERR_DISK,	/* no space, a limit, a medium that cannot be read or written */
+	ERR_OTHER,
+};
 
 struct error {
 	int errnum;	/* positive errno, 0 while unset */
-	bool usage;	/* bad input of the user: exit status 2 */
+	enum error_kind kind;
 	char *text;	/* one line without a full stop; owned by the error */
 };
 
-#define ERROR_INIT { 0, false, (char *)0 }
+#define ERROR_INIT { 0, ERR_BY_ERRNUM, (char *)0 }
 
 /* Fills @e with the formatted text; returns -@errnum. */
 int err_set(struct error *e, int errnum, const char *fmt, ...)
@@ -28,7 +37,7 @@ int err_set(struct error *e, int errnum, const char *fmt, ...)
 /* The same with ": " and strerror(@errnum) appended. */
 int err_sys(struct error *e, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Bad input: marks the error so that the program ends with status 2.  -EINVAL. */
+/* Bad input: an error of kind ERR_USAGE.  -EINVAL. */
 int err_usage(struct error *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Puts the formatted text and ": " before what is there; returns -e->errnum. */
@@ -37,6 +46,11 @@ int err_wrap(struct error *e, const char *fmt, ...)
 /* Adds "; " and the formatted text after what is there; returns -e->errnum. */
 int err_hint(struct error *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Makes it an error of @kind, unless it is one of bad input; returns -e->errnum. */
+int err_mark(struct error *e, enum error_kind kind);
+/* The kind; ENOENT is ERR_ABSENT, ENOSPC, EDQUOT, EROFS, EFBIG and EIO are ERR_DISK, what
+ * sockets have is ERR_NETWORK.  Never ERR_BY_ERRNUM. */
+enum error_kind err_kind(const struct error *e);
 /* Moves @from into @to (releasing what was there); returns -errno of it. */
 int err_move(struct error *to, struct error *from);
 /* The text, never NULL. */

@@ -14,171 +14,257 @@ static bool is_end(const struct opt *o)
 	return o->kind == OPT_HEADING && !o->help;
 }
 
-static size_t count_opts(const struct opt *opts)
-{
-	size_t n = 0;
+/* An option and where its value is. */
+struct place {
+	const struct opt *opt;
+	size_t at;
+};
 
-	while (opts && !is_end(&opts[n]))
-		n++;
-	return n;
+struct places {
+	struct place *v;
+	size_t n;
+};
+
+static void places_collect(struct places *p, const struct opt_spec *spec)
+{
+	*p = (struct places){ NULL, 0 };
+	for (const struct opt_group *g = spec->groups; g && g->opts; g++)
+		for (const struct opt *o = g->opts; !is_end(o); o++) {
+			if (o->kind == OPT_HEADING)
+				continue;
+			p->v = xreallocarray(p->v, p->n + 1, sizeof(*p->v));
+			p->v[p->n++] = (struct place){ o, g->at + o->at };
+		}
 }
 
-static int apply(const struct opt *o, const char *given, const char *arg, struct error *e)
+static int bad_value(const struct opt *o, const char *given, const char *arg, struct error *e)
+{
+	switch (o->kind) {
+	case OPT_UINT:
+		return err_usage(e, "%s: '%s' is not a number from 0 to %u", given, arg, UINT_MAX);
+	case OPT_SIZE:
+		return err_usage(e, "%s: '%s' is not a size; give bytes or a number with K, M, G "
+				 "or T", given, arg);
+	default:
+		return err_usage(e, "%s: '%s' is not a time; give seconds or a number with ms, s, "
+				 "m, h or d", given, arg);
+	}
+}
+
+static int call(const struct opt *o, const char *given, const char *arg, void *value,
+		struct error *e)
+{
+	int ret = o->call(o, arg, value, e);
+
+	if (ret < 0 && e) {
+		enum error_kind kind = e->kind;
+
+		ret = err_wrap(e, "%s", given);
+		e->kind = kind;
+	}
+	return ret;
+}
+
+static int apply(const struct opt *o, void *value, const char *given, const char *arg,
+		 struct error *e)
 {
 	uint64_t number;
-	int ret = 0;
 
 	switch (o->kind) {
 	case OPT_HEADING:
 		break;
 	case OPT_FLAG:
-		*(bool *)o->value = true;
+		*(bool *)value = true;
 		break;
 	case OPT_UNFLAG:
-		*(bool *)o->value = false;
+		*(bool *)value = false;
 		break;
 	case OPT_COUNT:
-		++*(int *)o->value;
+		++*(int *)value;
 		break;
 	case OPT_STRING:
-		*(const char **)o->value = arg;
+		*(const char **)value = arg;
 		break;
 	case OPT_LIST:
-		strv_add(o->value, arg);
+		strv_add(value, arg);
+		break;
+	case OPT_PASS:
+		strv_addf(value, arg ? "--%s=%s" : "--%s", o->name, arg);
 		break;
 	case OPT_UINT:
-		ret = parse_u64(arg, 10, UINT_MAX, &number);
-		if (ret < 0)
-			return err_usage(e, "%s: '%s' is not a number from 0 to %u", given, arg,
-					 UINT_MAX);
-		*(unsigned int *)o->value = (unsigned int)number;
+		if (parse_u64(arg, 10, UINT_MAX, &number) < 0)
+			return bad_value(o, given, arg, e);
+		*(unsigned int *)value = (unsigned int)number;
 		break;
 	case OPT_SIZE:
-		ret = parse_size(arg, o->value);
-		if (ret < 0)
-			return err_usage(e, "%s: '%s' is not a size; give bytes or a number with "
-					 "K, M, G or T", given, arg);
-		break;
+		return parse_size(arg, value) < 0 ? bad_value(o, given, arg, e) : 0;
 	case OPT_DURATION:
-		ret = parse_duration(arg, o->value);
-		if (ret < 0)
-			return err_usage(e, "%s: '%s' is not a time; give seconds or a number with "
-					 "ms, s, m, h or d", given, arg);
-		break;
+		return parse_duration(arg, value) < 0 ? bad_value(o, given, arg, e) : 0;
 	case OPT_CALL:
-		ret = o->call(arg, o->value, e);
-		if (ret < 0 && e) {
-			bool usage = e->usage;
-
-			ret = err_wrap(e, "%s", given);
-			e->usage = usage;
-		}
-		break;
+		return call(o, given, arg, value, e);
 	}
-	return ret;
+	return 0;
 }
 
-static int unknown(const struct opt_spec *spec, char **argv, int arg_error, struct error *e)
+static int unknown(const struct places *all, char **argv, int arg_error, struct error *e)
 {
-	const char *given = argv[optind - 1];
+	const char *given = argv[optind - 1], *near = NULL;
 	char letter[3] = { '-', (char)optopt, '\0' };
+	cleanup_strv struct strv names = STRV_INIT;
 
 	if (optopt && optopt < LONG_BASE)
 		given = letter;
 	if (arg_error == ':')
 		return err_usage(e, "option '%s' needs an argument; see '%s --help'", given, argv[0]);
-	(void)spec;
-	return err_usage(e, "unknown option '%s'; see '%s --help'", given, argv[0]);
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].opt->name)
+			strv_add(&names, all->v[i].opt->name);
+	if (str_starts(given, "--")) {
+		cleanup_free char *word = xstrndup(given + 2, strcspn(given + 2, "="));
+
+		/* known, so it is its argument that was not wanted */
+		if (strv_has(&names, word))
+			return err_usage(e, "option '--%s' takes no argument; see '%s --help'", word,
+					 argv[0]);
+		near = str_closest(word, (const char *const *)strv_argv(&names));
+	}
+	return near ? err_usage(e, "unknown option '%s'; did you mean '--%s'? See '%s --help'",
+				given, near, argv[0]) :
+		      err_usage(e, "unknown option '%s'; see '%s --help'", given, argv[0]);
 }
 
-int opts_parse(const struct opt_spec *spec, int *argc, char ***argv, struct error *e)
+/* What getopt_long() wants to know. */
+static struct option *describe(const struct opt_spec *spec, const struct places *all,
+			       struct strbuf *letters)
 {
-	size_t n = count_opts(spec->opts);
-	cleanup_free struct option *longs = xcalloc(n + 2, sizeof(*longs));
-	cleanup_strbuf struct strbuf letters = STRBUF_INIT;
-	size_t nlongs = 0;
+	struct option *longs = xcalloc(all->n + 2, sizeof(*longs));
+	size_t n = 0;
 
-	sb_adds(&letters, spec->stop_at_operand ? "+:h" : ":h");
-	for (size_t i = 0; i < n; i++) {
-		const struct opt *o = &spec->opts[i];
+	sb_adds(letters, spec->stop_at_operand ? "+:h" : ":h");
+	for (size_t i = 0; i < all->n; i++) {
+		const struct opt *o = all->v[i].opt;
 		int has_arg = !o->arg ? no_argument :
 			      o->optional_arg ? optional_argument : required_argument;
 
-		if (o->kind == OPT_HEADING)
-			continue;
 		if (o->name)
-			longs[nlongs++] = (struct option){ o->name, has_arg, NULL,
-							   LONG_BASE + (int)i };
+			longs[n++] = (struct option){ o->name, has_arg, NULL, LONG_BASE + (int)i };
 		if (o->letter)
-			sb_addf(&letters, "%c%s", o->letter,
+			sb_addf(letters, "%c%s", o->letter,
 				!o->arg ? "" : o->optional_arg ? "::" : ":");
 	}
-	longs[nlongs] = (struct option){ "help", no_argument, NULL, 'h' };
+	longs[n] = (struct option){ "help", no_argument, NULL, 'h' };
+	return longs;
+}
 
+static const struct place *found(const struct places *all, int c)
+{
+	if (c >= LONG_BASE)
+		return &all->v[c - LONG_BASE];
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].opt->letter == c)
+			return &all->v[i];
+	return NULL;
+}
+
+int opts_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv,
+	       struct error *e)
+{
+	struct places all;
+	cleanup_strbuf struct strbuf letters = STRBUF_INIT;
+	int ret = 0;
+
+	places_collect(&all, spec);
+
+	cleanup_free struct place *all_v = all.v;
+	cleanup_free struct option *longs = describe(spec, &all, &letters);
+
+	(void)all_v;
 	optind = 0;
 	opterr = 0;
-	for (int c; (c = getopt_long(*argc, *argv, sb_str(&letters), longs, NULL)) != -1;) {
-		const struct opt *o = NULL;
+	for (int c; ret == 0 && (c = getopt_long(*argc, *argv, sb_str(&letters), longs, NULL)) != -1;) {
+		const struct place *p;
 
 		if (c == '?' || c == ':')
-			return unknown(spec, *argv, c, e);
-		if (c >= LONG_BASE) {
-			o = &spec->opts[c - LONG_BASE];
-		} else {
-			for (size_t i = 0; i < n && !o; i++)
-				if (spec->opts[i].letter == c)
-					o = &spec->opts[i];
-			if (!o)
-				return 1;
-		}
+			return unknown(&all, *argv, c, e);
+		p = found(&all, c);
+		if (!p)
+			return 1;
 
-		cleanup_free char *given = c >= LONG_BASE ? xasprintf("--%s", o->name) :
-							    xasprintf("-%c", o->letter);
-		int ret = apply(o, given, optarg, e);
+		cleanup_free char *given = c >= LONG_BASE ? xasprintf("--%s", p->opt->name) :
+							    xasprintf("-%c", p->opt->letter);
 
-		if (ret < 0)
-			return ret;
+		ret = apply(p->opt, (char *)values + p->at, given, optarg, e);
 	}
+	if (ret < 0)
+		return ret;
 	*argc -= optind;
 	*argv += optind;
 	return 0;
 }
 
+void opts_each(const struct opt_spec *spec, void (*fn)(const struct opt *o, void *arg), void *arg)
+{
+	for (const struct opt_group *g = spec->groups; g && g->opts; g++) {
+		const struct opt title = { .kind = OPT_HEADING, .help = g->title };
+
+		if (g->title)
+			fn(&title, arg);
+		for (const struct opt *o = g->opts; !is_end(o); o++)
+			if (o->help)
+				fn(o, arg);
+	}
+}
+
+/* ---- help ---- */
+
+struct help {
+	FILE *out;
+	bool begun;
+};
+
+static void show(const struct opt *o, void *arg)
+{
+	cleanup_strbuf struct strbuf left = STRBUF_INIT;
+	struct help *h = arg;
+
+	if (o->kind == OPT_HEADING) {
+		fprintf(h->out, "\n%s:\n", o->help);
+		h->begun = true;
+		return;
+	}
+	if (!h->begun)
+		fputs("\noptions:\n", h->out);
+	h->begun = true;
+	sb_addf(&left, "  %c%c%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+		o->letter && o->name ? ", " : "  ");
+	if (o->name)
+		sb_addf(&left, "--%s", o->name);
+	if (o->arg)
+		sb_addf(&left, o->optional_arg ? "[=%s]" : o->name ? "=%s" : "%s", o->arg);
+	fputs(sb_str(&left), h->out);
+
+	/* the help may have several lines */
+	int column = (int)left.len;
+
+	for (const char *line = o->help; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		if (column >= HELP_COLUMN - 1) {
+			fputc('\n', h->out);
+			column = 0;
+		}
+		fprintf(h->out, "%*s%.*s\n", HELP_COLUMN - column, "", (int)len, line);
+		column = 0;
+		line += len + (line[len] == '\n');
+	}
+}
+
 void opts_help(const struct opt_spec *spec, FILE *out)
 {
+	struct help h = { out, false };
+
 	fprintf(out, "usage: %s\n\n%s\n", spec->usage, spec->summary);
-	if (spec->opts && !is_end(spec->opts) && spec->opts->kind != OPT_HEADING)
-		fputs("\noptions:\n", out);
-	for (const struct opt *o = spec->opts; o && !is_end(o); o++) {
-		cleanup_strbuf struct strbuf left = STRBUF_INIT;
-
-		if (o->kind == OPT_HEADING) {
-			fprintf(out, "\n%s:\n", o->help);
-			continue;
-		}
-		sb_addf(&left, "  %c%c%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-			o->letter && o->name ? ", " : "  ");
-		if (o->name)
-			sb_addf(&left, "--%s", o->name);
-		if (o->arg)
-			sb_addf(&left, o->optional_arg ? "[=%s]" : o->name ? "=%s" : "%s", o->arg);
-		fputs(sb_str(&left), out);
-
-		/* the help may have several lines */
-		int column = (int)left.len;
-
-		for (const char *line = o->help; *line;) {
-			size_t len = strcspn(line, "\n");
-
-			if (column >= HELP_COLUMN - 1) {
-				fputc('\n', out);
-				column = 0;
-			}
-			fprintf(out, "%*s%.*s\n", HELP_COLUMN - column, "", (int)len, line);
-			column = 0;
-			line += len + (line[len] == '\n');
-		}
-	}
+	opts_each(spec, show, &h);
 	if (spec->epilogue)
 		fprintf(out, "\n%s\n", spec->epilogue);
 }

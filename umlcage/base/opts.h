@@ -1,28 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Option tables: each command declares its options in one table, from which
- * parsing (getopt_long) and the help text are made.
+ * Option tables: data from which parsing (getopt_long(3)), the help text, the manual pages
+ * and the completion of shells are made.  A table says where in a struct a value goes, by
+ * an offset, so that it can be constant and be part of several commands: each command is a
+ * list of groups, a group a table and the place of its struct in the command's.
+ *
+ *	struct thing { const char *name; bool quick; };
+ *	static const struct opt thing_opts[] = {
+ *		{ OPT_STRING, 'n', "name", "NAME", OPT_STR(struct thing, name), "its name" },
+ *		{ OPT_FLAG, 0, "quick", NULL, OPT_BOOL(struct thing, quick), "in a hurry" },
+ *		OPT_END,
+ *	};
  */
 #ifndef UMLCAGE_BASE_OPTS_H
 #define UMLCAGE_BASE_OPTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "umlcage/base/error.h"
 #include "umlcage/base/str.h"
 
 enum opt_kind {
-	OPT_HEADING,	/* only help: a blank line and @help as a title */
-	OPT_FLAG,	/* bool *: set true */
-	OPT_UNFLAG,	/* bool *: set false (for --no-X) */
-	OPT_COUNT,	/* int *: incremented */
-	OPT_STRING,	/* const char **: the last one wins, not copied */
-	OPT_LIST,	/* struct strv *: every one, copied */
-	OPT_UINT,	/* unsigned int *: decimal */
-	OPT_SIZE,	/* uint64_t *: bytes, see parse_size() */
-	OPT_DURATION,	/* uint64_t *: milliseconds, see parse_duration() */
-	OPT_CALL,	/* call(arg, value, e); arg is NULL when .arg is NULL */
+	OPT_HEADING,	/* only help: a blank line and .help as a title */
+	OPT_FLAG,	/* bool: set true */
+	OPT_UNFLAG,	/* bool: set false (for --no-X) */
+	OPT_COUNT,	/* int: incremented */
+	OPT_STRING,	/* const char *: the last one wins, not copied */
+	OPT_LIST,	/* struct strv: every one, copied */
+	OPT_UINT,	/* unsigned int: decimal */
+	OPT_SIZE,	/* uint64_t: bytes, see parse_size() */
+	OPT_DURATION,	/* uint64_t: milliseconds, see parse_duration() */
+	OPT_PASS,	/* struct strv: the option as "--name" or "--name=ARG", for another program */
+	OPT_CALL,	/* .call(opt, arg, value, e); arg is NULL when .arg is NULL */
 };
 
 struct opt {
@@ -30,28 +42,56 @@ struct opt {
 	char letter;		/* 0: none */
 	const char *name;	/* long name without dashes; NULL: none */
 	const char *arg;	/* what the help calls the argument; NULL: takes none */
+	size_t at;		/* where the value is in the struct of the group: OPT_BOOL and so on */
+	const char *help;	/* may have several lines; NULL: works, but is not shown */
+	int (*call)(const struct opt *opt, const char *arg, void *value, struct error *e);
 	bool optional_arg;	/* --name[=ARG] */
-	void *value;
-	const char *help;
-	int (*call)(const char *arg, void *value, struct error *e);
+	int number;		/* for .call, if it serves several options */
 };
 
 #define OPT_END { .kind = OPT_HEADING, .help = NULL }
 
+/* The offset of a field, which the compiler checks to have the type that the kind needs. */
+#define OPT_FIELD(type, s, field) \
+	(offsetof(s, field) + 0 * sizeof(_Generic(&((s *)0)->field, type *: 1)))
+#define OPT_BOOL(s, field) OPT_FIELD(bool, s, field)
+#define OPT_INT(s, field) OPT_FIELD(int, s, field)
+#define OPT_STR(s, field) OPT_FIELD(const char *, s, field)
+#define OPT_STRV(s, field) OPT_FIELD(struct strv, s, field)
+#define OPT_UNSIGNED(s, field) OPT_FIELD(unsigned int, s, field)
+#define OPT_U64(s, field) OPT_FIELD(uint64_t, s, field)
+
+struct opt_group {
+	const char *title;	/* NULL: continues the one before */
+	const struct opt *opts;	/* ends with OPT_END */
+	size_t at;		/* where the group's struct is in the command's */
+};
+
+/* A constant list of groups, for struct opt_spec. */
+#define OPT_GROUPS(...) (const struct opt_group[]){ __VA_ARGS__, { NULL, NULL, 0 } }
+
 struct opt_spec {
 	const char *usage;	/* "umlcage run [options] [--] COMMAND [ARG...]" */
 	const char *summary;	/* one sentence */
-	const struct opt *opts;	/* ends with OPT_END */
+	const struct opt_group *groups;	/* ends with one without .opts; NULL: only --help */
 	const char *epilogue;	/* after the options; may be NULL */
 	bool stop_at_operand;	/* the first operand ends the options */
 };
 
 /*
- * Parses @argv (argv[0] is the command's name) and moves the operands to the
- * front: *@argc and *@argv are them afterwards.  Returns 0; 1 when --help or -h
- * was given; -EINVAL with a usage error.  Knows -h and --help by itself.
+ * Parses @argv (argv[0] is the command's name) into @values, the struct that the groups are
+ * parts of, and moves the operands to the front: *@argc and *@argv are them afterwards.
+ * Returns 0; 1 when --help or -h was given; -EINVAL with a usage error, which suggests the
+ * nearest option for an unknown one.  Knows -h and --help by itself.
  */
-int opts_parse(const struct opt_spec *spec, int *argc, char ***argv, struct error *e);
+int opts_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv,
+	       struct error *e);
 void opts_help(const struct opt_spec *spec, FILE *out);
+
+/*
+ * Calls @fn for every option and heading of all groups, in order (a group's title as a
+ * heading of its own): for manual pages and completion.
+ */
+void opts_each(const struct opt_spec *spec, void (*fn)(const struct opt *o, void *arg), void *arg);
 
 #endif

@@ -438,3 +438,54 @@ uint64_t random_u64(void)
 	clock_gettime(CLOCK_REALTIME, &now);
 	return ((uint64_t)getpid() << 32) ^ (uint64_t)now.tv_sec ^ ((uint64_t)now.tv_nsec << 16);
 }
+
+/* Letters to change, add, leave out or swap (optimal string alignment) to get from @a to @b. */
+static size_t distance(const char *a, const char *b)
+{
+	enum { MAX = 64 };
+	size_t n = strlen(a), m = strlen(b), rows[3][MAX + 1];
+	size_t *before = rows[0], *last = rows[1], *row = rows[2];
+
+	if (n > MAX || m > MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= m; j++)
+		before[j] = last[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (last[j] + 1 < best)
+				best = last[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			row[j] = best;
+		}
+
+		size_t *free_row = before;
+
+		before = last;
+		last = row;
+		row = free_row;
+	}
+	return last[m];
+}
+
+const char *str_closest(const char *word, const char *const *list)
+{
+	size_t least = strlen(word) / 3 + 1;
+	const char *best = NULL;
+
+	for (; *list; list++) {
+		size_t d = distance(word, *list);
+
+		if (d < least || (d == least && !best && strlen(word) > 2)) {
+			least = d;
+			best = *list;
+		}
+	}
+	return best;
+}

@@ -86,6 +86,12 @@ static inline bool str_eq(const char *a, const char *b)
 }
 
 /*
+ * The word of the NULL-terminated @list that @word was probably meant to be: fewest letters
+ * changed, added, left out or swapped, and not more than a third of them.  NULL: none.
+ */
+const char *str_closest(const char *word, const char *const *list);
+
+/*
  * Strict numbers: the whole string, no sign, no blanks.
  * 0, or -EINVAL and -ERANGE (without an error text; the caller knows the name).
  */

@@ -23,7 +23,7 @@ enum { MAX_FDS = 4096, MAX_TEXT = 4096, MAX_WORDS = 65536 };
 struct header {
 	uint64_t magic;
 	int32_t ret;		/* of work() */
-	uint32_t usage;
+	uint32_t kind;
 	uint32_t lacks;		/* of confine_enter() */
 	uint32_t text_len;
 	uint64_t result_len;
@@ -90,7 +90,7 @@ static void __attribute__((noreturn)) answer(int ret, int lacks, const struct st
 	cleanup_strbuf struct strbuf all = STRBUF_INIT;
 	const char *text = e->errnum ? err_text(e) : "";
 	struct header h = {
-		.magic = magic, .ret = ret, .usage = e->usage, .lacks = (uint32_t)lacks,
+		.magic = magic, .ret = ret, .kind = (uint32_t)e->kind, .lacks = (uint32_t)lacks,
 		.text_len = (uint32_t)strnlen(text, MAX_TEXT),
 		.result_len = ret < 0 ? 0 : result->len,
 	};
@@ -224,7 +224,7 @@ static int understand(const struct worker *w, struct talk *t, int status, struct
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return died(w, t, status, e);
 	if (t->said.len < sizeof(*h) || h->magic != magic || h->text_len > MAX_TEXT ||
-	    h->result_len != t->said.len - sizeof(*h) - h->text_len || h->ret > 0)
+	    h->result_len != t->said.len - sizeof(*h) - h->text_len || h->ret > 0 || h->kind > ERR_OTHER)
 		return err_set(e, EBADMSG, "cannot %s: the process for it did not answer as it "
 			       "should", w->what);
 	warn_of(w, h->lacks);
@@ -233,7 +233,7 @@ static int understand(const struct worker *w, struct talk *t, int status, struct
 
 		err_set(e, -h->ret, "%s", text);
 		if (e)
-			e->usage = h->usage;
+			e->kind = (enum error_kind)h->kind;
 		return h->ret;
 	}
 	sb_add(result, t->said.s + sizeof(*h) + h->text_len, h->result_len);

@@ -72,76 +72,105 @@ static void print_items(const struct cache_items *items, bool all)
 	printf("%s in all\n", text);
 }
 
-static int cmd_list(int argc, char **argv)
+struct list_options {
+	bool all, json;
+};
+
+static const struct opt list_opts[] = {
+	{ OPT_FLAG, 'a', "all", NULL, OPT_BOOL(struct list_options, all), "each package and index, too" },
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct list_options, json), "everything, for programs" },
+	OPT_END,
+};
+
+static const struct opt_spec list_spec = {
+	.usage = "umlcage cache list [options]",
+	.summary = "Lists finished trees, imported roots, packages and indexes, the least "
+		   "recently used first.",
+	.groups = OPT_GROUPS({ NULL, list_opts, 0 }),
+};
+
+static int run_list(const struct command *self, int argc, char **argv)
 {
-	bool all = false, json = false;
-	const struct opt opts[] = {
-		{ OPT_FLAG, 'a', "all", .value = &all, .help = "each package and index, too" },
-		{ OPT_FLAG, 0, "json", .value = &json, .help = "everything, for programs" },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage cache list [options]",
-		.summary = "Lists finished trees, imported roots, packages and indexes, the least "
-			   "recently used first.",
-		.opts = opts,
-	};
+	struct list_options o = { 0 };
 	struct cache_items items;
 	struct error e = ERROR_INIT;
-	int status = cmd_parse(&spec, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
 	if (argc) {
-		err_usage(&e, "too many arguments");
+		err_usage(&e, "'umlcage cache list' takes no operand, but got '%s'", argv[0]);
 		return cmd_fail(&e);
 	}
 	if (cache_list(&items, &e))
 		return cmd_fail(&e);
-	if (json)
+	if (o.json)
 		print_json(&items);
 	else
-		print_items(&items, all);
+		print_items(&items, o.all);
 	cache_items_release(&items);
 	return EXIT_OK;
 }
 
-static int cmd_prune(int argc, char **argv)
+struct prune_options {
+	uint64_t size, age;
+	bool everything;
+	const char *kind;
+};
+
+static const struct opt prune_opts[] = {
+	{ OPT_SIZE, 0, "max-size", "SIZE", OPT_U64(struct prune_options, size),
+	  "remove the least recently used until this much is left" },
+	{ OPT_DURATION, 0, "max-age", "TIME", OPT_U64(struct prune_options, age),
+	  "remove what was not used for so long (30d, 12h)" },
+	{ OPT_STRING, 0, "kind", "KIND", OPT_STR(struct prune_options, kind),
+	  "only trees, tools, roots, archives or indexes" },
+	{ OPT_FLAG, 0, "everything", NULL, OPT_BOOL(struct prune_options, everything),
+	  "remove all of it" },
+	OPT_END,
+};
+
+static const struct opt_spec prune_spec = {
+	.usage = "umlcage cache prune [options]",
+	.summary = "Removes what can be made or fetched again; what is in use stays.",
+	.groups = OPT_GROUPS({ NULL, prune_opts, 0 }),
+};
+
+static int check_prune(const struct prune_options *o, struct error *e)
 {
-	uint64_t size = UINT64_MAX, age = 0, bytes;
-	bool everything = false;
-	const char *kind = NULL;
-	const struct opt opts[] = {
-		{ OPT_SIZE, 0, "max-size", "SIZE", .value = &size,
-		  .help = "remove the least recently used until this much is left" },
-		{ OPT_DURATION, 0, "max-age", "TIME", .value = &age,
-		  .help = "remove what was not used for so long (30d, 12h)" },
-		{ OPT_STRING, 0, "kind", "KIND", .value = &kind,
-		  .help = "only trees, tools, roots, archives or indexes" },
-		{ OPT_FLAG, 0, "everything", .value = &everything, .help = "remove all of it" },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage cache prune [options]",
-		.summary = "Removes what can be made or fetched again; what is in use stays.",
-		.opts = opts,
-	};
+	static const char *const kinds[] = { "trees", "tools", "roots", "archives", "indexes", NULL };
+	const char *const *k = kinds;
+
+	while (o->kind && *k && !str_eq(*k, o->kind))
+		k++;
+	if (!*k) {
+		const char *near = str_closest(o->kind, kinds);
+
+		err_usage(e, "unknown kind '%s'; there are trees, tools, roots, archives, indexes",
+			  o->kind);
+		return near ? err_hint(e, "did you mean '%s'?", near) : -e->errnum;
+	}
+	if (o->size == UINT64_MAX && !o->age && !o->everything)
+		return err_usage(e, "nothing says what to remove: give --max-size, --max-age or "
+				 "--everything");
+	return 0;
+}
+
+static int run_prune(const struct command *self, int argc, char **argv)
+{
+	struct prune_options o = { .size = UINT64_MAX };
 	struct error e = ERROR_INIT;
+	uint64_t bytes;
 	size_t count;
-	int status = cmd_parse(&spec, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
 	if (argc)
-		err_usage(&e, "too many arguments");
-	else if (kind && !str_eq(kind, "trees") && !str_eq(kind, "tools") &&
-		 !str_eq(kind, "roots") && !str_eq(kind, "archives") && !str_eq(kind, "indexes"))
-		err_usage(&e, "unknown kind '%s'; there are trees, tools, roots, archives, "
-			  "indexes", kind);
-	else if (size == UINT64_MAX && !age && !everything)
-		err_usage(&e, "say what may go: --max-size, --max-age or --everything");
-	if (e.errnum || cache_prune(kind, everything ? 0 : size, (int64_t)(age / 1000), &bytes,
-				    &count, &e))
+		err_usage(&e, "'umlcage cache prune' takes no operand, but got '%s'", argv[0]);
+	if (e.errnum || check_prune(&o, &e) < 0 ||
+	    cache_prune(o.kind, o.everything ? 0 : o.size, (int64_t)(o.age / 1000), &bytes, &count,
+			&e))
 		return cmd_fail(&e);
 
 	cleanup_free char *text = format_size(bytes);
@@ -150,14 +179,16 @@ static int cmd_prune(int argc, char **argv)
 	return EXIT_OK;
 }
 
-int cmd_cache(int argc, char **argv)
-{
-	static const struct subcommand table[] = {
-		{ "list", cmd_list, "lists what is there" },
-		{ "prune", cmd_prune, "makes it smaller" },
-		{ NULL, NULL, NULL },
-	};
+static const struct command command_list = {
+	"list", "lists what is there", &list_spec, run_list, NULL, NULL,
+}, command_prune = {
+	"prune", "makes it smaller", &prune_spec, run_prune, NULL, NULL,
+};
 
-	return cmd_dispatch("umlcage cache", "Looks after the cache of packages, indexes and "
-			    "finished trees.", table, argc, argv);
-}
+const struct command command_cache = {
+	.name = "cache",
+	.help = "lists and prunes the cache of packages and finished trees",
+	.run = cmd_dispatch,
+	.sub = (const struct command *const[]){ &command_list, &command_prune, NULL },
+	.summary = "Looks after the cache of packages, indexes and finished trees.",
+};

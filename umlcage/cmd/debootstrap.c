@@ -16,7 +16,6 @@
 
 #include "hostfs-bridge/pack/pack.h"
 #include "hostfs-bridge/share/share.h"
-#include "kernel-config/kernel.h"
 #include "rootfs/debian/debian.h"
 #include "rootfs/fabricate/fabricate.h"
 #include "rootfs/options/options.h"
@@ -25,6 +24,7 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/cage/cage.h"
 #include "umlcage/cmd/cmd.h"
+#include "umlcage/machine/machine.h"
 
 #define GUEST_OUT "/out"
 #define TOOLS "debootstrap,ca-certificates,gpgv,xz-utils,zstd,debian-archive-keyring"
@@ -32,40 +32,19 @@
 
 struct job {
 	/* ours */
-	const char *kernel, *tools_suite, *memory;
-	bool help;
+	struct machine machine;
+	const char *tools_suite;
 	/* debootstrap's */
 	struct strv args;	/* options, those with host files rewritten */
-	struct strv operands;	/* SUITE TARGET [MIRROR [SCRIPT]] */
+	char **operands;	/* SUITE TARGET [MIRROR [SCRIPT]] */
+	int noperands;
 	bool no_target;		/* --print-debs and its like: nothing is made */
+	bool version;
 	/* for the cage */
 	struct cage_mount mounts[MAX_MOUNTS + 1];
 	char *where[MAX_MOUNTS];
 	size_t nmounts;
 	struct fab_options target;	/* only the target's format and name */
-};
-
-static const char usage[] =
-	"usage: umlcage debootstrap [options] SUITE TARGET [MIRROR [SCRIPT]]\n\n"
-	"Runs the distribution's debootstrap as root in a cage; its options are its own.\n"
-	"TARGET is a directory (a share), a .tar or .cpio with any compression, or - for a tar\n"
-	"on standard output.  Without MIRROR, UMLCAGE_MIRROR or the host's own mirror is used.\n\n"
-	"Further options:\n"
-	"  --tools-suite=SUITE  whose debootstrap; default: the host's release, or stable\n"
-	"  --kernel=FILE        of the cage; default: found or built\n"
-	"  --memory=SIZE        of the cage; default: 1G\n"
-	"  --help               this\n";
-
-/* Options of debootstrap that take an argument, and what of the host it names. */
-static const struct {
-	const char *name;
-	enum { NOTHING, A_FILE, A_DIR, A_NEW_FILE } host;
-} with_arg[] = {
-	{ "--second-stage-target", NOTHING }, { "--arch", NOTHING }, { "--extractor", NOTHING },
-	{ "--include", NOTHING }, { "--exclude", NOTHING }, { "--extra-suites", NOTHING },
-	{ "--components", NOTHING }, { "--variant", NOTHING }, { "--keyring", A_FILE },
-	{ "--certificate", A_FILE }, { "--private-key", A_FILE }, { "--unpack-tarball", A_FILE },
-	{ "--make-tarball", A_NEW_FILE }, { "--cache-dir", A_DIR },
 };
 
 /* Shows the directory @dir in the cage; returns where. */
@@ -101,101 +80,115 @@ static char *host_file(struct job *j, const char *path, bool is_dir, bool read_o
 	return is_dir ? xstrdup(where) : path_join(where, basename(copy2));
 }
 
-static int pass_on(struct job *j, size_t option, const char *value, struct error *e)
+/* Options that name something of the host. */
+enum { A_FILE, A_DIR, A_NEW_FILE };
+
+static int opt_host(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
 	cleanup_free char *inside = NULL;
-	int host = with_arg[option].host;
+	struct job *j = value;
 
-	if (host == A_FILE && access(value, R_OK) < 0)
-		return err_sys(e, errno, "cannot read '%s'", value);
-	if (host != NOTHING) {
-		inside = host_file(j, value, host == A_DIR, host == A_FILE, e);
-		if (!inside)
-			return -e->errnum;
-	}
-	strv_addf(&j->args, "%s=%s", with_arg[option].name, inside ? inside : value);
+	if (opt->number == A_FILE && access(arg, R_OK) < 0)
+		return err_sys(e, errno, "cannot read '%s'", arg);
+	inside = host_file(j, arg, opt->number == A_DIR, opt->number == A_FILE, e);
+	if (!inside)
+		return -e->errnum;
+	strv_addf(&j->args, "--%s=%s", opt->name, inside);
+	j->no_target |= opt->number == A_NEW_FILE;
 	return 0;
 }
 
-/* One of our own options: 1, with its value taken. */
-static int own_option(struct job *j, const char *arg)
+/* Options after which debootstrap makes no root. */
+static int opt_no_target(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
-	const struct {
-		const char *prefix;
-		const char **value;
-	} own[] = {
-		{ "--kernel=", &j->kernel }, { "--tools-suite=", &j->tools_suite },
-		{ "--memory=", &j->memory },
-	};
+	struct job *j = value;
 
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		if (str_starts(arg, own[i].prefix)) {
-			*own[i].value = arg + strlen(own[i].prefix);
-			return 1;
-		}
-	j->help |= strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
-	return j->help;
-}
-
-static int parse_option(struct job *j, int argc, char **argv, int *i, struct error *e)
-{
-	const char *arg = argv[*i];
-
-	if (own_option(j, arg))
-		return 0;
-	for (size_t k = 0; k < ARRAY_SIZE(with_arg); k++) {
-		size_t len = strlen(with_arg[k].name);
-
-		if (!str_starts(arg, with_arg[k].name))
-			continue;
-		if (arg[len] == '=')
-			return pass_on(j, k, arg + len + 1, e);
-		if (arg[len])
-			continue;
-		if (++*i >= argc)
-			return err_usage(e, "option %s needs an argument", arg);
-		return pass_on(j, k, argv[*i], e);
-	}
-	j->no_target |= strcmp(arg, "--print-debs") == 0 || strcmp(arg, "--version") == 0 ||
-			str_starts(arg, "--make-tarball");
-	if (strcmp(arg, "--second-stage") == 0)
-		return err_usage(e, "the second stage runs inside the root it is for: use "
-				 "umlcage run");
-	strv_add(&j->args, arg);
+	(void)arg;
+	(void)e;
+	strv_addf(&j->args, "--%s", opt->name);
+	j->no_target = true;
+	j->version |= str_eq(opt->name, "version");
 	return 0;
 }
 
-static int parse(struct job *j, int argc, char **argv, struct error *e)
+static int opt_second_stage(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
-	bool options = true;
-	int r = 0;
-
-	for (int i = 1; i < argc && !r; i++) {
-		if (options && strcmp(argv[i], "--") == 0)
-			options = false;
-		else if (options && argv[i][0] == '-' && argv[i][1])
-			r = parse_option(j, argc, argv, &i, e);
-		else
-			strv_add(&j->operands, argv[i]);
-	}
-	for (size_t i = 0; i < j->args.n; i++)
-		j->no_target |= str_starts(j->args.v[i], "--make-tarball");
-	if (!r && !j->help && !strv_has(&j->args, "--version") &&
-	    (j->operands.n < 2 || j->operands.n > 4))
-		r = err_usage(e, "SUITE and TARGET are needed, MIRROR and SCRIPT may follow");
-	return r;
+	(void)opt;
+	(void)arg;
+	(void)value;
+	return err_usage(e, "the second stage runs inside the root it is for: use 'umlcage run'");
 }
+
+#define PASS OPT_STRV(struct job, args)
+
+/* The options of debootstrap(8), in its order. */
+static const struct opt passed_opts[] = {
+	{ OPT_PASS, 0, "arch", "ARCH", PASS, "the architecture to install" },
+	{ OPT_PASS, 0, "include", "PACKAGES", PASS, "packages to add" },
+	{ OPT_PASS, 0, "exclude", "PACKAGES", PASS, "packages to leave out" },
+	{ OPT_PASS, 0, "components", "NAMES", PASS, "components of the archive" },
+	{ OPT_PASS, 0, "extra-suites", "SUITES", PASS, "further suites of the archive" },
+	{ OPT_PASS, 0, "no-resolve-deps", NULL, PASS, "do not resolve dependencies" },
+	{ OPT_PASS, 0, "log-extra-deps", NULL, PASS, "log packages that dependencies add" },
+	{ OPT_PASS, 0, "variant", "NAME", PASS, "minbase, buildd, fakechroot" },
+	{ OPT_PASS, 0, "merged-usr", NULL, PASS, "make /{bin,sbin,lib} links" },
+	{ OPT_PASS, 0, "no-merged-usr", NULL, PASS, "do not" },
+	{ OPT_CALL, 0, "keyring", "FILE", 0, "the keys to check the Release file with", opt_host,
+	  .number = A_FILE },
+	{ OPT_PASS, 0, "no-check-gpg", NULL, PASS, "do not check its signature" },
+	{ OPT_PASS, 0, "force-check-gpg", NULL, PASS, "check it also where that is not the rule" },
+	{ OPT_PASS, 0, "no-check-certificate", NULL, PASS, "do not check the server's certificate" },
+	{ OPT_CALL, 0, "certificate", "FILE", 0, "the client's certificate", opt_host,
+	  .number = A_FILE },
+	{ OPT_CALL, 0, "private-key", "FILE", 0, "its key", opt_host, .number = A_FILE },
+	{ OPT_CALL, 0, "cache-dir", "DIR", 0, "a folder to keep packages in", opt_host,
+	  .number = A_DIR },
+	{ OPT_CALL, 0, "unpack-tarball", "FILE", 0, "take the packages from FILE", opt_host,
+	  .number = A_FILE },
+	{ OPT_CALL, 0, "make-tarball", "FILE", 0, "only collect the packages in FILE", opt_host,
+	  .number = A_NEW_FILE },
+	{ OPT_PASS, 0, "extractor", "NAME", PASS, "what unpacks packages: dpkg-deb, ar" },
+	{ OPT_CALL, 0, "print-debs", NULL, 0, "only print the packages", opt_no_target },
+	{ OPT_PASS, 0, "download-only", NULL, PASS, "only download them" },
+	{ OPT_PASS, 0, "foreign", NULL, PASS, "only the first stage" },
+	{ OPT_CALL, 0, "second-stage", NULL, 0, NULL, opt_second_stage },
+	{ OPT_PASS, 0, "second-stage-target", "DIR", PASS, NULL },
+	{ OPT_PASS, 0, "keep-debootstrap-dir", NULL, PASS, "leave /debootstrap in the root" },
+	{ OPT_PASS, 0, "allow-expired", NULL, PASS, "take an expired Release file" },
+	{ OPT_PASS, 0, "inrelease-path", "PATH", PASS, "where the mirror has its InRelease file" },
+	{ OPT_PASS, 0, "debian-installer", NULL, PASS, NULL },
+	{ OPT_PASS, 0, "verbose", NULL, PASS, "let downloads show their progress" },
+	{ OPT_CALL, 0, "version", NULL, 0, "print debootstrap's version", opt_no_target },
+	OPT_END,
+};
+
+static const struct opt own_opts[] = {
+	{ OPT_STRING, 0, "tools-suite", "SUITE", OPT_STR(struct job, tools_suite),
+	  "whose debootstrap; default: the host's release, or stable" },
+	OPT_END,
+};
+
+static const struct opt_spec spec = {
+	.usage = "umlcage debootstrap [options] SUITE TARGET [MIRROR [SCRIPT]]",
+	.summary = "Runs the distribution's debootstrap as root in a cage.",
+	.groups = OPT_GROUPS({ "options of debootstrap", passed_opts, 0 },
+			     { "the cage", own_opts, 0 },
+			     { NULL, machine_opts, offsetof(struct job, machine) }),
+	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression, or - for "
+		    "a tar\non standard output.  Without MIRROR, UMLCAGE_MIRROR or the host's own "
+		    "mirror is used.",
+};
 
 /* The command in the cage. */
 static int command(struct job *j, struct strv *argv, struct error *e)
 {
 	cleanup_free char *mirror = NULL, *script = NULL;
-	const char *given = j->operands.n > 2 ? j->operands.v[2] : NULL;
+	const char *given = j->noperands > 2 ? j->operands[2] : NULL;
 	int r = 0;
 
 	strv_add(argv, "debootstrap");
 	strv_addv(argv, (const char *const *)strv_argv(&j->args));
-	if (!j->operands.n)
+	if (!j->noperands)
 		return 0;
 	if (!given) {
 		r = debian_mirror_find(NULL, &mirror, e);
@@ -211,14 +204,14 @@ static int command(struct job *j, struct strv *argv, struct error *e)
 	} else {
 		mirror = xstrdup(given);
 	}
-	if (j->operands.n > 3 && strchr(j->operands.v[3], '/')) {
-		script = host_file(j, j->operands.v[3], false, true, e);
+	if (j->noperands > 3 && strchr(j->operands[3], '/')) {
+		script = host_file(j, j->operands[3], false, true, e);
 		if (!script)
 			return -e->errnum;
-	} else if (j->operands.n > 3) {
-		script = xstrdup(j->operands.v[3]);
+	} else if (j->noperands > 3) {
+		script = xstrdup(j->operands[3]);
 	}
-	strv_add(argv, j->operands.v[0]);
+	strv_add(argv, j->operands[0]);
 	strv_add(argv, GUEST_OUT);
 	strv_add(argv, mirror);
 	if (script)
@@ -242,26 +235,23 @@ static int in_cage(struct job *j, const struct share *tools, const struct share 
 				  .stderr_fd = STDERR_FILENO, .env = env,
 				  .end_on_signal = true };
 	struct cage *cage = NULL;
-	uint64_t memory = 0;
 	int r = command(j, &argv, e);
 
 	if (r)
 		return r;
-	if (j->memory && parse_size(j->memory, &memory))
-		return err_usage(e, "bad size '%s'", j->memory);
 	if (getenv("SOURCE_DATE_EPOCH")) {
 		snprintf(env_epoch, sizeof(env_epoch), "SOURCE_DATE_EPOCH=%s",
 			 getenv("SOURCE_DATE_EPOCH"));
 		env[3] = env_epoch;
 	}
 	/* what debootstrap says goes where the archive does not */
-	if (strcmp(j->operands.n > 1 ? j->operands.v[1] : "", "-") == 0)
+	if (strcmp(j->noperands > 1 ? j->operands[1] : "", "-") == 0)
 		exec.stdout_fd = STDERR_FILENO;
 	if (share)
 		j->mounts[j->nmounts++] = (struct cage_mount){ .fd = share->fd,
 							       .where = GUEST_OUT, .nosync = true };
 	cfg.kernel = kernel;
-	cfg.memory = memory ? memory : cfg.memory;
+	machine_configure(&j->machine, &cfg);
 	cfg.root.kind = CAGE_ROOT_SHARE;
 	cfg.root.upper = CAGE_UPPER_MEMORY;
 	cfg.root.fd = tools->fd;
@@ -282,20 +272,6 @@ static int in_cage(struct job *j, const struct share *tools, const struct share 
 	if (share)
 		j->nmounts--;
 	return r;
-}
-
-static int find_kernel(const struct job *j, struct kernel_info *k, struct progress *progress,
-		       struct error *e)
-{
-	struct kernel_request request = { .progress = progress };
-	int r;
-
-	if (j->kernel) {
-		k->path = xstrdup(j->kernel);
-		return 0;
-	}
-	r = kernel_ensure(&request, k, e);
-	return r < 0 ? r : 0;
 }
 
 static int export(struct job *j, struct share *share, struct progress *progress,
@@ -352,11 +328,11 @@ static int run(struct job *j, struct progress *progress, int *status, struct err
 	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
 	cleanup_share struct share tools = SHARE_INIT;
 	cleanup_free char *path = NULL;
-	int r = find_kernel(j, &kernel, progress, e);
+	int r = machine_kernel(&j->machine, NULL, true, progress, &kernel, e);
 
-	if (!r)
-		r = fabricate_tools_root(j->tools_suite, TOOLS, NULL, kernel.path, progress, &path,
-					 e);
+	if (r >= 0)
+		r = fabricate_tools_root(j->tools_suite, TOOLS, NULL, &j->machine, progress,
+					 &path, e);
 	if (!r)
 		r = share_open(&tools, path, SHARE_READ, e);
 	if (r)
@@ -367,33 +343,48 @@ static int run(struct job *j, struct progress *progress, int *status, struct err
 	return r;
 }
 
-int cmd_debootstrap(int argc, char **argv)
+static int debootstrap(struct job *j, int argc, char **argv, int *status, struct error *e)
 {
-	struct job j = { 0 };
 	struct progress progress;
+	int r = machine_check(&j->machine, e);
+
+	j->operands = argv;
+	j->noperands = argc;
+	if (!r && !j->version && (argc < 2 || argc > 4))
+		r = err_usage(e, "SUITE and TARGET are needed, MIRROR and SCRIPT may follow; see "
+			      "'umlcage debootstrap --help'");
+	if (!r && argc > 1) {
+		j->target.target = xstrdup(argv[1]);
+		r = fab_options_format(&j->target, e);
+	}
+	if (r)
+		return r;
+	progress_init(&progress, STDERR_FILENO, 0);
+	r = run(j, &progress, status, e);
+	progress_end(&progress);
+	return r;
+}
+
+static int cmd_debootstrap(const struct command *self, int argc, char **argv)
+{
+	struct job j = { .machine = MACHINE_INIT };
 	struct error e = ERROR_INIT;
-	int status = 0, r;
+	int status, ended = 0;
 
 	fab_options_init(&j.target);
-	progress_init(&progress, STDERR_FILENO, 0);
-	r = parse(&j, argc, argv, &e);
-	if (!r && j.help) {
-		fputs(usage, stdout);
-		return EXIT_OK;
-	}
-	if (!r && j.operands.n > 1) {
-		j.target.target = xstrdup(j.operands.v[1]);
-		r = fab_options_format(&j.target, &e);
-	}
-	if (!r)
-		r = run(&j, &progress, &status, &e);
-	progress_end(&progress);
+	status = cmd_parse(self->spec, &j, &argc, &argv);
+	if (status < 0)
+		status = debootstrap(&j, argc, argv, &ended, &e) < 0 ? cmd_fail(&e) : ended;
 	for (size_t i = 0; i < j.nmounts; i++) {
 		close_fd(&j.mounts[i].fd);
 		free(j.where[i]);
 	}
 	strv_release(&j.args);
-	strv_release(&j.operands);
 	fab_options_release(&j.target);
-	return r ? cmd_fail(&e) : status;
+	machine_release(&j.machine);
+	return status;
 }
+
+const struct command command_debootstrap = {
+	"debootstrap", "runs the distribution's debootstrap in a cage", &spec, cmd_debootstrap, NULL, NULL,
+};

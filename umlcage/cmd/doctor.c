@@ -55,38 +55,49 @@ static void print_text(const struct doctor_report *r, bool all)
 	puts(r->usable ? "cages can run here" : "cages cannot run here");
 }
 
-int cmd_doctor(int argc, char **argv)
+struct doctor_options {
+	bool json, verbose;
+};
+
+static const struct opt opts[] = {
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct doctor_options, json),
+	  "one line of JSON: usable, checks[] of name, state, found, meaning" },
+	{ OPT_FLAG, 'v', "verbose", NULL, OPT_BOOL(struct doctor_options, verbose),
+	  "say what each finding means, also when all is well" },
+	OPT_END,
+};
+
+static const struct opt_spec spec = {
+	.usage = "umlcage doctor [options]",
+	.summary = "Tries what a cage needs of this host, and says what the findings mean.\n"
+		   "Ends with status 1 if a cage cannot run here.",
+	.groups = OPT_GROUPS({ NULL, opts, 0 }),
+};
+
+static int run_doctor(const struct command *self, int argc, char **argv)
 {
 	struct doctor_report report = DOCTOR_REPORT_INIT;
-	bool json = false, verbose = false;
-	const struct opt opts[] = {
-		{ .kind = OPT_FLAG, .name = "json", .value = &json,
-		  .help = "one line of JSON: usable, checks[] of name, state, found, meaning" },
-		{ .kind = OPT_FLAG, .letter = 'v', .name = "verbose", .value = &verbose,
-		  .help = "say what each finding means, also when all is well" },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage doctor [options]",
-		.summary = "Tries what a cage needs of this host, and says what the findings mean.\n"
-			   "Ends with status 1 if a cage cannot run here.",
-		.opts = opts,
-	};
-	int status = cmd_parse(&spec, &argc, &argv);
+	struct doctor_options o = { 0 };
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 	struct error e = ERROR_INIT;
 
 	if (status >= 0)
 		return status;
 	if (argc) {
-		err_usage(&e, "unexpected argument '%s'; see 'umlcage doctor --help'", argv[0]);
+		err_usage(&e, "'umlcage doctor' takes no operand, but got '%s'", argv[0]);
 		return cmd_fail(&e);
 	}
 	doctor_examine(&report, have_kernel());
-	if (json)
+	if (o.json)
 		print_json(&report);
 	else
-		print_text(&report, verbose);
+		print_text(&report, o.verbose);
 	status = report.usable ? EXIT_OK : EXIT_FAILED;
 	doctor_release(&report);
 	return status;
 }
+
+const struct command command_doctor = {
+	"doctor", "says what this host offers, and whether a cage can run", &spec, run_doctor,
+	NULL, NULL,
+};

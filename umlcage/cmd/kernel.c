@@ -59,61 +59,80 @@ static char *when(uint64_t seconds)
 	return xstrdup(text);
 }
 
-static int kernel_build(int argc, char **argv)
+struct build_options {
+	const char *source, *mirror;
+	struct strv fragments, keyrings;
+	unsigned int jobs;
+	bool rebuild, json, quiet;
+	int verbose;
+};
+
+static const struct opt build_opts[] = {
+	{ OPT_STRING, 0, "source", "DIR|TARBALL|SUITE", OPT_STR(struct build_options, source),
+	  "a source tree, a tarball or linux-source .deb, or a suite that has one" },
+	{ OPT_LIST, 0, "config", "FRAGMENT", OPT_STRV(struct build_options, fragments),
+	  "add a configuration fragment: a file, or 'debug'; may be repeated" },
+	{ OPT_STRING, 0, "mirror", "URI", OPT_STR(struct build_options, mirror),
+	  "the mirror that has the suite (default: UMLCAGE_MIRROR, or the host's)" },
+	{ OPT_LIST, 0, "keyring", "FILE", OPT_STRV(struct build_options, keyrings),
+	  "the keys that its signature must be made with (default: the host's)" },
+	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct build_options, jobs),
+	  "compilers to run at a time (default: one for each CPU)" },
+	{ OPT_FLAG, 0, "rebuild", NULL, OPT_BOOL(struct build_options, rebuild),
+	  "build it even if the cache has it" },
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct build_options, json),
+	  "describe the kernel in JSON" },
+	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct build_options, quiet), "show no progress" },
+	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct build_options, verbose),
+	  "show more of what happens" },
+	OPT_END,
+};
+
+static const struct opt_spec build_spec = {
+	.usage = "umlcage kernel build [options]",
+	.summary = "Builds a kernel for cages, unless the cache has it, and prints its path.",
+	.groups = OPT_GROUPS({ NULL, build_opts, 0 }),
+	.epilogue = "Without --source: the newest linux-source package of trixie-backports, "
+		    "forky and sid.\nThe compiler is gcc, or what UMLCAGE_CC or CC name.",
+};
+
+static int build(const struct build_options *o, struct kernel_info *k, struct error *e)
 {
-	struct kernel_request req = { .source = NULL };
-	cleanup_strv struct strv fragments = STRV_INIT, keyrings = STRV_INIT;
+	struct progress progress;
+	struct kernel_request req = {
+		.source = o->source, .mirror = o->mirror, .jobs = o->jobs, .rebuild = o->rebuild,
+		.fragments = &o->fragments, .keyrings = &o->keyrings, .progress = &progress,
+	};
+	int ret;
+
+	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
+	ret = kernel_ensure(&req, k, e);
+	progress_end(&progress);
+	if (ret > 0)
+		progress_note(&progress, "Linux %s built in %llu s", k->version,
+			      (unsigned long long)k->seconds);
+	return ret;
+}
+
+static int run_build(const struct command *self, int argc, char **argv)
+{
+	struct build_options o = { .source = NULL };
 	cleanup_kernel_info struct kernel_info k = KERNEL_INFO_INIT;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct progress progress;
 	struct error e = ERROR_INIT;
-	int verbose = 0, status, ret;
-	bool quiet = false, json = false;
-	const struct opt opts[] = {
-		{ OPT_STRING, 0, "source", "DIR|TARBALL|SUITE", .value = &req.source,
-		  .help = "a source tree, a tarball or linux-source .deb, or a suite that has one" },
-		{ OPT_LIST, 0, "config", "FRAGMENT", .value = &fragments,
-		  .help = "add a configuration fragment: a file, or 'debug'; may be repeated" },
-		{ OPT_STRING, 0, "mirror", "URI", .value = &req.mirror,
-		  .help = "the mirror that has the suite (default: UMLCAGE_MIRROR, or the host's)" },
-		{ OPT_LIST, 0, "keyring", "FILE", .value = &keyrings,
-		  .help = "the keys that its signature must be made with (default: the host's)" },
-		{ OPT_UINT, 'j', "jobs", "N", .value = &req.jobs,
-		  .help = "compilers to run at a time (default: one for each CPU)" },
-		{ OPT_FLAG, 0, "rebuild", .value = &req.rebuild,
-		  .help = "build it even if the cache has it" },
-		{ OPT_FLAG, 0, "json", .value = &json, .help = "describe the kernel in JSON" },
-		{ OPT_FLAG, 'q', "quiet", .value = &quiet, .help = "show no progress" },
-		{ OPT_COUNT, 'v', "verbose", .value = &verbose, .help = "show more of what happens" },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage kernel build [options]",
-		.summary = "Builds a kernel for cages, unless the cache has it, and prints its path.",
-		.opts = opts,
-		.epilogue = "Without --source: the newest linux-source package of trixie-backports, "
-			    "forky and sid.\nThe compiler is gcc, or what UMLCAGE_CC or CC name.",
-	};
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
-	status = cmd_parse(&spec, &argc, &argv);
+	if (status < 0 && argc > 0) {
+		err_usage(&e, "'umlcage kernel build' takes no operand, but got '%s'", argv[0]);
+		status = cmd_fail(&e);
+	} else if (status < 0 && build(&o, &k, &e) < 0) {
+		status = cmd_fail(&e);
+	}
+	strv_release(&o.fragments);
+	strv_release(&o.keyrings);
 	if (status >= 0)
 		return status;
-	if (argc > 0) {
-		err_usage(&e, "kernel build takes no operand, but got '%s'", argv[0]);
-		return cmd_fail(&e);
-	}
-	progress_init(&progress, STDERR_FILENO, quiet ? -1 : verbose);
-	req.fragments = &fragments;
-	req.keyrings = &keyrings;
-	req.progress = &progress;
-	ret = kernel_ensure(&req, &k, &e);
-	progress_end(&progress);
-	if (ret < 0)
-		return cmd_fail(&e);
-	if (ret > 0)
-		progress_note(&progress, "Linux %s built in %llu s", k.version,
-			      (unsigned long long)k.seconds);
-	if (json)
+	if (o.json)
 		json_kernel(&out, &k);
 	else
 		sb_adds(&out, k.path);
@@ -121,35 +140,41 @@ static int kernel_build(int argc, char **argv)
 	return print(sb_str(&out));
 }
 
-static int kernel_list_cmd(int argc, char **argv)
+struct list_options {
+	bool json;
+};
+
+static const struct opt list_opts[] = {
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct list_options, json), "print a JSON array" },
+	OPT_END,
+};
+
+static const struct opt_spec list_spec = {
+	.usage = "umlcage kernel list [--json]",
+	.summary = "Lists the kernels of the cache, first the one that cages use by default (*).",
+	.groups = OPT_GROUPS({ NULL, list_opts, 0 }),
+};
+
+static int run_list(const struct command *self, int argc, char **argv)
 {
+	struct list_options o = { 0 };
 	cleanup_kernel_list struct kernel_list l = { NULL, 0 };
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct error e = ERROR_INIT;
-	bool json = false;
-	const struct opt opts[] = {
-		{ OPT_FLAG, 0, "json", .value = &json, .help = "print a JSON array" },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage kernel list [--json]",
-		.summary = "Lists the kernels of the cache, first the one that cages use by default (*).",
-		.opts = opts,
-	};
-	int status = cmd_parse(&spec, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
 	if (kernel_list(&l, &e) < 0)
 		return cmd_fail(&e);
-	if (json)
+	if (o.json)
 		sb_addc(&out, '[');
 	else if (l.n)
 		sb_adds(&out, "  KEY           VERSION     SIZE     BUILT             SOURCE\n");
 	for (size_t i = 0; i < l.n; i++) {
 		const struct kernel_info *k = &l.v[i];
 
-		if (json) {
+		if (o.json) {
 			sb_adds(&out, i ? ",\n " : "");
 			json_kernel(&out, k);
 			continue;
@@ -162,7 +187,7 @@ static int kernel_list_cmd(int argc, char **argv)
 			built, k->source, *k->fragments ? " + " : "", k->fragments,
 			k->current ? "" : " (of another umlcage)");
 	}
-	if (json)
+	if (o.json)
 		sb_adds(&out, "]\n");
 	return print(sb_str(&out));
 }
@@ -188,36 +213,44 @@ static int show_file(const struct kernel_info *k, const char *name)
 	return print(sb_str(&text));
 }
 
-static int kernel_show(int argc, char **argv)
+struct show_options {
+	bool json, config, log;
+};
+
+static const struct opt show_opts[] = {
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct show_options, json), "print a JSON object" },
+	{ OPT_FLAG, 0, "config", NULL, OPT_BOOL(struct show_options, config),
+	  "print its configuration" },
+	{ OPT_FLAG, 0, "log", NULL, OPT_BOOL(struct show_options, log),
+	  "print the log of its build" },
+	OPT_END,
+};
+
+static const struct opt_spec show_spec = {
+	.usage = "umlcage kernel show [options] [KEY]",
+	.summary = "Describes a kernel of the cache; KEY may be shortened.",
+	.groups = OPT_GROUPS({ NULL, show_opts, 0 }),
+};
+
+static int run_show(const struct command *self, int argc, char **argv)
 {
+	struct show_options o = { 0 };
 	cleanup_kernel_info struct kernel_info k = KERNEL_INFO_INIT;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct error e = ERROR_INIT;
-	bool json = false, config = false, log = false;
-	const struct opt opts[] = {
-		{ OPT_FLAG, 0, "json", .value = &json, .help = "print a JSON object" },
-		{ OPT_FLAG, 0, "config", .value = &config, .help = "print its configuration" },
-		{ OPT_FLAG, 0, "log", .value = &log, .help = "print the log of its build" },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage kernel show [options] [KEY]",
-		.summary = "Describes a kernel of the cache; KEY may be shortened.",
-		.opts = opts,
-	};
-	int status = cmd_parse(&spec, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
 	if (argc > 1) {
-		err_usage(&e, "kernel show takes one KEY");
+		err_usage(&e, "'umlcage kernel show' takes one KEY");
 		return cmd_fail(&e);
 	}
 	if (chosen(argc ? argv[0] : NULL, &k, &e) < 0)
 		return cmd_fail(&e);
-	if (config || log)
-		return show_file(&k, config ? "config" : "log");
-	if (json) {
+	if (o.config || o.log)
+		return show_file(&k, o.config ? "config" : "log");
+	if (o.json) {
 		json_kernel(&out, &k);
 		sb_addc(&out, '\n');
 		return print(sb_str(&out));
@@ -235,28 +268,35 @@ static int kernel_show(int argc, char **argv)
 	return print(sb_str(&out));
 }
 
-static int kernel_remove_cmd(int argc, char **argv)
+struct remove_options {
+	bool all, outdated;
+};
+
+static const struct opt remove_opts[] = {
+	{ OPT_FLAG, 0, "all", NULL, OPT_BOOL(struct remove_options, all),
+	  "every kernel of the cache" },
+	{ OPT_FLAG, 0, "outdated", NULL, OPT_BOOL(struct remove_options, outdated),
+	  "those that another version of umlcage made" },
+	OPT_END,
+};
+
+static const struct opt_spec remove_spec = {
+	.usage = "umlcage kernel remove [--all | --outdated | KEY...]",
+	.summary = "Removes kernels from the cache; cages that run on them go on.",
+	.groups = OPT_GROUPS({ NULL, remove_opts, 0 }),
+};
+
+static int run_remove(const struct command *self, int argc, char **argv)
 {
+	struct remove_options o = { 0 };
 	cleanup_kernel_list struct kernel_list l = { NULL, 0 };
 	struct error e = ERROR_INIT;
-	bool all = false, outdated = false;
-	const struct opt opts[] = {
-		{ OPT_FLAG, 0, "all", .value = &all, .help = "every kernel of the cache" },
-		{ OPT_FLAG, 0, "outdated", .value = &outdated,
-		  .help = "those that another version of umlcage made" },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage kernel remove [--all | --outdated | KEY...]",
-		.summary = "Removes kernels from the cache; cages that run on them go on.",
-		.opts = opts,
-	};
-	int status = cmd_parse(&spec, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
-	if ((all || outdated) == (argc > 0)) {
-		err_usage(&e, "kernel remove takes either keys, --all or --outdated");
+	if ((o.all || o.outdated) == (argc > 0)) {
+		err_usage(&e, "'umlcage kernel remove' takes either keys, --all or --outdated");
 		return cmd_fail(&e);
 	}
 	for (int i = 0; i < argc; i++) {
@@ -268,21 +308,28 @@ static int kernel_remove_cmd(int argc, char **argv)
 	if (argc == 0 && kernel_list(&l, &e) < 0)
 		return cmd_fail(&e);
 	for (size_t i = 0; i < l.n; i++)
-		if ((all || !l.v[i].current) && kernel_remove(&l.v[i], &e) < 0)
+		if ((o.all || !l.v[i].current) && kernel_remove(&l.v[i], &e) < 0)
 			return cmd_fail(&e);
 	return EXIT_OK;
 }
 
-int cmd_kernel(int argc, char **argv)
-{
-	static const struct subcommand table[] = {
-		{ "build", kernel_build, "build one, or find it in the cache" },
-		{ "list", kernel_list_cmd, "list those of the cache" },
-		{ "show", kernel_show, "describe one" },
-		{ "remove", kernel_remove_cmd, "remove some" },
-		{ NULL, NULL, NULL },
-	};
+static const struct command command_build = {
+	"build", "builds one, or finds it in the cache", &build_spec, run_build, NULL, NULL,
+}, command_list = {
+	"list", "lists those of the cache", &list_spec, run_list, NULL, NULL,
+}, command_show = {
+	"show", "describes one", &show_spec, run_show, NULL, NULL,
+}, command_remove = {
+	"remove", "removes some", &remove_spec, run_remove, NULL, NULL,
+};
 
-	return cmd_dispatch("umlcage kernel", "Kernels for cages: User-Mode Linux, built from verified "
-			    "source and kept in the cache.", table, argc, argv);
-}
+const struct command command_kernel = {
+	.name = "kernel",
+	.help = "builds, lists and removes the kernels that cages run on",
+	.run = cmd_dispatch,
+	.sub = (const struct command *const[]){
+		&command_build, &command_list, &command_show, &command_remove, NULL,
+	},
+	.summary = "Kernels for cages: User-Mode Linux, built from verified source and kept in the "
+		   "cache.",
+};

@@ -11,28 +11,49 @@
 #define UMLCAGE_VERSION "0.1"
 #endif
 
-/* In the order of the help text; a line is added with the command's file. */
-static const struct subcommand commands[] = {
-	{ "cache", cmd_cache, "lists and prunes the cache of packages and finished trees" },
-	{ "debootstrap", cmd_debootstrap, "runs the distribution's debootstrap in a cage" },
-	{ "doctor", cmd_doctor, "says what this host offers, and whether a cage can run" },
-	{ "fabricate", cmd_fabricate, "makes a root filesystem from a package archive" },
-	{ "run", cmd_run, "runs a command as root in a cage" },
-	{ "shell", cmd_shell, "opens a shell as root in a root filesystem" },
-	{ "root", cmd_root, "roots kept by name" },
-	{ "share", cmd_share, "imports, exports, lists and checks shares" },
-	{ "kernel", cmd_kernel, "builds, lists and removes the kernels that cages run on" },
-	{ NULL, NULL, NULL },
+static int version(const struct command *self, int argc, char **argv);
+static const struct opt_spec version_spec = {
+	.usage = "umlcage version",
+	.summary = "Prints the version.",
+};
+static const struct command command_version = {
+	"version", "prints the version", &version_spec, version, NULL, NULL,
+};
+
+static int version(const struct command *self, int argc, char **argv)
+{
+	int status = cmd_parse(self->spec, NULL, &argc, &argv);
+
+	if (status < 0)
+		puts("umlcage " UMLCAGE_VERSION);
+	return status < 0 ? EXIT_OK : status;
+}
+
+/* In the order of the help text. */
+static const struct command *const commands[] = {
+	&command_fabricate, &command_debootstrap, &command_run, &command_shell, &command_root,
+	&command_share, &command_kernel, &command_cache, &command_doctor, &command_help,
+	&command_version, NULL,
+};
+
+const struct command command_umlcage = {
+	.name = "umlcage",
+	.summary = "Fabricates root filesystems, and runs commands as root in them, without any privilege.",
+	.run = cmd_dispatch,
+	.sub = commands,
 };
 
 int main(int argc, char **argv)
 {
+	char name[] = "umlcage";
+
 	/* a closed pipe is an error of the write, reported where it happens */
 	signal(SIGPIPE, SIG_IGN);
-	if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
 		puts("umlcage " UMLCAGE_VERSION);
-		return 0;
+		return EXIT_OK;
 	}
-	return cmd_dispatch("umlcage", "Fabricates root filesystems, and runs commands as root in "
-			    "them, without any privilege.", commands, argc, argv);
+	if (argc >= 1)
+		argv[0] = name;
+	return cmd_dispatch(&command_umlcage, argc, argv);
 }

@@ -147,28 +147,39 @@ static int print(int ret, struct strbuf *out, struct error *e)
 	return ret < 0 ? cmd_fail(e) : EXIT_OK;
 }
 
-static int root_list(int argc, char **argv)
+struct root_options {
+	bool json, changes;
+};
+
+#define CHANGES_OPTION \
+	{ OPT_FLAG, 0, "changes", NULL, OPT_BOOL(struct root_options, changes), \
+	  "those that 'umlcage run --keep' keeps, not roots" }
+
+static const struct opt show_opts[] = {
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct root_options, json), "as JSON" },
+	CHANGES_OPTION,
+	OPT_END,
+};
+
+static const struct opt change_opts[] = { CHANGES_OPTION, OPT_END };
+
+static const struct opt_spec list_spec = {
+	.usage = "umlcage root list [--json] [--changes]",
+	.summary = "Lists the kept roots: name, last change, state, system (of changes: their root).",
+	.groups = OPT_GROUPS({ NULL, show_opts, 0 }),
+};
+
+static int run_list(const struct command *self, int argc, char **argv)
 {
+	struct root_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct strbuf out = STRBUF_INIT;
-	bool json = false, changes = false;
-	const struct opt table[] = {
-		{ OPT_FLAG, 0, "json", NULL, false, &json, "as a JSON array", NULL },
-		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
-		  "those that 'umlcage run --keep' keeps, not roots", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage root list [--json] [--changes]",
-		.summary = "Lists the kept roots: name, last change, state, system (of changes: their root).",
-		.opts = table,
-	};
-	int status = cmd_parse(&spec, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
 	return print(argc ? err_usage(&e, "'umlcage root list' takes no operand") :
-		     list(changes ? STORE_CHANGES : STORE_ROOTS, json, &out, &e), &out, &e);
+		     list(o.changes ? STORE_CHANGES : STORE_ROOTS, o.json, &out, &e), &out, &e);
 }
 
 static int add_size(const struct share_entry *ent, void *arg, struct error *e)
@@ -208,53 +219,57 @@ static int show(enum root_store store, const char *name, bool json, struct strbu
 	return ret;
 }
 
-static int root_show(int argc, char **argv)
+static const struct opt_spec show_spec = {
+	.usage = "umlcage root show [--json] [--changes] NAME",
+	.summary = "Shows where a kept root is, what is in it, and how large it is.",
+	.groups = OPT_GROUPS({ NULL, show_opts, 0 }),
+};
+
+static int run_show(const struct command *self, int argc, char **argv)
 {
+	struct root_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct strbuf out = STRBUF_INIT;
-	bool json = false, changes = false;
-	const struct opt table[] = {
-		{ OPT_FLAG, 0, "json", NULL, false, &json, "as a JSON object", NULL },
-		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
-		  "those that 'umlcage run --keep' keeps, not roots", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage root show [--json] [--changes] NAME",
-		.summary = "Shows where a kept root is, what is in it, and how large it is.",
-		.opts = table,
-	};
-	int status = cmd_parse(&spec, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
 	return print(argc != 1 ? err_usage(&e, "'umlcage root show' takes one name") :
-		     show(changes ? STORE_CHANGES : STORE_ROOTS, argv[0], json, &out, &e), &out, &e);
+		     show(o.changes ? STORE_CHANGES : STORE_ROOTS, argv[0], o.json, &out, &e), &out, &e);
 }
 
-static int root_import_cmd(int argc, char **argv)
+struct import_options {
+	uint64_t limit;
+	bool quiet;
+};
+
+static const struct opt import_opts[] = {
+	{ OPT_SIZE, 0, "limit", "SIZE", OPT_U64(struct import_options, limit),
+	  "refuse an archive that takes more space than this (default: no limit)" },
+	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct import_options, quiet),
+	  "only warnings and errors" },
+	OPT_END,
+};
+
+static const struct opt_spec import_spec = {
+	.usage = "umlcage root import [options] NAME ARCHIVE|-",
+	.summary = "Keeps the root filesystem in a tar or cpio archive as NAME.",
+	.groups = OPT_GROUPS({ NULL, import_opts, 0 }),
+};
+
+static int run_import(const struct command *self, int argc, char **argv)
 {
+	struct import_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct progress progress;
 	struct share_totals totals;
 	struct share_import_opts opts = { .progress = &progress };
-	bool quiet = false;
-	const struct opt table[] = {
-		{ OPT_SIZE, 0, "limit", "SIZE", false, &opts.limit,
-		  "refuse an archive that takes more space than this (default: no limit)", NULL },
-		{ OPT_FLAG, 'q', "quiet", NULL, false, &quiet, "only warnings and errors", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage root import [options] NAME ARCHIVE|-",
-		.summary = "Keeps the root filesystem in a tar or cpio archive as NAME.",
-		.opts = table,
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
-	progress_init(&progress, 2, quiet ? -1 : 0);
+	progress_init(&progress, 2, o.quiet ? -1 : 0);
+	opts.limit = o.limit;
 	interrupt_begin();
 	ret = argc != 2 ? err_usage(&e, "'umlcage root import' takes a name and an archive") :
 	      root_import(argv[0], argv[1], &opts, &totals, &e);
@@ -262,64 +277,64 @@ static int root_import_cmd(int argc, char **argv)
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
-static int root_remove_cmd(int argc, char **argv)
+static const struct opt_spec remove_spec = {
+	.usage = "umlcage root remove [--changes] NAME...",
+	.summary = "Removes kept roots that no cage uses.",
+	.groups = OPT_GROUPS({ NULL, change_opts, 0 }),
+};
+
+static int run_remove(const struct command *self, int argc, char **argv)
 {
+	struct root_options o = { 0 };
 	struct error e = ERROR_INIT;
-	bool changes = false;
-	const struct opt table[] = {
-		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
-		  "those that 'umlcage run --keep' keeps, not roots", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage root remove [--changes] NAME...",
-		.summary = "Removes kept roots that no cage uses.",
-		.opts = table,
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret = 0;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret = 0;
 
 	if (status >= 0)
 		return status;
 	if (argc == 0)
 		ret = err_usage(&e, "'umlcage root remove' takes names");
 	for (int i = 0; ret == 0 && i < argc; i++)
-		ret = root_remove(changes ? STORE_CHANGES : STORE_ROOTS, argv[i], &e);
+		ret = root_remove(o.changes ? STORE_CHANGES : STORE_ROOTS, argv[i], &e);
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
-static int root_rename_cmd(int argc, char **argv)
+static const struct opt_spec rename_spec = {
+	.usage = "umlcage root rename [--changes] OLD NEW",
+	.summary = "Gives a kept root that no cage uses another name.",
+	.groups = OPT_GROUPS({ NULL, change_opts, 0 }),
+};
+
+static int run_rename(const struct command *self, int argc, char **argv)
 {
+	struct root_options o = { 0 };
 	struct error e = ERROR_INIT;
-	bool changes = false;
-	const struct opt table[] = {
-		{ OPT_FLAG, 0, "changes", NULL, false, &changes,
-		  "those that 'umlcage run --keep' keeps, not roots", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage root rename [--changes] OLD NEW",
-		.summary = "Gives a kept root that no cage uses another name.",
-		.opts = table,
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
 	ret = argc != 2 ? err_usage(&e, "'umlcage root rename' takes two names") :
-	      root_rename(changes ? STORE_CHANGES : STORE_ROOTS, argv[0], argv[1], &e);
+	      root_rename(o.changes ? STORE_CHANGES : STORE_ROOTS, argv[0], argv[1], &e);
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
-static const struct subcommand commands[] = {
-	{ "list", root_list, "lists the kept roots" },
-	{ "import", root_import_cmd, "keeps an archive as a root" },
-	{ "show", root_show, "shows one root" },
-	{ "rename", root_rename_cmd, "gives a root another name" },
-	{ "remove", root_remove_cmd, "removes roots" },
-	{ NULL, NULL, NULL },
+static const struct command command_list = {
+	"list", "lists the kept roots", &list_spec, run_list, NULL, NULL,
+}, command_import = {
+	"import", "keeps an archive as a root", &import_spec, run_import, NULL, NULL,
+}, command_show = {
+	"show", "shows one root", &show_spec, run_show, NULL, NULL,
+}, command_rename = {
+	"rename", "gives a root another name", &rename_spec, run_rename, NULL, NULL,
+}, command_remove = {
+	"remove", "removes roots", &remove_spec, run_remove, NULL, NULL,
 };
 
-int cmd_root(int argc, char **argv)
-{
-	return cmd_dispatch("umlcage root", "Roots kept by name, for --root.", commands, argc, argv);
-}
+const struct command command_root = {
+	.name = "root",
+	.help = "roots kept by name",
+	.run = cmd_dispatch,
+	.sub = (const struct command *const[]){
+		&command_list, &command_import, &command_show, &command_rename, &command_remove, NULL,
+	},
+	.summary = "Roots kept by name, for --root.",
+};

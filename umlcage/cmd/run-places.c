@@ -260,7 +260,7 @@ static const struct { const char *name, *include; } made[] = {
 };
 
 static int resolve(struct root_spec *spec, const struct run_options *o,
-		   const struct cage_config *cfg, struct progress *progress, struct error *e)
+		   struct progress *progress, struct error *e)
 {
 	cleanup_strv struct strv kept = STRV_INIT;
 
@@ -270,8 +270,8 @@ static int resolve(struct root_spec *spec, const struct run_options *o,
 			continue;
 		spec->kind = ROOT_SHARE;
 		spec->cached = true;
-		return fabricate_tools_root(NULL, made[i].include, o->mirror, cfg->kernel, progress,
-					    &spec->path, e);
+		return fabricate_tools_root(NULL, made[i].include, o->mirror, &o->machine,
+					    progress, &spec->path, e);
 	}
 	return root_resolve(spec, o->root, progress, e);
 }
@@ -284,7 +284,7 @@ int run_places_open(struct run_places *p, const struct run_options *o, struct ca
 
 	*p = (struct run_places){ .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1,
 				  .commit = SHARE_STAGE_INIT };
-	ret = resolve(&spec, o, cfg, progress, e);
+	ret = resolve(&spec, o, progress, e);
 	if (ret < 0)
 		return ret;
 	if (spec.cached && o->writable)

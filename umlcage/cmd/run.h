@@ -10,16 +10,15 @@
 #include "hostfs-bridge/share/share.h"
 #include "umlcage/base/str.h"
 #include "umlcage/cage/cage.h"
+#include "umlcage/machine/machine.h"
 
 struct run_options {
-	const char *root, *kernel, *net, *user, *workdir, *cow, *keep, *commit, *scratch, *hostname;
+	struct machine machine;
+	const char *root, *user, *workdir, *cow, *keep, *commit, *scratch, *hostname;
 	const char *fstype, *mirror;
-	struct strv shares, binds, publish, env;
-	uint64_t memory, timeout;
-	unsigned int cpus;
-	bool writable, tty, no_tty, interactive, quiet, console, print_command, reach_host,
-	     no_namespaces, ptrace_mode, no_fast_calls, sync, shell;
-	enum cage_require require_jail;
+	struct strv shares, binds;
+	uint64_t timeout;
+	bool writable, tty, no_tty, interactive, quiet, print_command, sync;
 	int verbose;
 };
 

@@ -118,29 +118,46 @@ static int edit_all(struct edit *ed, const char *dir, char **paths, int n, struc
 	return ret;
 }
 
-static int edit_command(struct edit *ed, const char *usage, const char *summary, int argc,
-			char **argv)
+struct edit_options {
+	bool recursive;
+};
+
+static const struct opt edit_opts[] = {
+	{ OPT_FLAG, 'R', "recursive", NULL, OPT_BOOL(struct edit_options, recursive),
+	  "also all that is below a directory" },
+	OPT_END,
+};
+
+#define EDIT_EPILOGUE \
+	"Symbolic links in the directory part are followed as in a chroot, the last one is not."
+
+static const struct opt_spec chown_spec = {
+	.usage = "umlcage share chown [-R] UID[:GID]|:GID DIR PATH...",
+	.summary = "Changes the owner that the guest sees, as the guest's root would: set-id "
+		   "bits and capabilities of files go.",
+	.groups = OPT_GROUPS({ NULL, edit_opts, 0 }),
+	.epilogue = EDIT_EPILOGUE,
+}, chmod_spec = {
+	.usage = "umlcage share chmod [-R] MODE DIR PATH...",
+	.summary = "Changes the mode that the guest sees: octal, or like u+s,go-w.",
+	.groups = OPT_GROUPS({ NULL, edit_opts, 0 }),
+	.epilogue = EDIT_EPILOGUE,
+};
+
+static int edit_command(const struct command *self, struct edit *ed, int argc, char **argv)
 {
 	struct error e = ERROR_INIT;
-	const struct opt table[] = {
-		{ OPT_FLAG, 'R', "recursive", NULL, false, &ed->recursive,
-		  "also all that is below a directory", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = usage, .summary = summary, .opts = table,
-		.epilogue = "Symbolic links in the directory part are followed as in a chroot, the last "
-			    "one is not.",
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	struct edit_options o = { 0 };
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 	struct share_attr probe = { 0 };
 	uint32_t mode;
 
 	if (status >= 0)
 		return status;
+	ed->recursive = o.recursive;
 	ed->text = argv[0];
 	if (argc < 3)
-		ret = err_usage(&e, "usage: %s", usage);
+		ret = err_usage(&e, "usage: %s", self->spec->usage);
 	else if (ed->change == change_mode)
 		ret = share_mode_apply(ed->text, 0, &mode, &e);
 	else
@@ -152,22 +169,18 @@ static int edit_command(struct edit *ed, const char *usage, const char *summary,
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
-int share_cmd_chown(int argc, char **argv)
+static int run_chown(const struct command *self, int argc, char **argv)
 {
 	struct edit ed = { .change = change_owner };
 
-	return edit_command(&ed, "umlcage share chown [-R] UID[:GID]|:GID DIR PATH...",
-			    "Changes the owner that the guest sees, as the guest's root would: set-id "
-			    "bits and capabilities of files go.", argc, argv);
+	return edit_command(self, &ed, argc, argv);
 }
 
-int share_cmd_chmod(int argc, char **argv)
+static int run_chmod(const struct command *self, int argc, char **argv)
 {
 	struct edit ed = { .change = change_mode };
 
-	return edit_command(&ed, "umlcage share chmod [-R] MODE DIR PATH...",
-			    "Changes the mode that the guest sees: octal, or like u+s,go-w.", argc,
-			    argv);
+	return edit_command(self, &ed, argc, argv);
 }
 
 static int parse_type(const char *type, char **numbers, int n, struct share_attr *a,
@@ -214,33 +227,50 @@ static int make_node(const char *dir, const char *path, const struct share_attr 
 	return share_node(t, path, a, e);
 }
 
-int share_cmd_mknod(int argc, char **argv)
+struct mknod_options {
+	const char *mode, *owner;
+};
+
+static const struct opt mknod_opts[] = {
+	{ OPT_STRING, 'm', "mode", "MODE", OPT_STR(struct mknod_options, mode),
+	  "permissions (default: 0666)" },
+	{ OPT_STRING, 'o', "owner", "UID:GID", OPT_STR(struct mknod_options, owner),
+	  "owner (default: 0:0)" },
+	OPT_END,
+};
+
+static const struct opt_spec mknod_spec = {
+	.usage = "umlcage share mknod [options] DIR PATH b|c|p|s [MAJOR MINOR]",
+	.summary = "Makes a device, a fifo (p) or a socket (s) in a share.",
+	.groups = OPT_GROUPS({ NULL, mknod_opts, 0 }),
+};
+
+static int run_mknod(const struct command *self, int argc, char **argv)
 {
+	struct mknod_options o = { .mode = "0666", .owner = "0:0" };
 	struct error e = ERROR_INIT;
 	struct share_attr a = { .mtime = { 0, UTIME_OMIT } };
-	const char *mode = "0666", *owner = "0:0";
 	uint32_t bits = 0;
-	const struct opt table[] = {
-		{ OPT_STRING, 'm', "mode", "MODE", false, &mode, "permissions (default: 0666)", NULL },
-		{ OPT_STRING, 'o', "owner", "UID:GID", false, &owner, "owner (default: 0:0)", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage share mknod [options] DIR PATH b|c|p|s [MAJOR MINOR]",
-		.summary = "Makes a device, a fifo (p) or a socket (s) in a share.",
-		.opts = table,
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
-	ret = argc < 3 ? err_usage(&e, "usage: %s", spec.usage) : share_mode_apply(mode, 0, &bits, &e);
+	ret = argc < 3 ? err_usage(&e, "usage: %s", self->spec->usage) :
+	      share_mode_apply(o.mode, 0, &bits, &e);
 	a.mode = bits;
 	if (ret == 0)
-		ret = share_owner_parse(owner, &a.uid, &a.gid, &e);
+		ret = share_owner_parse(o.owner, &a.uid, &a.gid, &e);
 	if (ret == 0)
 		ret = parse_type(argv[2], argv + 3, argc - 3, &a, &e);
 	if (ret == 0)
 		ret = make_node(argv[0], argv[1], &a, &e);
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
+
+const struct command command_share_chown = {
+	"chown", "changes owners", &chown_spec, run_chown, NULL, NULL,
+}, command_share_chmod = {
+	"chmod", "changes modes", &chmod_spec, run_chmod, NULL, NULL,
+}, command_share_mknod = {
+	"mknod", "makes a device, fifo or socket", &mknod_spec, run_mknod, NULL, NULL,
+};

@@ -41,33 +41,42 @@ static int import(const char *archive, const char *dir, const struct share_impor
 	return ret;
 }
 
-int share_cmd_import(int argc, char **argv)
+struct import_options {
+	uint64_t limit;
+	bool record_all, quiet;
+	int verbose;
+};
+
+static const struct opt import_opts[] = {
+	{ OPT_SIZE, 0, "limit", "SIZE", OPT_U64(struct import_options, limit),
+	  "refuse an archive that takes more space than this, counting 4K for every\n"
+	  "entry (default: no limit)" },
+	{ OPT_FLAG, 0, "record-all", NULL, OPT_BOOL(struct import_options, record_all),
+	  "record owner and mode of every file, not only where they are not plain:\n"
+	  "fuse-overlayfs with xattr_permissions=2 wants that" },
+	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct import_options, verbose),
+	  "say what was done" },
+	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct import_options, quiet),
+	  "only warnings and errors" },
+	OPT_END,
+};
+
+static const struct opt_spec import_spec = {
+	.usage = "umlcage share import [options] ARCHIVE|- DIR",
+	.summary = "Makes the share DIR of a tar or cpio archive in any compression, with all "
+	   "owners, modes, devices, links, extended attributes and capabilities.",
+	.groups = OPT_GROUPS({ NULL, import_opts, 0 }),
+	.epilogue = "DIR must not exist or be empty, and appears only when all is there. Names "
+	    "with '..' are refused; absolute ones are taken as relative.",
+};
+
+static int run_import(const struct command *self, int argc, char **argv)
 {
+	struct import_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct progress progress;
 	struct share_import_opts opts = { .progress = &progress };
-	int verbose = 0;
-	bool quiet = false;
-	const struct opt table[] = {
-		{ OPT_SIZE, 0, "limit", "SIZE", false, &opts.limit,
-		  "refuse an archive that takes more space than this, counting 4K for every "
-		  "entry (default: no limit)", NULL },
-		{ OPT_FLAG, 0, "record-all", NULL, false, &opts.record_all,
-		  "record owner and mode of every file, not only where they are not plain: "
-		  "fuse-overlayfs with xattr_permissions=2 wants that", NULL },
-		{ OPT_COUNT, 'v', "verbose", NULL, false, &verbose, "say what was done", NULL },
-		{ OPT_FLAG, 'q', "quiet", NULL, false, &quiet, "only warnings and errors", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage share import [options] ARCHIVE|- DIR",
-		.summary = "Makes the share DIR of a tar or cpio archive in any compression, with all "
-			   "owners, modes, devices, links, extended attributes and capabilities.",
-		.opts = table,
-		.epilogue = "DIR must not exist or be empty, and appears only when all is there. Names "
-			    "with '..' are refused; absolute ones are taken as relative.",
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
@@ -76,7 +85,9 @@ int share_cmd_import(int argc, char **argv)
 			  "umlcage share import");
 		return cmd_fail(&e);
 	}
-	progress_init(&progress, 2, quiet ? -1 : verbose);
+	opts.limit = o.limit;
+	opts.record_all = o.record_all;
+	progress_init(&progress, 2, o.quiet ? -1 : o.verbose);
 	interrupt_begin();
 	ret = import(argv[0], argv[1], &opts, &e);
 	interrupt_end();
@@ -112,37 +123,46 @@ static int export(const char *dir, const char *archive, const struct share_expor
 	return ret;
 }
 
-int share_cmd_export(int argc, char **argv)
+struct export_options {
+	const char *format, *level;
+	bool quiet;
+	int verbose;
+};
+
+static const struct opt export_opts[] = {
+	{ OPT_STRING, 'f', "format", "NAME", OPT_STR(struct export_options, format),
+	  "tar, tar.zst, cpio.gz, ... (default: by the archive's name; tar for '-')" },
+	{ OPT_STRING, 'l', "level", "N", OPT_STR(struct export_options, level),
+	  "level of the compression (default: the compressor's own)" },
+	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct export_options, verbose),
+	  "say what was done" },
+	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct export_options, quiet),
+	  "only warnings and errors" },
+	OPT_END,
+};
+
+static const struct opt_spec export_spec = {
+	.usage = "umlcage share export [options] DIR ARCHIVE|-",
+	.summary = "Writes the share DIR as a tar (pax) or cpio (newc) archive, as the guest's "
+	   "root would.",
+	.groups = OPT_GROUPS({ NULL, export_opts, 0 }),
+	.epilogue = "Entries are sorted and owners are numbers, so that the same share makes the "
+	    "same bytes; with SOURCE_DATE_EPOCH set, no time is later than that.",
+};
+
+static int run_export(const struct command *self, int argc, char **argv)
 {
+	struct export_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct progress progress;
 	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
-	const char *format = NULL;
-	int verbose = 0;
-	bool quiet = false;
-	const struct opt table[] = {
-		{ OPT_STRING, 'f', "format", "NAME", false, &format,
-		  "tar, tar.zst, cpio.gz, ... (default: by the archive's name; tar for '-')", NULL },
-		{ OPT_STRING, 'l', "level", "N", false, &opts.level,
-		  "level of the compression (default: the compressor's own)", NULL },
-		{ OPT_COUNT, 'v', "verbose", NULL, false, &verbose, "say what was done", NULL },
-		{ OPT_FLAG, 'q', "quiet", NULL, false, &quiet, "only warnings and errors", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage share export [options] DIR ARCHIVE|-",
-		.summary = "Writes the share DIR as a tar (pax) or cpio (newc) archive, as the guest's "
-			   "root would.",
-		.opts = table,
-		.epilogue = "Entries are sorted and owners are numbers, so that the same share makes the "
-			    "same bytes; with SOURCE_DATE_EPOCH set, no time is later than that.",
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
-	progress_init(&progress, 2, quiet ? -1 : verbose);
+	progress_init(&progress, 2, o.quiet ? -1 : o.verbose);
 	opts.progress = &progress;
+	opts.level = o.level;
 	if (argc != 2)
 		ret = err_usage(&e, "export takes a share and an archive; see '%s --help'",
 				"umlcage share export");
@@ -151,7 +171,7 @@ int share_cmd_export(int argc, char **argv)
 	else
 		ret = share_export_epoch(&opts, &e);
 	if (ret == 0) {
-		cleanup_free char *name = format ? xasprintf(".%s", format) :
+		cleanup_free char *name = o.format ? xasprintf(".%s", o.format) :
 					  xstrdup(str_eq(argv[1], "-") ? ".tar" : argv[1]);
 
 		ret = share_export_by_name(name, &opts, &e);
@@ -163,3 +183,9 @@ int share_cmd_export(int argc, char **argv)
 	}
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
+
+const struct command command_share_import = {
+	"import", "makes a share of a tar or cpio archive", &import_spec, run_import, NULL, NULL,
+}, command_share_export = {
+	"export", "writes a share as a tar or cpio archive", &export_spec, run_export, NULL, NULL,
+};

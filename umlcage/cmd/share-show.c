@@ -163,26 +163,34 @@ static int list(const char *dir, struct lister *l, struct error *e)
 	return ret;
 }
 
-int share_cmd_list(int argc, char **argv)
+struct list_options {
+	bool json;
+};
+
+static const struct opt list_opts[] = {
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct list_options, json),
+	  "as a JSON array, extended attributes in hexadecimal" },
+	OPT_END,
+};
+
+static const struct opt_spec list_spec = {
+	.usage = "umlcage share list [--json] DIR [PATH...]",
+	.summary = "Lists a share as the guest sees it: mode, links, owner, size or device, "
+	   "time (UTC), name.",
+	.groups = OPT_GROUPS({ NULL, list_opts, 0 }),
+	.epilogue = "With PATHs, only these and what is in them.",
+};
+
+static int run_list(const struct command *self, int argc, char **argv)
 {
+	struct list_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct lister l = { .only = STRV_INIT, .found = STRV_INIT };
-	const struct opt table[] = {
-		{ OPT_FLAG, 0, "json", NULL, false, &l.json,
-		  "as a JSON array, extended attributes in hexadecimal", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage share list [--json] DIR [PATH...]",
-		.summary = "Lists a share as the guest sees it: mode, links, owner, size or device, "
-			   "time (UTC), name.",
-		.opts = table,
-		.epilogue = "With PATHs, only these and what is in them.",
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
+	l.json = o.json;
 	for (int i = 1; i < argc; i++) {
 		const char *path = argv[i];
 		size_t len;
@@ -224,20 +232,20 @@ static int fakeroot_entry(const struct share_entry *ent, void *arg, struct error
 	return 0;
 }
 
-int share_cmd_fakeroot(int argc, char **argv)
+static const struct opt_spec fakeroot_spec = {
+	.usage = "umlcage share fakeroot DIR > STATE",
+	.summary = "Writes the owners, modes and devices of a share in the form that "
+	   "'fakeroot -i STATE' loads.",
+	.groups = NULL,
+	.epilogue = "The lines name inodes: they are good for DIR where it is, not for a copy.",
+};
+
+static int run_fakeroot(const struct command *self, int argc, char **argv)
 {
 	struct error e = ERROR_INIT;
 	cleanup_share struct share s = SHARE_INIT;
 	cleanup_links struct share_links *links = share_links_new();
-	const struct opt table[] = { OPT_END };
-	const struct opt_spec spec = {
-		.usage = "umlcage share fakeroot DIR > STATE",
-		.summary = "Writes the owners, modes and devices of a share in the form that "
-			   "'fakeroot -i STATE' loads.",
-		.opts = table,
-		.epilogue = "The lines name inodes: they are good for DIR where it is, not for a copy.",
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, NULL, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
@@ -271,31 +279,38 @@ static void show_problem(const struct share_problem *p, void *arg)
 	fwrite(out.s, 1, out.len, stdout);
 }
 
-int share_cmd_verify(int argc, char **argv)
+struct verify_options {
+	bool repair, adopt;
+};
+
+static const struct opt verify_opts[] = {
+	{ OPT_FLAG, 0, "repair", NULL, OPT_BOOL(struct verify_options, repair),
+	  "mend what can be mended" },
+	{ OPT_FLAG, 0, "adopt", NULL, OPT_BOOL(struct verify_options, adopt),
+	  "take DIR for a share even if its own record is lost, and make a new one" },
+	OPT_END,
+};
+
+static const struct opt_spec verify_spec = {
+	.usage = "umlcage share verify [--repair] DIR",
+	.summary = "Checks that every entry of a share is as shares are, and says what is "
+	   "not, why, and whether it can be mended.",
+	.groups = OPT_GROUPS({ NULL, verify_opts, 0 }),
+	.epilogue = "exit status: 0 if nothing is wrong (any more), 1 otherwise",
+};
+
+static int run_verify(const struct command *self, int argc, char **argv)
 {
+	struct verify_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct share_report report = { 0 };
-	bool repair = false, adopt = false;
-	const struct opt table[] = {
-		{ OPT_FLAG, 0, "repair", NULL, false, &repair, "mend what can be mended", NULL },
-		{ OPT_FLAG, 0, "adopt", NULL, false, &adopt,
-		  "take DIR for a share even if its own record is lost, and make a new one", NULL },
-		OPT_END,
-	};
-	const struct opt_spec spec = {
-		.usage = "umlcage share verify [--repair] DIR",
-		.summary = "Checks that every entry of a share is as shares are, and says what is "
-			   "not, why, and whether it can be mended.",
-		.opts = table,
-		.epilogue = "exit status: 0 if nothing is wrong (any more), 1 otherwise",
-	};
-	int status = cmd_parse(&spec, &argc, &argv), ret;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
 	interrupt_begin();
 	ret = argc != 1 ? err_usage(&e, "'umlcage share verify' takes one share") :
-	      share_verify(argv[0], repair, adopt, show_problem, &repair, &report, &e);
+	      share_verify(argv[0], o.repair, o.adopt, show_problem, &o.repair, &report, &e);
 	interrupt_end();
 	if (ret < 0)
 		return cmd_fail(&e);
@@ -303,3 +318,11 @@ int share_cmd_verify(int argc, char **argv)
 	       (unsigned long long)report.problems, (unsigned long long)report.repaired);
 	return report.problems == report.repaired ? EXIT_OK : EXIT_FAILED;
 }
+
+const struct command command_share_list = {
+	"list", "lists a share as the guest sees it", &list_spec, run_list, NULL, NULL,
+}, command_share_fakeroot = {
+	"fakeroot", "writes a state for 'fakeroot -i'", &fakeroot_spec, run_fakeroot, NULL, NULL,
+}, command_share_verify = {
+	"verify", "checks a share, and mends it", &verify_spec, run_verify, NULL, NULL,
+};

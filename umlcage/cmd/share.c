@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* umlcage share: the table of its subcommands. */
-#include "umlcage/cmd/cmd.h"
+#include <stddef.h>
+
 #include "umlcage/cmd/share.h"
 
-static const struct subcommand commands[] = {
-	{ "import", share_cmd_import, "makes a share of a tar or cpio archive" },
-	{ "export", share_cmd_export, "writes a share as a tar or cpio archive" },
-	{ "list", share_cmd_list, "lists a share as the guest sees it" },
-	{ "chown", share_cmd_chown, "changes owners" },
-	{ "chmod", share_cmd_chmod, "changes modes" },
-	{ "mknod", share_cmd_mknod, "makes a device, fifo or socket" },
-	{ "fakeroot", share_cmd_fakeroot, "writes a state for 'fakeroot -i'" },
-	{ "verify", share_cmd_verify, "checks a share, and mends it" },
-	{ NULL, NULL, NULL },
+static const struct command *const commands[] = {
+	&command_share_import, &command_share_export, &command_share_list, &command_share_chown,
+	&command_share_chmod, &command_share_mknod, &command_share_fakeroot, &command_share_verify,
+	NULL,
 };
 
-int cmd_share(int argc, char **argv)
-{
-	return cmd_dispatch("umlcage share", "Directories that hold a root filesystem with all its "
-			    "owners, modes and devices,\nas files of an ordinary user.", commands,
-			    argc, argv);
-}
+const struct command command_share = {
+	.name = "share",
+	.help = "imports, exports, lists and checks shares",
+	.run = cmd_dispatch,
+	.sub = commands,
+	.summary = "Directories that hold a root filesystem with all its owners, modes and devices,\n"
+		   "as files of an ordinary user.",
+};

@@ -3,13 +3,10 @@
 #ifndef UMLCAGE_CMD_SHARE_H
 #define UMLCAGE_CMD_SHARE_H
 
-int share_cmd_import(int argc, char **argv);
-int share_cmd_export(int argc, char **argv);
-int share_cmd_list(int argc, char **argv);
-int share_cmd_fakeroot(int argc, char **argv);
-int share_cmd_verify(int argc, char **argv);
-int share_cmd_chown(int argc, char **argv);
-int share_cmd_chmod(int argc, char **argv);
-int share_cmd_mknod(int argc, char **argv);
+#include "umlcage/cmd/cmd.h"
+
+extern const struct command command_share_import, command_share_export, command_share_list,
+	command_share_chown, command_share_chmod, command_share_mknod, command_share_fakeroot,
+	command_share_verify;
 
 #endif

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The command line: help, manual pages, completion, suggestions, exit statuses.
+
+# the commands and subcommands, as full names
+commands()
+{
+	"$UMLCAGE" help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' >top
+	[ -s top ] || fail "no commands in the help"
+	while read -r c; do
+		echo "$c"
+		"$UMLCAGE" help "$c" | sed -n "/^commands:/,/^\$/s/^  \([a-z]*\) .*/$c \1/p"
+	done <top
+}
+
+test_every_command_has_help_and_a_page()
+{
+	commands >all
+	[ "$(wc -l <all)" -gt 20 ] || fail "only $(wc -l <all) commands"
+	while read -r c; do
+		# shellcheck disable=SC2086
+		"$UMLCAGE" $c --help >help 2>&1 || fail "'$c --help' ended with $?"
+		contains "usage: umlcage $c" help
+		# shellcheck disable=SC2086
+		"$UMLCAGE" help --man $c >page
+		# every option of the help is in the page
+		(grep -o -e '--[a-z][a-z-]*' help || true) | sort -u | while read -r option; do
+			[ "$option" = --help ] && continue
+			sed 's/\\-/-/g' page | grep -qF -e "$option" || fail "'$c': no $option in its page"
+		done
+		if command -v groff >/dev/null; then
+			equal "" "$(groff -man -Tutf8 -ww -z page 2>&1)" "warnings of groff for '$c'"
+		fi
+	done <all
+}
+
+test_one_option_of_the_machine_is_everywhere()
+{
+	for c in run shell fabricate debootstrap; do
+		"$UMLCAGE" help "$c" >help
+		"$UMLCAGE" help --man "$c" >page
+		"$UMLCAGE" help --completion=bash | grep "^	'$c')" >words
+		for option in --memory --cpus --kernel --require-jail; do
+			contains "$option" help
+			contains "${option//-/\\-}" page
+			contains "$option" words
+		done
+	done
+}
+
+test_completion_knows_commands_and_options()
+{
+	"$UMLCAGE" help --completion=bash >script
+	bash -n script
+	complete_words()
+	{
+		bash -c '. ./script; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _umlcage; printf "%s\n" "${COMPREPLY[@]}"' \
+			bash "$@" 2>/dev/null
+	}
+	equal fabricate "$(complete_words umlcage fab)"
+	equal "$(printf 'list\n')" "$(complete_words umlcage cache l)"
+	equal "--memory=" "$(complete_words umlcage run --mem)"
+	equal "--max-size=" "$(complete_words umlcage cache prune --max-s)"
+	status 2 "$UMLCAGE" help --completion=tcsh 2>err
+	contains "bash, zsh, fish" err
+}
+
+test_words_that_were_meant()
+{
+	status 2 "$UMLCAGE" fabrciate 2>err
+	contains "did you mean 'fabricate'?" err
+	status 2 "$UMLCAGE" run --memmory=1G true 2>err
+	contains "did you mean '--memory'?" err
+	status 2 "$UMLCAGE" run --net=nta true 2>err
+	contains "did you mean 'nat'?" err
+	status 2 "$UMLCAGE" cache prune --kind=tree 2>err
+	contains "did you mean 'trees'?" err
+}
+
+test_bounds_of_the_machine()
+{
+	for c in "run --root nowhere" "fabricate --variant=minbase" "debootstrap"; do
+		for bad in --memory=100T --memory=10M --cpus=0 --cpus=65; do
+			# shellcheck disable=SC2086
+			status 2 "$UMLCAGE" $c $bad x y.tar 2>err
+			contains "${bad%%=*}: " err
+		done
+		got=0
+		# shellcheck disable=SC2086
+		"$UMLCAGE" $c --kernel=/nonexistent x y.tar 2>err || got=$?
+		case $c in
+		run*) equal 125 $got ;;
+		*) equal 3 $got ;;
+		esac
+		contains "/nonexistent" err
+	done
+	[ ! -e y.tar ] || fail "something was made"
+	for bad in --hostname=a_b --hostname= --env==x --env=; do
+		status 2 "$UMLCAGE" run "$bad" true 2>err
+	done
+}
+
+test_exit_statuses()
+{
+	status 0 "$UMLCAGE" help exit-status >text
+	contains "worth another try" text
+	status 2 "$UMLCAGE" 2>/dev/null
+	status 3 "$UMLCAGE" root show nowhere 2>/dev/null
+	status 3 "$UMLCAGE" share list nowhere 2>/dev/null
+	status 2 "$UMLCAGE" root rename one 2>/dev/null
+	status 6 "$UMLCAGE" help >/dev/full 2>err
+	contains "cannot write" err
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The machine that a cage is: see machine.h. */
+#include "umlcage/machine/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "umlcage/cage/forward.h"
+
+enum { CPUS_MAX = 64 };
+
+static int opt_env(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	(void)opt;
+	if (!*arg || *arg == '=')
+		return err_usage(e, "'%s' has no name; give NAME or NAME=VALUE", arg);
+	strv_add(value, arg);
+	return 0;
+}
+
+static int opt_require(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	(void)opt;
+	return cage_parse_require(arg, value, e);
+}
+
+const struct opt machine_opts[] = {
+	{ OPT_SIZE, 'm', "memory", "SIZE", OPT_U64(struct machine, memory),
+	  "guest memory, used as needed (default: 1G, to fabricate 2G)" },
+	{ OPT_UINT, 'c', "cpus", "N", OPT_UNSIGNED(struct machine, cpus),
+	  "virtual CPUs (default: 1, the fastest for one thread)" },
+	{ OPT_STRING, 'k', "kernel", "FILE", OPT_STR(struct machine, kernel),
+	  "a kernel of your own (default: 'umlcage kernel', built on first use)" },
+	{ OPT_CALL, 0, "require-jail", "basic|full", OPT_FIELD(enum cage_require, struct machine, require_jail),
+	  "fail if this host cannot confine the kernel (full: with namespaces, too)", opt_require,
+	  true },
+	{ OPT_FLAG, 0, "no-namespaces", NULL, OPT_BOOL(struct machine, no_namespaces),
+	  "confine the kernel without namespaces" },
+	{ OPT_FLAG, 0, "ptrace", NULL, OPT_BOOL(struct machine, ptrace_mode),
+	  "run guest processes under ptrace instead of seccomp (slower)" },
+	{ OPT_FLAG, 0, "no-fast-calls", NULL, OPT_BOOL(struct machine, no_fast_calls),
+	  "leave the system call instructions of processes as they are (slower)" },
+	{ OPT_FLAG, 0, "console", NULL, OPT_BOOL(struct machine, console),
+	  "the kernel's console on stderr (otherwise its end, on failure)" },
+	OPT_END,
+};
+
+const struct opt machine_net_opts[] = {
+	{ OPT_STRING, 'n', "net", "MODE", OPT_STR(struct machine, net),
+	  "nat (default), restricted (published ports only) or none" },
+	{ OPT_LIST, 'p', "publish", "[ADDR:]HOSTPORT:GUESTPORT[/udp]", OPT_STRV(struct machine, publish),
+	  "let the host reach a port of the cage (default ADDR: 127.0.0.1)" },
+	{ OPT_FLAG, 0, "reach-host", NULL, OPT_BOOL(struct machine, reach_host),
+	  "let the cage reach the host's own addresses and loopback (10.0.2.2)" },
+	OPT_END,
+};
+
+const struct opt machine_env_opts[] = {
+	{ OPT_CALL, 'e', "env", "NAME[=VALUE]", OPT_STRV(struct machine, env),
+	  "set a variable; without a value, pass on the host's", opt_env },
+	OPT_END,
+};
+
+/* Its own description of memory costs a machine 1.6 % of it at once, used or not. */
+static int check_memory(const struct machine *m, struct error *e)
+{
+	cleanup_free char *given = format_size(m->memory), *there = NULL;
+	struct sysinfo host;
+	uint64_t all;
+
+	if (!m->memory)
+		return 0;
+	if (m->memory < MACHINE_MEMORY_MIN)
+		return err_usage(e, "--memory: %s is too little for a kernel; give at least 64M", given);
+	if (sysinfo(&host) < 0)
+		return 0;
+	all = ((uint64_t)host.totalram + host.totalswap) * host.mem_unit;
+	there = format_size(all);
+	if (m->memory > all)
+		return err_usage(e, "--memory: %s is more than this host has (%s)", given, there);
+	return 0;
+}
+
+static int check_net(struct machine *m, struct error *e)
+{
+	static const char *const names[] = {
+		[CAGE_NET_NAT] = "nat", [CAGE_NET_RESTRICTED] = "restricted",
+		[CAGE_NET_NONE] = "none", NULL,
+	};
+	const char *near;
+
+	for (size_t i = 0; names[i]; i++)
+		if (strcmp(m->net, names[i]) == 0) {
+			m->net_mode = (enum cage_net)i;
+			if (m->net_mode == CAGE_NET_NONE && m->publish.n)
+				return err_usage(e, "--publish needs a network, and --net=none "
+						 "leaves none");
+			return 0;
+		}
+	near = str_closest(m->net, names);
+	err_usage(e, "--net: '%s' is not one of nat, restricted, none", m->net);
+	return near ? err_hint(e, "did you mean '%s'?", near) : -EINVAL;
+}
+
+static int check_forwards(struct machine *m, struct error *e)
+{
+	int ret = 0;
+
+	free(m->forwards);
+	m->forwards = xcalloc(m->publish.n + 1, sizeof(*m->forwards));
+	for (size_t i = 0; i < m->publish.n && ret == 0; i++)
+		ret = forward_parse(m->publish.v[i], &m->forwards[i], e);
+	return ret;
+}
+
+int machine_check(struct machine *m, struct error *e)
+{
+	int ret = check_memory(m, e);
+
+	if (ret == 0 && (m->cpus < 1 || m->cpus > CPUS_MAX))
+		ret = err_usage(e, "--cpus: %u is not from 1 to %d", m->cpus, CPUS_MAX);
+	if (ret == 0 && m->ptrace_mode && m->cpus > 1)
+		ret = err_usage(e, "--ptrace allows one virtual CPU only");
+	if (ret == 0 && m->no_namespaces && m->require_jail == CAGE_REQUIRE_FULL)
+		ret = err_usage(e, "--no-namespaces and --require-jail=full exclude each other");
+	if (ret == 0 && m->kernel && access(m->kernel, X_OK) < 0)
+		ret = err_sys(e, errno, "--kernel: cannot use '%s'", m->kernel);
+	if (ret == 0)
+		ret = check_net(m, e);
+	if (ret == 0)
+		ret = check_forwards(m, e);
+	return ret;
+}
+
+int machine_kernel(const struct machine *m, const char *mirror, bool build,
+		   struct progress *progress, struct kernel_info *k, struct error *e)
+{
+	struct kernel_request req = { .mirror = mirror, .progress = progress };
+	cleanup_error struct error none = ERROR_INIT;
+	struct stat st;
+	int ret;
+
+	if (!m->kernel) {
+		if (build)
+			return kernel_ensure(&req, k, e);
+		(void)kernel_find(k, &none);
+		return 0;
+	}
+	ret = kernel_inspect(m->kernel, k, e);
+	if (ret == 0 && stat(k->path, &st) < 0)
+		ret = err_sys(e, errno, "cannot use the kernel '%s'", m->kernel);
+	if (ret == 0 && !k->key)
+		k->key = xasprintf("%s %lld %lld", k->path, (long long)st.st_size,
+				   (long long)st.st_mtim.tv_sec);
+	return ret;
+}
+
+void machine_configure(const struct machine *m, struct cage_config *cfg)
+{
+	if (m->memory)
+		cfg->memory = m->memory;
+	cfg->cpus = m->cpus;
+	cfg->require_jail = m->require_jail;
+	cfg->no_namespaces = m->no_namespaces;
+	cfg->ptrace_mode = m->ptrace_mode;
+	cfg->no_fast_calls = m->no_fast_calls;
+	cfg->console_fd = m->console ? STDERR_FILENO : -1;
+	cfg->net = m->net_mode;
+	cfg->reach_host = m->reach_host;
+	cfg->forwards = m->forwards;
+	cfg->nforwards = m->publish.n;
+}
+
+void machine_environment(const struct machine *m, bool terminal, struct strv *env)
+{
+	static const char *const proxies[] = { "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+					       "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY" };
+	const char *term = getenv("TERM");
+
+	for (size_t i = 0; i < m->env.n; i++) {
+		const char *value = strchr(m->env.v[i], '=') ? NULL : getenv(m->env.v[i]);
+
+		if (strchr(m->env.v[i], '='))
+			strv_add(env, m->env.v[i]);
+		else if (value)
+			strv_addf(env, "%s=%s", m->env.v[i], value);
+	}
+	if (terminal && term)
+		strv_addf(env, "TERM=%s", term);
+	for (size_t i = 0; m->net_mode != CAGE_NET_NONE && i < ARRAY_SIZE(proxies); i++)
+		if (getenv(proxies[i]))
+			strv_addf(env, "%s=%s", proxies[i], getenv(proxies[i]));
+}
+
+void machine_release(struct machine *m)
+{
+	strv_release(&m->publish);
+	strv_release(&m->env);
+	free_ptr(&m->forwards);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine that a cage is: kernel, memory, processors, wall, network, environment.  One
+ * struct and one table of options for every command that boots a cage, with one set of
+ * bounds and messages.  What the machine boots on and what comes out of it are not its
+ * business.
+ *
+ *	struct machine m = MACHINE_INIT;
+ *	... the options fill it (machine_opts, machine_net_opts, machine_env_opts) ...
+ *	machine_check(&m, e);			before any work
+ *	machine_kernel(&m, mirror, true, progress, &kernel, e);
+ *	machine_configure(&m, &cfg);
+ *	machine_release(&m);
+ */
+#ifndef UMLCAGE_MACHINE_MACHINE_H
+#define UMLCAGE_MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel-config/kernel.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/opts.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/base/str.h"
+#include "umlcage/cage/cage.h"
+
+struct machine {
+	/* machine_opts */
+	const char *kernel;	/* a file; NULL: found or built */
+	uint64_t memory;	/* bytes; 0: what the command takes by default */
+	unsigned int cpus;	/* virtual CPUs */
+	enum cage_require require_jail;	/* fail where the host offers less */
+	bool no_namespaces;	/* only the first wall */
+	bool ptrace_mode, no_fast_calls;
+	bool console;		/* the kernel's console on stderr */
+	/* machine_net_opts */
+	const char *net;	/* "nat", "restricted", "none" */
+	struct strv publish;
+	bool reach_host;
+	/* machine_env_opts */
+	struct strv env;	/* "NAME" or "NAME=VALUE" */
+	/* made by machine_check() */
+	enum cage_net net_mode;
+	struct cage_forward *forwards;
+};
+
+#define MACHINE_INIT { .cpus = 1, .net = "nat" }
+
+/* Kernel, memory, processors, wall. */
+extern const struct opt machine_opts[];
+/* The user's network and published ports. */
+extern const struct opt machine_net_opts[];
+/* Variables of the command. */
+extern const struct opt machine_env_opts[];
+
+/* Least memory that a kernel comes up with and can tell what it lacks. */
+#define MACHINE_MEMORY_MIN (64ULL << 20)
+
+/* Are the values ones that a machine can have?  Usage errors, and -ENOENT for a kernel. */
+int machine_check(struct machine *m, struct error *e);
+/*
+ * The kernel: the one that is named, or the newest of the cache, or, if @build, one that is
+ * built now from @mirror (NULL: found).  Without one and without @build k->path is NULL.  A
+ * named kernel gets a key that tells it from others.  0, 1 if one was built, or -errno.
+ */
+int machine_kernel(const struct machine *m, const char *mirror, bool build,
+		   struct progress *progress, struct kernel_info *k, struct error *e);
+/* Fills what the machine decides in @cfg; it stays valid as long as @m. */
+void machine_configure(const struct machine *m, struct cage_config *cfg);
+/*
+ * The variables for a command: the ones of -e, TERM where there is a terminal, and with a
+ * network the host's proxies.
+ */
+void machine_environment(const struct machine *m, bool terminal, struct strv *env);
+void machine_release(struct machine *m);
+
+#endif
