@@ -133,8 +133,16 @@ LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) $(wildca
 LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) -DUMLCAGE_VERSION=\"$(VERSION)\" \
 	$(PKG_CFLAGS) -std=gnu11 -Wall -Wextra
 
-.PHONY: lint lint-tidy lint-cppcheck lint-sh
-lint: lint-prepare lint-tidy lint-cppcheck
+.PHONY: lint lint-tidy lint-cppcheck lint-sh lint-layers lint-words
+lint: lint-prepare lint-layers lint-sh lint-tidy lint-cppcheck
+
+# includes keep to what the module.mk files say of the modules
+lint-layers:
+	@tests/support/check-layers-test
+	@$(MAKE) -s --no-print-directory list-modules | tests/support/check-layers
+
+lint-sh:
+	@shellcheck --severity=warning $$(git ls-files | grep -v /corpus/ | xargs grep -lE '^#!/bin/(ba)?sh')
 
 lint-prepare:
 	@tests/support/prepare lint

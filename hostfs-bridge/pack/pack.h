@@ -34,24 +34,6 @@ int share_import(struct share *s, int fd, const char *name,
 		 const struct share_import_opts *opts, struct share_totals *totals,
 		 struct error *e);
 
-/*
- * A share that appears at @dir whole or not at all: begin makes it aside, in the same
- * directory (@dir must not exist, or be empty); commit syncs and renames it; abort, also
- * after commit, leaves nothing behind but what was committed.
- */
-struct share_stage {
-	struct share share;
-	char *dir;	/* where it shall be; NULL: nothing under way */
-};
-
-#define SHARE_STAGE_INIT { SHARE_INIT, NULL }
-
-int share_stage_begin(struct share_stage *st, const char *dir, struct error *e);
-/* On success the share is open and locked still, under its new path. */
-int share_stage_commit(struct share_stage *st, struct error *e);
-void share_stage_abort(struct share_stage *st);
-#define cleanup_share_stage __attribute__((cleanup(share_stage_abort)))
-
 enum share_format { SHARE_TAR, SHARE_CPIO };
 
 struct share_export_opts {

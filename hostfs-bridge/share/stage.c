@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/pack/pack.h"
+#include "hostfs-bridge/share/share.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 

@@ -13,7 +13,7 @@
 
 #include "rootfs/debian/debian.h"
 #include "rootfs/options/options.h"
-#include "rootfs/plan/private.h"
+#include "rootfs/options/options.h"
 
 static const struct {
 	const char *name;

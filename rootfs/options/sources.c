@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "rootfs/debian/debian.h"
-#include "rootfs/plan/private.h"
+#include "rootfs/options/options.h"
 #include "umlcage/base/fd.h"
 
 #define MAX_SOURCES (1 << 20)

@@ -18,7 +18,7 @@
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
-#include "umlcage/cage/doctor.h"
+#include "umlcage/doctor/doctor.h"
 
 static char top[] = "/tmp/test-doctor.XXXXXX";
 static struct doctor_report report;

@@ -6,7 +6,7 @@
 
 #include "umlcage/base/str.h"
 #include "umlcage/base/xdg.h"
-#include "umlcage/cage/doctor.h"
+#include "umlcage/doctor/doctor.h"
 #include "umlcage/cmd/cmd.h"
 
 static bool have_kernel(void)

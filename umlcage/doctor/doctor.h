@@ -3,8 +3,8 @@
  * What this host offers to a cage: every feature is tried, not looked up, since what
  * counts is what this user may do here, under whatever filter or limit he is.
  */
-#ifndef UMLCAGE_CAGE_DOCTOR_H
-#define UMLCAGE_CAGE_DOCTOR_H
+#ifndef UMLCAGE_DOCTOR_DOCTOR_H
+#define UMLCAGE_DOCTOR_DOCTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The report on a host, and the probes of folders and tools: see doctor.h. */
-#include "umlcage/cage/doctor.h"
+#include "umlcage/doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>

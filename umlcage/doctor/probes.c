@@ -25,7 +25,7 @@
 
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
-#include "umlcage/cage/doctor.h"
+#include "umlcage/doctor/doctor.h"
 
 /* Runs @probe in a child; 0 or the -errno it returned (-EIO: it died). */
 static int in_child(int (*probe)(void))
