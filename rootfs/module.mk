@@ -18,7 +18,7 @@ $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c pack
 $(eval $(call module,solve,rootfs/solve,index.c mark.c order.c sat.c select.c,libsolv libsolvext,base))
 
 # what fabricate was asked for
-$(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c,,debian base))
+$(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c texts.c words.c,,debian base))
 
 # the plan: packages and the steps by which dpkg would install them
 $(eval $(call module,plan,rootfs/plan,local.c plan.c,libcrypto,solve options debian base))

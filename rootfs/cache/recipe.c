@@ -207,8 +207,8 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 	add_num(&c, "epoch", o->source_date_epoch);
 	add_list(&c, "include", &o->include, true);
 	add_list(&c, "architectures", &o->architectures, false);
-	add_list(&c, "aptopt", &o->aptopts, true);
-	add_list(&c, "dpkgopt", &o->dpkgopts, true);
+	add_str(&c, "aptopt", o->apt_text);
+	add_str(&c, "dpkgopt", o->dpkg_text);
 	add_list(&c, "skip", &o->skip, false);
 	add_hooks(&c, o);
 	add_target(&c, o);

@@ -86,6 +86,8 @@ int debian_archive_open(const struct debian_config *config, const struct debian_
 	a->fetch.retries = config->retries == UINT_MAX ? 0 : config->retries ? config->retries : RETRIES;
 	a->fetch.stall_seconds = config->stall_seconds ? config->stall_seconds : STALL_SECONDS;
 	a->fetch.offline = config->offline;
+	a->fetch.proxy = config->proxy;
+	a->fetch.proxy_arg = config->proxy_arg;
 	a->no_valid_until = config->no_valid_until;
 	a->now = config->now;
 	ret = fetch_open_dir(config->cache, "archives", &a->packages_dir, &a->packages_fd, e);

@@ -109,6 +109,8 @@ struct debian_config {
 	unsigned int stall_seconds;	/* no data for so long is a failure; 0: 30 */
 	bool offline;			/* only what the cache has */
 	bool no_valid_until;		/* do not mind expired Release files */
+	char *(*proxy)(const char *url, const void *arg);	/* as in struct fetch_config */
+	const void *proxy_arg;
 	time_t now;			/* for tests; 0: the clock */
 };
 

@@ -30,41 +30,11 @@ static int puts_file(struct share_tree *t, const char *path, const char *text, s
 	return share_file(t, path, &file_attr, text, strlen(text), e);
 }
 
-/* --aptopt and --dpkgopt: each a readable file's contents, or itself as a line. */
-static int options_text(const struct strv *opts, bool semicolon, struct strbuf *out,
-			struct error *e)
-{
-	for (size_t i = 0; i < opts->n; i++) {
-		const char *opt = opts->v[i];
-
-		if (access(opt, R_OK) == 0) {
-			int ret = file_read(AT_FDCWD, opt, TEXT_MAX, out, e);
-
-			if (ret < 0)
-				return ret;
-			continue;
-		}
-		sb_adds(out, opt);
-		if (semicolon && !str_ends(opt, ";"))
-			sb_addc(out, ';');
-		if (!str_ends(opt, "\n"))
-			sb_addc(out, '\n');
-	}
-	return 0;
-}
-
 int fabricate_filters(const struct fab_options *o, struct strv *filters, struct error *e)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_strv struct strv lines = STRV_INIT;
-	int ret = options_text(&o->dpkgopts, false, &text, e);
-
-	strv_split(&lines, sb_str(&text), "\n");
-	for (size_t i = 0; i < lines.n; i++)
-		if (str_starts(lines.v[i], "path-exclude=") ||
-		    str_starts(lines.v[i], "path-include="))
-			strv_add(filters, lines.v[i]);
-	return ret;
+	(void)e;
+	fab_options_filters(o, filters);
+	return 0;
 }
 
 /* A directory and those above it, each noted as being there before the packages. */
@@ -172,18 +142,13 @@ static int make_links(struct fabricate *f, struct share_tree *t, struct error *e
 
 static int write_apt(struct fabricate *f, struct share_tree *t, struct error *e)
 {
-	cleanup_strbuf struct strbuf apt = STRBUF_INIT, dpkg = STRBUF_INIT;
 	int ret = puts_file(t, "etc/apt/apt.conf.d/00mmdebstrap",
 			    "Apt::Install-Recommends false;\nAcquire::Languages \"none\";\n", e);
 
-	if (ret == 0)
-		ret = options_text(&f->o->aptopts, true, &apt, e);
-	if (ret == 0 && f->o->aptopts.n)
-		ret = put(t, "etc/apt/apt.conf.d/99mmdebstrap", &apt, e);
-	if (ret == 0)
-		ret = options_text(&f->o->dpkgopts, false, &dpkg, e);
-	if (ret == 0 && f->o->dpkgopts.n)
-		ret = put(t, "etc/dpkg/dpkg.cfg.d/99mmdebstrap", &dpkg, e);
+	if (ret == 0 && f->o->apt_text)
+		ret = puts_file(t, "etc/apt/apt.conf.d/99mmdebstrap", f->o->apt_text, e);
+	if (ret == 0 && f->o->dpkg_text)
+		ret = puts_file(t, "etc/dpkg/dpkg.cfg.d/99mmdebstrap", f->o->dpkg_text, e);
 	for (size_t i = 0; i < f->o->nsources && ret == 0; i++)
 		ret = puts_file(t, f->o->sources[i].path, f->o->sources[i].content, e);
 	return ret;

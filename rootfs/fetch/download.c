@@ -28,6 +28,8 @@ struct fetch {
 	/* fixed */
 	unsigned int parallel, retries, stall_seconds;
 	bool offline;
+	char *(*proxy)(const char *url, const void *arg);
+	const void *proxy_arg;
 	CURLM *multi;
 	pthread_t thread;
 
@@ -170,6 +172,13 @@ static int start_attempt(struct fetch *dl, struct fetch_item *d)
 		return err_set(&d->error, ENOMEM, "cannot start libcurl");
 	set_common(dl, d, d->easy);
 	curl_easy_setopt(d->easy, CURLOPT_URL, d->urls.v[d->url]);
+	if (dl->proxy) {
+		cleanup_free char *proxy = dl->proxy(d->urls.v[d->url], dl->proxy_arg);
+
+		/* for libcurl, too, an empty one is none at all, and copied */
+		if (proxy)
+			curl_easy_setopt(d->easy, CURLOPT_PROXY, proxy);
+	}
 	if (d->got) {
 		cleanup_free char *range = xasprintf("%llu-", (unsigned long long)d->got);
 
@@ -507,6 +516,8 @@ int fetch_start(const struct fetch_config *config, struct fetch **out, struct er
 	dl->retries = config->retries;
 	dl->stall_seconds = config->stall_seconds;
 	dl->offline = config->offline;
+	dl->proxy = config->proxy;
+	dl->proxy_arg = config->proxy_arg;
 	dl->multi = curl_multi_init();
 	if (!dl->multi) {
 		free(dl);

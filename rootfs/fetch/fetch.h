@@ -27,6 +27,12 @@ struct fetch_config {
 	unsigned int retries;		/* after a failure that may pass */
 	unsigned int stall_seconds;	/* no data for so long is a failure */
 	bool offline;			/* only what the cache has */
+	/*
+	 * The proxy for an address, malloc'ed: "" is none, NULL leaves it to http_proxy and its
+	 * kin.  Called from the downloader's thread.  May be NULL.
+	 */
+	char *(*proxy)(const char *url, const void *arg);
+	const void *proxy_arg;
 };
 
 /*

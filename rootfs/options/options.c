@@ -12,37 +12,7 @@
 #include <unistd.h>
 
 #include "rootfs/debian/debian.h"
-#include "rootfs/options/options.h"
-#include "rootfs/options/options.h"
-
-static const struct {
-	const char *name;
-	enum fab_variant variant;
-} variants[] = {
-	/* the first of each is its own name */
-	{ "extract", FAB_EXTRACT }, { "custom", FAB_CUSTOM }, { "essential", FAB_ESSENTIAL },
-	{ "apt", FAB_APT }, { "minbase", FAB_REQUIRED }, { "required", FAB_REQUIRED },
-	{ "buildd", FAB_BUILDD }, { "important", FAB_IMPORTANT }, { "debootstrap", FAB_IMPORTANT },
-	{ "-", FAB_IMPORTANT }, { "standard", FAB_STANDARD },
-};
-
-int fab_variant_parse(const char *name, enum fab_variant *variant)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
-		if (strcmp(variants[i].name, name) == 0) {
-			*variant = variants[i].variant;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-const char *fab_variant_name(enum fab_variant variant)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
-		if (variants[i].variant == variant)
-			return variants[i].name;
-	return "?";
-}
+#include "rootfs/options/private.h"
 
 void fab_options_init(struct fab_options *o)
 {
@@ -72,7 +42,9 @@ void fab_options_release(struct fab_options *o)
 	free(o->sources);
 	free(o->suite);
 	free(o->target);
-	free(o->aptconf);
+	free(o->apt_text);
+	free(o->dpkg_text);
+	fab_aptconf_release(&o->apt);
 	free(o->logfile);
 	memset(o, 0, sizeof(*o));
 }
@@ -95,6 +67,16 @@ void fab_options_add_hook(struct fab_options *o, enum fab_hook_when when, bool c
 
 	h->v = xreallocarray(h->v, h->n + 1, sizeof(*h->v));
 	h->v[h->n++] = (struct fab_hook){ xstrdup(script), chrooted };
+}
+
+int fab_options_keyring(struct fab_options *o, const char *arg, struct error *e)
+{
+	char *real = realpath(arg, NULL);
+
+	if (!real)
+		return err_usage(e, "cannot use keyring '%s': %s", arg, strerror(errno));
+	strv_take(&o->keyrings, real);
+	return 0;
 }
 
 /* ---- --include ---- */
@@ -178,6 +160,16 @@ static bool is_null_device(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
 }
 
+bool fab_format_image(const char *name)
+{
+	static const char *const images[] = { "squashfs", "ext2", "ext4" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++)
+		if (strcmp(name, images[i]) == 0)
+			return true;
+	return false;
+}
+
 int fab_options_format(struct fab_options *o, struct error *e)
 {
 	static const char *const compressions[] = {
@@ -254,11 +246,9 @@ int fab_options_resolve(struct fab_options *o, struct error *e)
 				 debian_native_architecture());
 	if (strcmp(o->target, "/") == 0)
 		return err_usage(e, "refusing to use the root directory as target");
-	free(o->aptconf);
-	o->aptconf = fab_aptopts_text(o);
-	if (o->aptconf && fab_aptconf_flag(o->aptconf, "Acquire::Check-Valid-Until") == 0)
-		o->no_valid_until = true;
-	r = resolve_epoch(o, e);
+	r = fab_resolve_texts(o, e);
+	if (!r)
+		r = resolve_epoch(o, e);
 	if (!r)
 		r = fab_options_format(o, e);
 	if (!r && !o->simulate && strcmp(o->target, "-") == 0 && o->format != FAB_FORMAT_NULL &&

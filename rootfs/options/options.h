@@ -57,8 +57,18 @@ struct fab_sources_file {
 	bool deb822;
 };
 
+/* apt's configuration: full names ("Acquire::http::Proxy"; "X::" is an item of a list). */
+struct fab_aptconf_item {
+	char *name, *value;
+};
+
+struct fab_aptconf {
+	struct fab_aptconf_item *v;
+	size_t n;
+};
+
 struct fab_options {
-	char *suite;		/* NULL: none given, sources came from stdin */
+	char *suite;		/* NULL: none given, sources came from stdin; "": of any suite */
 	char *target;		/* "-" for standard output */
 	enum fab_format format;	/* resolved: never AUTO */
 	enum fab_variant variant;
@@ -67,7 +77,8 @@ struct fab_options {
 	struct strv architectures;	/* native first */
 	struct strv mirrors;	/* the MIRROR operands as typed */
 	struct strv aptopts, dpkgopts;	/* as typed: text or the name of a readable file */
-	char *aptconf;		/* made from aptopts: all of them, files read; NULL: none */
+	char *apt_text, *dpkg_text;	/* made from them, as 99mmdebstrap has it; NULL: none */
+	struct fab_aptconf apt;		/* what apt_text says */
 	struct strv keyrings;	/* absolute paths of files or directories */
 	struct strv skip;
 	struct fab_hooks hooks[FAB_HOOK_WHEN_MAX];
@@ -91,6 +102,16 @@ bool fab_skips(const struct fab_options *o, const char *what);
 int fab_variant_parse(const char *name, enum fab_variant *variant);	/* 0 or -EINVAL */
 const char *fab_variant_name(enum fab_variant variant);
 
+/* Single arguments, each a usage error with the nearest word if it is not known. */
+int fab_options_variant(struct fab_options *o, const char *arg, struct error *e);
+int fab_options_format_name(struct fab_options *o, const char *arg, struct error *e);
+/* Adds the steps of a --skip, separated by commas and blanks. */
+int fab_options_skip(struct fab_options *o, const char *arg, struct error *e);
+/* mmdebstrap's ways to become root, none of which is needed: only checked. */
+int fab_options_mode(const char *arg, struct error *e);
+/* A file or a directory with keys. */
+int fab_options_keyring(struct fab_options *o, const char *arg, struct error *e);
+
 /* Adds a --include argument: splits at commas and blanks unless it is a pattern or a path. */
 int fab_options_include(struct fab_options *o, const char *arg, struct error *e);
 /* Adds the hooks of a --hook-directory. */
@@ -107,20 +128,36 @@ int fab_options_format(struct fab_options *o, struct error *e);
  */
 int fab_options_resolve(struct fab_options *o, struct error *e);
 
-/* ---- apt.conf text: aptconf.c ---- */
+/*
+ * The options of dpkg_text that filter paths, as "path-exclude=PATTERN" and
+ * "path-include=PATTERN", in order; dpkg.cfg's other spellings ("path-exclude PATTERN",
+ * quotes) are taken, too.
+ */
+void fab_options_filters(const struct fab_options *o, struct strv *filters);
+
+/* ---- apt.conf(5): aptconf.c ---- */
 
 /*
- * The value of @option ("APT::Install-Recommends") in apt.conf text: 1, 0, or -1
- * where the text does not set it.  Only the flat form is read, not nested blocks.
+ * Adds what @text says to @c; @where names it in messages.  The whole language: blocks,
+ * lists, comments, #clear, #include of files.  -EINVAL as a usage error with the line where
+ * apt would not read on, and where it would, but without any effect: a word alone.
  */
-int fab_aptconf_flag(const char *text, const char *option);
-/* The same as text; malloc'ed, NULL where it is not set. */
-char *fab_aptconf_value(const char *text, const char *option);
-/* All of --aptopt, files read; malloc'ed, NULL where there is none. */
-char *fab_aptopts_text(const struct fab_options *o);
+int fab_aptconf_parse(struct fab_aptconf *c, const char *where, const char *text,
+		      struct error *e);
+void fab_aptconf_release(struct fab_aptconf *c);
+/* The value of "A::B", in any case of letters; NULL: not set or empty. */
+const char *fab_aptconf_value(const struct fab_aptconf *c, const char *name);
+/* The same as a yes or no: 1, 0; -1: not set, or neither. */
+int fab_aptconf_flag(const struct fab_aptconf *c, const char *name);
+/* Is that, or anything below it, set? */
+bool fab_aptconf_has(const struct fab_aptconf *c, const char *name);
+/*
+ * The proxy for @url by Acquire::SCHEME::Proxy, ::Proxy::HOST before it, http's for https:
+ * malloc'ed; "" for none ("DIRECT"); NULL: nothing is said, the environment decides.
+ */
+char *fab_aptconf_proxy(const struct fab_aptconf *c, const char *url);
 
 /* ---- apt's sources: sources.c ---- */
-
 
 /* Fills o->sources from the mirrors, or where there are none, from the host's. */
 int fab_resolve_sources(struct fab_options *o, struct error *e);

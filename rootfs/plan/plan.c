@@ -12,6 +12,11 @@
 #include "rootfs/plan/private.h"
 #include "rootfs/solve/solve.h"
 
+static char *proxy_for(const char *url, const void *arg)
+{
+	return fab_aptconf_proxy(arg, url);
+}
+
 int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		      struct debian_archive **a, struct error *e)
 {
@@ -21,6 +26,8 @@ int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		.architectures = &o->architectures,
 		.progress = progress,
 		.no_valid_until = o->no_valid_until,
+		.proxy = proxy_for,
+		.proxy_arg = &o->apt,
 	};
 	int r = 0;
 
@@ -74,32 +81,25 @@ static int add_indexes(struct solve *s, struct debian_archive *a, const char *ta
 	return r;
 }
 
-/* What of --aptopt bears on the solver: malloc'ed APT::Default-Release into *@target. */
-static int read_aptopts(struct solve *s, const struct fab_options *o, char **target,
-			struct error *e)
+/* What of --aptopt bears on the solver. */
+static int read_aptopts(struct solve *s, const struct fab_options *o, struct error *e)
 {
 	static const char *const unknown[] = { "Dir::Etc::Preferences",
 					       "Dir::Etc::PreferencesParts",
-					       "APT::Solver", "APT::Architectures" };
-	int flag;
+					       "APT::Solver", "APT::Architecture",
+					       "APT::Architectures" };
+	int flag = fab_aptconf_flag(&o->apt, "APT::Install-Recommends");
 
-	if (!o->aptconf)
-		return 0;
-	flag = fab_aptconf_flag(o->aptconf, "APT::Install-Recommends");
 	if (flag >= 0)
 		s->recommends = flag;
-	flag = fab_aptconf_flag(o->aptconf, "APT::Install-Suggests");
+	flag = fab_aptconf_flag(&o->apt, "APT::Install-Suggests");
 	if (flag >= 0)
 		s->suggests = flag;
-	*target = fab_aptconf_value(o->aptconf, "APT::Default-Release");
-	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-		cleanup_free char *value = fab_aptconf_value(o->aptconf, unknown[i]);
-
-		if (value)
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
+		if (fab_aptconf_has(&o->apt, unknown[i]))
 			return err_usage(e, "--aptopt: '%s' would change what apt chooses in a "
 					 "way that is not supported; name versions with "
 					 "--include=PACKAGE=VERSION or PACKAGE/SUITE", unknown[i]);
-	}
 	return 0;
 }
 
@@ -218,6 +218,12 @@ static int select_includes(struct solve *s, const struct fab_options *o, struct 
 	return r;
 }
 
+/* An empty SUITE is that of no package and any. */
+static const char *any_or(const char *suite)
+{
+	return suite && *suite ? suite : NULL;
+}
+
 static int first_stage(struct solve *s, const struct fab_options *o, struct error *e)
 {
 	struct solve_set set = { NULL, 0, 0 };
@@ -228,7 +234,7 @@ static int first_stage(struct solve *s, const struct fab_options *o, struct erro
 	if (o->variant == FAB_EXTRACT || o->variant == FAB_CUSTOM)
 		r = select_includes(s, o, &set, e);
 	else
-		r = solve_select_essential(s, o->suite, &set);
+		r = solve_select_essential(s, any_or(o->suite), &set);
 	if (!r)
 		r = solve_install(s, set.v, set.n, e);
 	solve_set_release(&set);
@@ -248,7 +254,7 @@ static int second_stage(struct solve *s, const struct fab_options *o, struct err
 	if (!r && o->variant == FAB_BUILDD)
 		r = solve_select(s, "build-essential", &set, e);
 	if (!r && o->variant >= FAB_REQUIRED)
-		r = solve_select_priority(s, o->suite, least[o->variant], &set);
+		r = solve_select_priority(s, any_or(o->suite), least[o->variant], &set);
 	if (!r)
 		r = solve_install(s, set.v, set.n, e);
 	solve_set_release(&set);
@@ -258,12 +264,12 @@ static int second_stage(struct solve *s, const struct fab_options *o, struct err
 static int make(struct solve *s, const struct fab_options *o, struct debian_archive *a,
 		struct plan *plan, struct error *e)
 {
-	cleanup_free char *target = NULL;
+	const char *target = fab_aptconf_value(&o->apt, "APT::Default-Release");
 	const struct debian_index *indexes;
 	int r;
 
 	debian_indexes(a, &indexes);
-	r = read_aptopts(s, o, &target, e);
+	r = read_aptopts(s, o, e);
 	s->force_apt = o->variant == FAB_APT;
 	if (!r)
 		r = add_indexes(s, a, target, e);

@@ -63,9 +63,54 @@ test_reasons()
 	refuses "nothing provides pen-does-not-exist" --variant=custom --include=pen-never
 	refuses "conflicts with" --variant=custom --include=pen-rival,pen-plain
 	refuses "no version '7' of package 'pen-versions'" --variant=custom --include=pen-versions=7
-	refuses "unknown variant 'huge'" --variant=huge
+	refuses "there is no variant 'huge'" --variant=huge
+	refuses "did you mean 'minbase'" --variant=minbsae
+	refuses "did you mean 'unshare'" --mode=unshrae
+	refuses "did you mean 'cleanup/apt'" --skip=cleanup/atp
+	refuses "line 1: 'garbage' has no value" --aptopt=garbage
+	refuses "'path-exclude' has no pattern" --dpkgopt=path-exclude
 	refuses "mips64el" --architectures=mips64el
 	refuses "unknown pattern" --variant=custom --include='?nonsense'
+}
+
+# limit: 120
+test_options_of_mmdebstrap_that_change_nothing()
+{
+	fixture
+	plans "pen-essential" --variant=essential --mode=chrootless --resolve-deps --merged-usr \
+		--no-merged-usr --force-check-gpg --skip=check/qemu
+	for quiet in -q -s --quiet --silent; do
+		plans "pen-essential" --variant=essential -v $quiet
+		equal "" "$(cat err)" "standard error with $quiet"
+	done
+	plans "pen-essential" --variant=essential -q --debug
+	[ -s err ] || fail "nothing on standard error with --debug"
+	fabricate --man >out
+	contains "--customize-hook=CMD" out
+}
+
+# limit: 120
+test_any_suite()
+{
+	fixture
+	fabricate --simulate --variant=minbase '' - "deb file://$T/a pen main" >out 2>err
+	equal "pen-essential " "$(packages)" "packages of an empty suite"
+}
+
+# limit: 120
+test_a_proxy_of_apts()
+{
+	fixture
+	mkfifo stop port
+	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
+	exec 8>stop
+	read -r port <port
+	trap 'exec 8>&-; wait' EXIT
+	fabricate --simulate --variant=essential \
+		--aptopt="Acquire::http { Proxy \"http://127.0.0.1:$port\"; };" \
+		pen - http://mirror.invalid/plain >out 2>err || { cat err; fail "the proxy is not asked"; }
+	equal "pen-essential " "$(packages)" "packages by a proxy"
+	contains "proxy GET plain dists/pen/InRelease" requests
 }
 
 # limit: 120
@@ -147,7 +192,7 @@ test_the_cache_is_listed_and_pruned()
 kinds = {i["kind"] for i in json.load(sys.stdin)}
 assert kinds == {"trees", "archives", "indexes"}, kinds'
 	status 2 "$UMLCAGE" cache prune 2>err
-	contains "say what may go" err
+	contains "nothing says what to remove" err
 	"$UMLCAGE" cache prune --max-age 30d >out
 	contains "0 removed" out
 	"$UMLCAGE" cache prune --kind trees --max-size 0 >out

@@ -18,14 +18,8 @@
 
 static int opt_variant(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
-	struct fab_options *o = value;
-
 	(void)opt;
-	if (fab_variant_parse(arg, &o->variant))
-		return err_usage(e, "unknown variant '%s'; there are extract, custom, essential, "
-				 "apt, required, minbase, buildd, important, debootstrap, -, "
-				 "standard", arg);
-	return 0;
+	return fab_options_variant(value, arg, e);
 }
 
 static int opt_include(const struct opt *opt, const char *arg, void *value, struct error *e)
@@ -49,36 +43,22 @@ static int opt_words(const struct opt *opt, const char *arg, void *value, struct
 	return 0;
 }
 
+static int opt_skip(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	(void)opt;
+	return fab_options_skip(value, arg, e);
+}
+
 static int opt_keyring(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
-	char *real = realpath(arg, NULL);
-
 	(void)opt;
-	if (!real)
-		return err_usage(e, "keyring '%s' does not exist", arg);
-	strv_take(value, real);
-	return 0;
+	return fab_options_keyring(value, arg, e);
 }
 
 static int opt_format(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
-	static const struct {
-		const char *name;
-		enum fab_format format;
-	} formats[] = {
-		{ "auto", FAB_FORMAT_AUTO }, { "directory", FAB_FORMAT_DIRECTORY },
-		{ "dir", FAB_FORMAT_DIRECTORY }, { "tar", FAB_FORMAT_TAR },
-		{ "cpio", FAB_FORMAT_CPIO }, { "null", FAB_FORMAT_NULL },
-	};
-	struct fab_options *o = value;
-
 	(void)opt;
-	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
-		if (strcmp(formats[i].name, arg) == 0) {
-			o->format = formats[i].format;
-			return 0;
-		}
-	return err_usage(e, "unknown format '%s'; there are auto, directory, tar, cpio, null", arg);
+	return fab_options_format_name(value, arg, e);
 }
 
 enum { CHROOTED = 16 };	/* added to the number of a hook's option */
@@ -97,21 +77,31 @@ static int opt_hook_directory(const struct opt *opt, const char *arg, void *valu
 	return fab_options_hook_directory(value, arg, e);
 }
 
+/* mmdebstrap's ways to become root: here there is one. */
 static int opt_mode(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
 	(void)opt;
-	(void)arg;
 	(void)value;
-	(void)e;
-	return 0;	/* mmdebstrap's ways to become root: here there is one */
+	return fab_options_mode(arg, e);
 }
+
+/* How much is said: of several such options the last one counts. */
+static int opt_verbosity(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	(void)arg;
+	(void)e;
+	*(int *)value = opt->number;
+	return 0;
+}
+
+enum { QUIET = -1, VERBOSE = 1, DEBUG = 2 };
 
 struct fabricate_options {
 	struct fab_options o;
 	struct machine machine;
 	const char *logfile;
-	bool quiet, ignored;
-	int verbose;
+	bool ignored, manual, version;
+	int verbosity;
 };
 
 #define FAB(field, kind) OPT_##kind(struct fab_options, field)
@@ -130,15 +120,14 @@ static const struct opt what_opts[] = {
 	  "only this machine's own", opt_words },
 	{ OPT_CALL, 0, "format", "FORMAT", 0,
 	  "auto (from TARGET's name), directory (a share), tar, cpio, null", opt_format },
-	{ OPT_CALL, 0, "keyring", "FILE", FAB(keyrings, STRV),
+	{ OPT_CALL, 0, "keyring", "FILE", 0,
 	  "keys that may sign the archive: a file or a directory", opt_keyring },
 	{ OPT_LIST, 0, "aptopt", "TEXT", FAB(aptopts, STRV),
 	  "a line or a file for apt.conf in the new root" },
 	{ OPT_LIST, 0, "dpkgopt", "TEXT", FAB(dpkgopts, STRV),
 	  "a line or a file for dpkg.cfg in the new root" },
-	{ OPT_CALL, 0, "skip", "STEPS", FAB(skip, STRV),
-	  "steps to leave out, by mmdebstrap's names", opt_words },
-	{ OPT_FLAG, 's', "simulate", NULL, FAB(simulate, BOOL),
+	{ OPT_CALL, 0, "skip", "STEPS", 0, "steps to leave out, by mmdebstrap's names", opt_skip },
+	{ OPT_FLAG, 0, "simulate", NULL, FAB(simulate, BOOL),
 	  "only print what would be installed" },
 	{ OPT_FLAG, 0, "dry-run", NULL, FAB(simulate, BOOL), "the same" },
 	OPT_END,
@@ -176,12 +165,23 @@ static const struct opt run_opts[] = {
 static const struct opt own_opts[] = {
 	{ OPT_STRING, 0, "logfile", "FILE", OWN(logfile, STR),
 	  "the output of dpkg, scripts and hooks" },
-	{ OPT_FLAG, 'q', "quiet", NULL, OWN(quiet, BOOL), "errors only" },
-	{ OPT_COUNT, 'v', "verbose", NULL, OWN(verbose, INT), "say more" },
+	{ OPT_CALL, 'q', "quiet", NULL, OWN(verbosity, INT), "errors only", opt_verbosity,
+	  .number = QUIET },
+	{ OPT_CALL, 's', "silent", NULL, OWN(verbosity, INT), "the same", opt_verbosity,
+	  .number = QUIET },
+	{ OPT_CALL, 'v', "verbose", NULL, OWN(verbosity, INT),
+	  "the output of dpkg, scripts and hooks, too", opt_verbosity, .number = VERBOSE },
+	{ OPT_CALL, 'd', "debug", NULL, OWN(verbosity, INT), "and what is done, step by step",
+	  opt_verbosity, .number = DEBUG },
 	{ OPT_CALL, 0, "mode", "MODE", 0,
-	  "accepted and ignored, as are --resolve-deps and --merged-usr", opt_mode },
-	{ OPT_FLAG, 0, "resolve-deps", NULL, OWN(ignored, BOOL), "ignored" },
-	{ OPT_FLAG, 0, "merged-usr", NULL, OWN(ignored, BOOL), "ignored" },
+	  "accepted and ignored, as are --resolve-deps, --merged-usr, --no-merged-usr\n"
+	  "and --force-check-gpg", opt_mode },
+	{ OPT_FLAG, 0, "resolve-deps", NULL, OWN(ignored, BOOL), NULL },
+	{ OPT_FLAG, 0, "merged-usr", NULL, OWN(ignored, BOOL), NULL },
+	{ OPT_FLAG, 0, "no-merged-usr", NULL, OWN(ignored, BOOL), NULL },
+	{ OPT_FLAG, 0, "force-check-gpg", NULL, OWN(ignored, BOOL), NULL },
+	{ OPT_FLAG, 0, "man", NULL, OWN(manual, BOOL), NULL },
+	{ OPT_FLAG, 0, "version", NULL, OWN(version, BOOL), NULL },
 	OPT_END,
 };
 
@@ -232,7 +232,9 @@ static int simulate(const struct fab_options *o, struct progress *progress, stru
 	download = format_size(plan.download_bytes);
 	installed = format_size(plan.installed_kb * 1024);
 	fputs(text, stdout);
-	fprintf(stderr, "%zu packages, %s to fetch, %s installed\n", plan.n, download, installed);
+	if (progress->verbosity >= 0)
+		fprintf(stderr, "%zu packages, %s to fetch, %s installed\n", plan.n, download,
+			installed);
 	plan_release(&plan);
 	return 0;
 }
@@ -243,7 +245,7 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 	int ret = machine_check(&c->machine, e);
 
 	c->o.logfile = c->logfile ? xstrdup(c->logfile) : NULL;
-	progress_init(&progress, STDERR_FILENO, c->quiet ? -1 : c->verbose);
+	progress_init(&progress, STDERR_FILENO, c->verbosity);
 	if (ret == 0)
 		ret = fab_options_resolve(&c->o, e);
 	if (ret == 0)
@@ -261,7 +263,13 @@ static int cmd_fabricate(const struct command *self, int argc, char **argv)
 
 	fab_options_init(&c.o);
 	status = cmd_parse(self->spec, &c, &argc, &argv);
-	if (status < 0) {
+	if (status < 0 && (c.manual || c.version)) {
+		if (c.manual)
+			opts_help(self->spec, stdout);
+		else
+			puts("umlcage " UMLCAGE_VERSION);
+		status = EXIT_OK;
+	} else if (status < 0) {
 		take_operands(&c.o, argc, argv);
 		status = fabricate(&c, &e) < 0 ? cmd_fail(&e) : EXIT_OK;
 	}
