@@ -60,6 +60,28 @@ check-asan:
 	+@$(MAKE) --no-print-directory O=$(O)/asan check-unit OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
+# the tests of what has threads, with the thread sanitizer
+TSAN_TESTS := test-pack test-roots test-debian-fetch test-unpack test-fetch
+check-tsan:
+	+@$(MAKE) --no-print-directory O=$(O)/tsan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=thread' check-tsan-run
+
+TSAN_PROGS = $(filter $(addprefix %/,$(TSAN_TESTS)),$(UNIT_PROGS))
+check-tsan-run: $(TSAN_PROGS)
+	@TSAN_OPTIONS='halt_on_error=1' CK_DEFAULT_TIMEOUT=300 \
+		tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(TSAN_PROGS:%=-- %)
+
+# what the unit tests and corpora reach, a file a source in $(O)/coverage
+.PHONY: check-tsan check-tsan-run coverage
+coverage:
+	+@$(MAKE) --no-print-directory O=$(O)/cov check-unit OPTIMIZE='-O0 -g' SANITIZE=--coverage
+	@rm -rf $(O)/coverage && mkdir -p $(O)/coverage
+	@find $(O)/cov/obj -name '*.gcda' ! -path '*/tests/*' | sort | xargs gcov --no-output 2>/dev/null | \
+		awk '/^File /{f=$$2} /^Lines executed/{if (f !~ /^.\//) print $$0, f}' | \
+		sed "s/Lines executed:\([0-9.]*\)% of \([0-9]*\) '\(.*\)'/\1 \2 \3/" | sort -k3 -u | \
+		awk '{printf "%6.1f %%  %5d  %s\n", $$1, $$2, $$3; n += $$2; hit += $$1 * $$2 / 100} \
+		END {printf "%6.1f %%  %5d  in all\n", 100 * hit / n, n}' | tee $(O)/coverage/summary
+
 # FUZZ_SECONDS of libFuzzer for each target; what it finds stays in $(O)/fuzz/tests/found
 fuzz:
 	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang fuzz-run OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
@@ -133,13 +155,16 @@ LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) $(wildca
 LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) -DUMLCAGE_VERSION=\"$(VERSION)\" \
 	$(PKG_CFLAGS) -std=gnu11 -Wall -Wextra
 
-.PHONY: lint lint-tidy lint-cppcheck lint-sh lint-layers lint-words
-lint: lint-prepare lint-layers lint-sh lint-tidy lint-cppcheck
+.PHONY: lint lint-tidy lint-cppcheck lint-sh lint-layers lint-style
+lint: lint-prepare lint-layers lint-style lint-sh lint-tidy lint-cppcheck
 
 # includes keep to what the module.mk files say of the modules
 lint-layers:
 	@tests/support/check-layers-test
 	@$(MAKE) -s --no-print-directory list-modules | tests/support/check-layers
+
+lint-style:
+	@git ls-files | grep -v '^tests/fuzz/corpus/' | xargs tests/support/check-style
 
 lint-sh:
 	@shellcheck --severity=warning $$(git ls-files | grep -v /corpus/ | xargs grep -lE '^#!/bin/(ba)?sh')
@@ -148,7 +173,7 @@ lint-prepare:
 	@tests/support/prepare lint
 
 lint-tidy:
-	@printf '%s\n' $(LINT_SRCS) | xargs -P $$(nproc) -n 4 sh -c \
+	@printf '%s\n' $(or $(LINT_FILES),$(LINT_SRCS)) | xargs -P $$(nproc) -n 4 sh -c \
 		'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' sh
 
 lint-cppcheck:
