@@ -24,12 +24,13 @@ $(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c texts.
 $(eval $(call module,plan,rootfs/plan,local.c plan.c,libcrypto,solve options debian base))
 
 # packages into a share, and dpkg's database
-$(eval $(call module,unpack,rootfs/unpack,claims.c database.c preinst.c settle.c unpack.c,\
+$(eval $(call module,unpack,rootfs/unpack,claims.c database.c merge.c owners.c preinst.c\
+	settle.c unpack.c,\
 	libarchive libcrypto,deb deb822 share base))
 
 # finished trees by what they were made from, and the cache as a whole
 $(eval $(call module,cache,rootfs/cache,list.c recipe.c trees.c,libcrypto,options debian pack share base))
 
 # from a plan to a target
-$(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c fabricate.c hooks.c hooks-pack.c request.c \
-	setup.c work.c,libarchive,machine cache plan unpack cage pack share debian))
+$(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabricate.c hooks.c hooks-pack.c \
+	request.c setup.c work.c,libarchive,machine cache plan unpack cage pack share debian))

@@ -58,7 +58,6 @@ int debian_fetch_start(struct debian_archive *a, struct debian_item *items, size
 			return ret;
 	}
 	t = xcalloc(1, sizeof(*t));
-	t->progress = a->progress;
 	ret = fetch_start(&a->fetch, &t->dl, e);
 	if (ret < 0) {
 		free(t);
@@ -138,6 +137,8 @@ int debian_fetch(struct debian_archive *a, struct debian_item *items, size_t n,
 
 	if (ret < 0)
 		return ret;
+	/* several threads have the caller show how far they are */
+	t->progress = a->progress;
 	own_stage = debian_stage(a, "downloading");
 	while ((ret = debian_fetch_next(t, &item, e)) > 0) {
 		ret = done ? done(item, arg, e) : 0;

@@ -84,12 +84,12 @@ static void output(int channel, const char *data, size_t len, void *arg)
 
 static int open_log(struct guest *g, const char *path, struct error *e)
 {
-	g->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	g->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	return g->log < 0 ? err_sys(e, errno, "cannot write the log '%s'", path) : 0;
 }
 
 static int start(struct guest **out, struct fabricate *f, const struct share *root,
-		 const struct cage_mount *target, struct error *e)
+		 const struct cage_mount *target, bool online, struct error *e)
 {
 	struct guest *g = xcalloc(1, sizeof(*g));
 	struct cage_config cfg = CAGE_CONFIG_INIT;
@@ -113,8 +113,7 @@ static int start(struct guest **out, struct fabricate *f, const struct share *ro
 	cfg.root.nosync = true;
 	cfg.mounts = target;
 	cfg.nmounts = target ? 1 : 0;
-	/* scripts of packages need none, hooks may */
-	cfg.net = f->o->net || f->hooks || target ? CAGE_NET_NAT : CAGE_NET_NONE;
+	cfg.net = online ? CAGE_NET_NAT : CAGE_NET_NONE;
 	cfg.resolv_conf = cfg.net != CAGE_NET_NONE;
 	cfg.progress = f->progress;
 	if (gethostname(hostname, sizeof(hostname) - 1) == 0 && hostname[0])
@@ -122,17 +121,12 @@ static int start(struct guest **out, struct fabricate *f, const struct share *ro
 	return cage_start(&g->cage, &cfg, e);
 }
 
-int guest_start(struct guest **out, struct fabricate *f, struct error *e)
-{
-	return start(out, f, f->share, NULL, e);
-}
-
 int guest_start_tools(struct guest **out, struct fabricate *f, const struct share *tools,
 		      struct error *e)
 {
 	struct cage_mount target = { .fd = f->share->fd, .where = GUEST_TARGET, .nosync = true };
 
-	return start(out, f, tools, &target, e);
+	return start(out, f, tools, &target, true, e);
 }
 
 void guest_free(struct guest **gp)
@@ -155,6 +149,65 @@ void guest_free(struct guest **gp)
 int guest_stop(struct guest *g, struct error *e)
 {
 	return cage_stop(g->cage, e);
+}
+
+/* ---- the cage on the tree ---- */
+
+int cage_leave(struct fabricate *f, struct error *e)
+{
+	int ret = f->guest ? guest_stop(f->guest, e) : 0;
+
+	if (f->guest)
+		f->configured = f->guest->configured;
+	guest_free(&f->guest);
+	f->held = false;
+	return ret;
+}
+
+int cage_enter(struct fabricate *f, bool online, struct error *e)
+{
+	int64_t begin = clock_ms();
+	int ret = 0;
+
+	online |= f->o->net;
+	if (f->guest && (f->online == online || f->held))
+		return 0;
+	if (f->guest)
+		ret = cage_leave(f, e);
+	if (ret == 0)
+		ret = start(&f->guest, f, f->share, NULL, online, e);
+	if (ret == 0) {
+		f->online = online;
+		f->guest->configured = f->configured;
+	}
+	f->booting += clock_ms() - begin;
+	return ret;
+}
+
+/* Processes other than this and the agent, mounts other than the agent's, files in memory. */
+static const char look_script[] =
+	"for d in /proc/[1-9]*; do\n"
+	"\tcase ${d#/proc/} in 1|$$) continue ;; esac\n"
+	"\tif read -r c <$d/cmdline || [ -n \"$c\" ]; then echo \"process $d\"; fi\n"
+	"done 2>/dev/null\n"
+	"while read -r dev dir rest; do\n"
+	"\tcase $dir in /|/proc|/sys|/dev|/dev/pts|/dev/shm|/dev/mqueue|/etc/resolv.conf) ;;\n"
+	"\t*) echo \"mount $dir\" ;; esac\n"
+	"done </proc/mounts\n"
+	"for d in /dev/shm/*; do [ ! -e \"$d\" ] || echo \"file $d\"; done\n";
+
+int cage_look(struct fabricate *f, struct error *e)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)look_script, NULL };
+	cleanup_error struct error why = ERROR_INIT;
+	cleanup_close int fd = memfd_with("look", "", 0, e);
+
+	if (fd < 0)
+		return fd;
+	/* without a shell nobody knows */
+	f->held = guest_run_to(f->guest, "looking around", argv, fd, &why) < 0 ||
+		  lseek(fd, 0, SEEK_END) != 0;
+	return 0;
 }
 
 /* What mmdebstrap's own environment has for everything that it runs. */
@@ -300,6 +353,22 @@ static const char shells_script[] =
 	"for (i = 1; i <= NR; i++) if (l[i] ~ \"^/s?bin/\") print \"/usr\" l[i] }' \\\n"
 	"\t/etc/shells > /etc/shells.tmp && mv /etc/shells.tmp /etc/shells\n";
 
+/* As mmdebstrap does it: once more all of it, this time by dpkg. */
+static int reinstall_base(struct fabricate *f, struct error *e)
+{
+	cleanup_strbuf struct strbuf script = STRBUF_INIT, files = STRBUF_INIT;
+
+	for (size_t i = 0; i < f->plan->nbase; i++) {
+		cleanup_free char *name = plan_deb_name(&f->plan->packages[i]);
+
+		sb_addf(&files, " /var/cache/apt/archives/'%s'", name);
+	}
+	sb_addf(&script, "dpkg --install --force-depends%s || exit\n", files.s);
+	if (!fab_skips(f->o, "essential/unlink"))
+		sb_addf(&script, "rm -f%s\n", files.s);
+	return guest_script(f->guest, "dpkg --install", script.s, e);
+}
+
 int configure_base(struct fabricate *f, struct error *e)
 {
 	cleanup_strbuf struct strbuf script = STRBUF_INIT;
@@ -308,7 +377,10 @@ int configure_base(struct fabricate *f, struct error *e)
 
 	if (!f->plan->nbase)
 		return 0;
-	if (preinst_script(f, &script))
+	ret = cage_enter(f, false, e);
+	if (ret == 0 && f->reinstall)
+		return reinstall_base(f, e);
+	if (ret == 0 && preinst_script(f, &script))
 		ret = guest_script(f->guest, "the preinst scripts", script.s, e);
 	if (ret < 0)
 		return ret;
@@ -325,50 +397,201 @@ int configure_base(struct fabricate *f, struct error *e)
 
 /* ---- the second stage ---- */
 
-/* One step of apt's: what dpkg itself has to unpack, or what it is told to configure. */
-static void step_script(const struct fabricate *f, const struct plan_step *step,
-			struct strbuf *out)
+/*
+ * apt's calls of dpkg are gone through in their order.  Packages are put in place from the
+ * stage at the moment when dpkg would have unpacked them, with the cage stopped, so that they
+ * meet what scripts and hooks have made by then, and these have not met them.  A boot costs
+ * as much as dpkg takes for a package or two, so it must be worth it.
+ */
+#define WORTH_A_BOOT 3
+
+struct step_op {
+	enum plan_step_kind kind;
+	size_t pkg;		/* of PLAN_UNPACK */
+	const struct plan_step *step;
+};
+
+struct second {
+	struct fabricate *f;
+	struct step_op *ops;
+	size_t n;
+	struct strbuf script;	/* for the cage */
+	bool unpacking;		/* its last line is a dpkg --unpack, still open */
+};
+
+static void close_line(struct second *s)
 {
-	bool unpack = step->kind == PLAN_UNPACK;
-	size_t n = 0;
+	if (s->unpacking)
+		sb_adds(&s->script, " || exit\n");
+	s->unpacking = false;
+}
 
-	if (step->kind == PLAN_INSTALL)
-		return;
-	if (step->kind == PLAN_CONFIGURE_PENDING) {
-		sb_adds(out, "dpkg --configure --pending || exit\n");
-		return;
+static int flush(struct second *s, struct error *e)
+{
+	int ret;
+
+	close_line(s);
+	if (!s->script.len)
+		return 0;
+	ret = cage_enter(s->f, false, e);
+	if (ret == 0)
+		ret = guest_script(s->f->guest, "dpkg --configure", s->script.s, e);
+	sb_reset(&s->script);
+	return ret;
+}
+
+/* Its file for dpkg, from outside or, while a cage runs, through it. */
+static int provide(struct second *s, size_t i, struct error *e)
+{
+	struct fabricate *f = s->f;
+	const struct plan_package *p = &f->plan->packages[i];
+	cleanup_free char *name = plan_deb_name(p);
+	cleanup_free char *to = xasprintf("/var/cache/apt/archives/%s", name);
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"cat >\"$1\"", (char *)"sh", to, NULL };
+
+	if (!f->guest)
+		return fabricate_put_deb(f, i, e);
+
+	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sha256) : xstrdup(p->path);
+	cleanup_close int fd = open(from, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, errno, "cannot read '%s'", from);
+	return guest_run(f->guest, "copying a package", argv, NULL, fd, e);
+}
+
+/* dpkg itself unpacks it. */
+static int let_dpkg(struct second *s, size_t i, struct error *e)
+{
+	cleanup_free char *name = plan_deb_name(&s->f->plan->packages[i]);
+
+	if (!s->unpacking)
+		sb_adds(&s->script, "dpkg --no-triggers --unpack --auto-deconfigure");
+	s->unpacking = true;
+	sb_addf(&s->script, " /var/cache/apt/archives/'%s'", name);
+	return provide(s, i, e);
+}
+
+static void add_configure(struct second *s, const struct plan_step *step)
+{
+	close_line(s);
+	sb_adds(&s->script, "dpkg --no-triggers --configure");
+	for (size_t i = 0; i < step->n; i++)
+		sb_addf(&s->script, " %s", crew_package(s->f, step->pkgs[i])->spec);
+	sb_adds(&s->script, " || exit\n");
+}
+
+/* Does configuring these change nothing that unpacking others could meet? */
+static bool is_inert(const struct fabricate *f, const struct plan_step *step)
+{
+	for (size_t i = 0; i < step->n; i++)
+		if (crew_package(f, step->pkgs[i])->postinst)
+			return false;
+	return true;
+}
+
+/* Can this be done together with unpacking what comes before and after it, natively? */
+static bool goes_along(const struct second *s, const struct step_op *op)
+{
+	if (op->kind == PLAN_UNPACK)
+		return crew_package(s->f, op->pkg)->native;
+	return op->kind == PLAN_CONFIGURE && is_inert(s->f, op->step);
+}
+
+/* From the stage into the tree; what dpkg must do after all stays out. */
+static int put_in_place(struct second *s, const struct step_op *ops, size_t n, struct error *e)
+{
+	struct fabricate *f = s->f;
+	size_t *pkgs = xcalloc(n, sizeof(*pkgs)), count = 0;
+	int ret = flush(s, e);
+
+	if (ret == 0)
+		ret = cage_leave(f, e);
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].kind == PLAN_UNPACK)
+			pkgs[count++] = ops[i].pkg - f->plan->nbase;
+	if (ret == 0)
+		ret = unpack_merge(f->rest, f->share->fd, pkgs, count, e);
+	free(pkgs);
+	return ret;
+}
+
+/* Operations that go along with each other, at @ops: how many; *@unpacks of them unpack. */
+static size_t run_of(const struct second *s, const struct step_op *ops, size_t n, size_t *unpacks)
+{
+	size_t len = 0;
+
+	for (*unpacks = 0; len < n && goes_along(s, &ops[len]); len++)
+		*unpacks += ops[len].kind == PLAN_UNPACK;
+	return len;
+}
+
+static int carry_out(struct second *s, const struct step_op *op, bool merged, struct error *e)
+{
+	switch (op->kind) {
+	case PLAN_UNPACK:
+		return merged && crew_package(s->f, op->pkg)->native ? 0 : let_dpkg(s, op->pkg, e);
+	case PLAN_CONFIGURE:
+		add_configure(s, op->step);
+		return 0;
+	default:
+		close_line(s);
+		sb_adds(&s->script, "dpkg --configure --pending || exit\n");
+		return 0;
 	}
-	for (size_t i = 0; i < step->n; i++) {
-		const struct unpacked *p = unpack_get(f->unpack, step->pkgs[i]);
-		cleanup_free char *deb = plan_deb_name(&f->plan->packages[step->pkgs[i]]);
+}
 
-		if (unpack && p->native)
+static int second_stage(struct second *s, struct error *e)
+{
+	int ret = 0;
+
+	for (size_t at = 0; at < s->n && ret == 0;) {
+		size_t unpacks, len = run_of(s, s->ops + at, s->n - at, &unpacks);
+		bool native = unpacks >= WORTH_A_BOOT && !s->f->held;
+
+		if (native)
+			ret = put_in_place(s, s->ops + at, len, e);
+		for (len = len ? len : 1; len && ret == 0; len--, at++)
+			ret = carry_out(s, &s->ops[at], native, e);
+	}
+	return ret ? ret : flush(s, e);
+}
+
+static void list_ops(struct second *s)
+{
+	const struct plan *plan = s->f->plan;
+	size_t max = plan->n + plan->nsteps;
+
+	s->ops = xcalloc(max, sizeof(*s->ops));
+	for (size_t i = 0; i < plan->nsteps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step->kind == PLAN_INSTALL)
 			continue;
-		if (!n++)
-			sb_adds(out, unpack ? "dpkg --no-triggers --unpack --auto-deconfigure"
-					    : "dpkg --no-triggers --configure");
-		if (unpack)
-			sb_addf(out, " /var/cache/apt/archives/'%s'", deb);
-		else
-			sb_addf(out, " %s", p->spec);
+		if (step->kind != PLAN_UNPACK) {
+			s->ops[s->n++] = (struct step_op){ step->kind, 0, step };
+			continue;
+		}
+		for (size_t k = 0; k < step->n; k++)
+			s->ops[s->n++] = (struct step_op){ PLAN_UNPACK, step->pkgs[k], step };
 	}
-	if (n)
-		sb_adds(out, " || exit\n");
 }
 
 int configure_rest(struct fabricate *f, struct error *e)
 {
-	cleanup_strbuf struct strbuf script = STRBUF_INIT;
-	cleanup_strv struct strv triggers = STRV_INIT;
+	struct second s = { .f = f };
+	int ret;
 
 	if (f->plan->nbase == f->plan->n)
 		return 0;
-	unpack_late_triggers(f->unpack, &triggers);
-	/* what dpkg would have noted while it unpacked */
-	for (size_t i = 0; i < triggers.n; i++)
-		sb_addf(&script, "echo '%s -' >> /var/lib/dpkg/triggers/Unincorp || exit\n",
-			triggers.v[i]);
-	for (size_t i = 0; i < f->plan->nsteps; i++)
-		step_script(f, &f->plan->steps[i], &script);
-	return guest_script(f->guest, "dpkg --configure", script.s, e);
+	ret = crew_end(f, e);
+	if (ret == 0) {
+		if (f->progress && !str_eq(f->progress->stage, "configuring"))
+			progress_stage(f->progress, "configuring", f->plan->n);
+		list_ops(&s);
+		ret = second_stage(&s, e);
+	}
+	free(s.ops);
+	sb_release(&s.script);
+	return ret;
 }

@@ -290,7 +290,7 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
 {
 	const struct fab_hooks *hooks = &f->o->hooks[when];
-	struct carrier c = { .f = f, .guest = f->guest, .prefix = "" };
+	struct carrier c = { .f = f, .prefix = "" };
 	cleanup_work struct work tools = WORK_INIT;
 	cleanup_strv struct strv env = STRV_INIT;
 	int ret = 0;
@@ -302,6 +302,9 @@ int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
 		ret = fabricate_tools(f, &tools, e);
 		if (ret == 0)
 			ret = guest_start_tools(&c.guest, f, &tools.share, e);
+	} else {
+		ret = cage_enter(f, true, e);
+		c.guest = f->guest;
 	}
 	hook_environment(f, when, &env);
 	for (size_t i = 0; i < hooks->n && ret == 0; i++) {
@@ -312,6 +315,8 @@ int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
 		if (ret == 0)
 			ret = guest_stop(c.guest, e);
 		guest_free(&c.guest);
+	} else if (ret == 0) {
+		ret = cage_look(f, e);
 	}
 	return ret;
 }

@@ -20,12 +20,20 @@ struct fabricate {
 	const char *kernel;
 	struct progress *progress;
 	struct share *share;		/* the tree in the making */
-	struct unpack *unpack;
+	const struct share *stage;	/* where the second stage's packages wait for it */
+	struct unpack *unpack;		/* the first stage */
+	struct unpack *rest;		/* the second, staged; indexes from plan->nbase on */
+	struct crew *crew;		/* at work; NULL: none */
 	struct strv dirs;		/* made by the setup */
 	struct strv links;		/* the top's links into usr/ */
 	bool usrmerge;			/* those that usrmerge would have made */
 	bool hooks;			/* some run in the cage */
+	bool reinstall;			/* extract hooks: dpkg itself installs the first stage */
 	struct guest *guest;		/* NULL: no cage runs */
+	bool online;			/* it has the network */
+	bool held;			/* a hook left something in it that would be lost */
+	int64_t booting;		/* milliseconds, of all of them */
+	size_t configured;		/* packages, for the progress */
 };
 
 /* ---- fabricate-setup.c: the tree before and after, natively ---- */
@@ -37,7 +45,9 @@ int fabricate_setup(struct fabricate *f, struct error *e);
  * already, does not, is an error.
  */
 int fabricate_check_setup(struct fabricate *f, struct error *e);
-/* What the cage needs once all is unpacked: policy-rc.d, packages for dpkg, apt's states. */
+/* A package's file where apt keeps it, for dpkg in the cage. */
+int fabricate_put_deb(struct fabricate *f, size_t index, struct error *e);
+/* What the cage needs once the base is unpacked: policy-rc.d, apt's lists and states. */
 int fabricate_prepare(struct fabricate *f, struct error *e);
 /* mmdebstrap's run_cleanup(), as far as --skip allows. */
 int fabricate_cleanup(struct fabricate *f, struct error *e);
@@ -50,6 +60,22 @@ int fabricate_filters(const struct fab_options *o, struct strv *filters, struct 
 int fabricate_put_lists(struct fabricate *f, struct share_tree *t, struct error *e);
 /* apt's note of what was installed for others only. */
 int fabricate_put_states(struct fabricate *f, struct share_tree *t, struct error *e);
+
+/* ---- crew.c: fetching and unpacking ---- */
+
+/*
+ * Starts threads that fetch and unpack all packages, the first stage into the tree, the
+ * second into the stage.  @plain: only contents.
+ */
+int crew_begin(struct fabricate *f, bool plain, struct error *e);
+/* Waits for the first stage, which then is complete with its database. */
+int crew_base(struct fabricate *f, struct error *e);
+/* Waits for everything; the stage is complete then. */
+int crew_end(struct fabricate *f, struct error *e);
+/* Stops whatever is at work.  No harm if nothing is. */
+void crew_stop(struct fabricate *f);
+/* A package as it was found, by its index in the plan. */
+const struct unpacked *crew_package(const struct fabricate *f, size_t index);
 
 /* ---- fabricate.c ---- */
 
@@ -66,8 +92,6 @@ struct guest;
 struct fabricate;
 struct share;
 
-/* Boots a cage on the share in the making. */
-int guest_start(struct guest **g, struct fabricate *f, struct error *e);
 #define GUEST_TARGET "/target"
 /* Boots one on the share @tools, which it does not change, with the other at GUEST_TARGET. */
 int guest_start_tools(struct guest **g, struct fabricate *f, const struct share *tools,
@@ -87,6 +111,16 @@ int guest_script(struct guest *g, const char *what, const char *script, struct e
 /* Clean end: everything written is in the share. */
 int guest_stop(struct guest *g, struct error *e);
 void guest_free(struct guest **g);
+
+/*
+ * The cage on the tree: boots one if none runs, or another one where the one that runs is not
+ * @online as wanted.  What hooks left running or mounted keeps the cage that it is in.
+ */
+int cage_enter(struct fabricate *f, bool online, struct error *e);
+/* Ends it, if one runs: the tree may be changed from outside then. */
+int cage_leave(struct fabricate *f, struct error *e);
+/* After hooks: have they left something in the cage? */
+int cage_look(struct fabricate *f, struct error *e);
 
 /* The first stage: dpkg --install of what is unpacked; the second: what apt would do. */
 int configure_base(struct fabricate *f, struct error *e);

@@ -55,6 +55,25 @@ static int make(const struct fab_options *o, const struct machine *machine,
 	return r;
 }
 
+/* The log is this request's, whatever comes of it; what runs in cages appends to it. */
+static int begin_log(const struct fab_options *o, struct error *e)
+{
+	cleanup_close int fd = -1;
+
+	if (!o->logfile)
+		return 0;
+	fd = open(o->logfile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return fd < 0 ? err_sys(e, errno, "cannot write the log '%s'", o->logfile) : 0;
+}
+
+static void log_line(const struct fab_options *o, const char *line)
+{
+	cleanup_close int fd = o->logfile ? open(o->logfile, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		(void)write_full(fd, line, strlen(line));
+}
+
 static int fabricate(const struct fab_options *o, const struct machine *machine,
 		     struct debian_archive *a, struct progress *progress, int64_t start,
 		     struct error *e)
@@ -73,6 +92,8 @@ static int fabricate(const struct fab_options *o, const struct machine *machine,
 		if (r > 0)
 			progress_note(progress, "unchanged since it was last made: copied from the "
 				      "cache in %.1f s", (double)(clock_ms() - start) / 1000);
+		if (r > 0)
+			log_line(o, "unchanged since it was last made: copied from the cache\n");
 		if (r)
 			return r < 0 ? r : 0;
 	}
@@ -97,8 +118,10 @@ int fabricate_request(const struct fab_options *o, const struct machine *machine
 {
 	cleanup_debian_archive struct debian_archive *a = NULL;
 	int64_t start = clock_ms();
-	int r = plan_open_archive(o, progress, &a, e);
+	int r = begin_log(o, e);
 
+	if (!r)
+		r = plan_open_archive(o, progress, &a, e);
 	if (!r)
 		r = debian_archive_update(a, e);
 	progress_end(progress);

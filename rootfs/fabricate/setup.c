@@ -119,6 +119,9 @@ static int make_links(struct fabricate *f, struct share_tree *t, struct error *e
 		shipped |= strcmp(p->name, "base-files") == 0 &&
 			   deb_version_cmp(p->version, "13.3~") >= 0;
 	}
+	/* where dpkg installs it, usrmerge converts the tree itself */
+	if (f->reinstall)
+		f->usrmerge = false;
 	/* a setup hook may have made them itself */
 	for (size_t i = 0; (f->usrmerge || shipped) && i < (lib64 ? 4 : 3) && ret == 0; i++) {
 		struct share_attr a = { .mode = S_IFLNK | 0777, .mtime = { 0, UTIME_OMIT } }, there;
@@ -256,8 +259,10 @@ int fabricate_check_setup(struct fabricate *f, struct error *e)
 
 /* ---- before the cage ---- */
 
-static int put_deb(struct fabricate *f, struct share_tree *t, size_t i, struct error *e)
+int fabricate_put_deb(struct fabricate *f, size_t i, struct error *e)
 {
+	cleanup_share_tree struct share_tree *t =
+		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
 	const struct plan_package *p = &f->plan->packages[i];
 	cleanup_free char *name = plan_deb_name(p);
 	cleanup_free char *to = xasprintf("var/cache/apt/archives/%s", name);
@@ -296,9 +301,8 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 	if (!fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr", &there, NULL) == 0 &&
 	    share_stat(t, "usr/sbin", &there, NULL) == 0)
 		ret = share_file(t, "usr/sbin/policy-rc.d", &program, deny, strlen(deny), e);
-	for (size_t i = f->plan->nbase; i < f->plan->n && ret == 0; i++)
-		if (!unpack_get(f->unpack, i)->native)
-			ret = put_deb(f, t, i, e);
+	for (size_t i = 0; f->reinstall && i < f->plan->nbase && ret == 0; i++)
+		ret = fabricate_put_deb(f, i, e);
 	/* in the end mmdebstrap, too, leaves none */
 	if (ret == 0 && (f->hooks || fab_skips(f->o, "cleanup/apt/lists")))
 		ret = fabricate_put_lists(f, t, e);
@@ -359,6 +363,19 @@ static int empty_apt(struct fabricate *f, struct error *e)
 	return ret;
 }
 
+/* As if all had been unpacked in their order. */
+static int sort_triggers(struct fabricate *f, struct share_tree *t, struct error *e)
+{
+	const struct unpacked **v = xcalloc(f->plan->n, sizeof(*v));
+	int ret;
+
+	for (size_t i = 0; i < f->plan->n; i++)
+		v[i] = crew_package(f, i);
+	ret = dpkg_db_sort_triggers(t, v, f->plan->n, e);
+	free(v);
+	return ret;
+}
+
 int fabricate_cleanup(struct fabricate *f, struct error *e)
 {
 	static const char *const logs[] = {
@@ -377,11 +394,11 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 		cleanup_free char *deb = plan_deb_name(&f->plan->packages[i]);
 		cleanup_free char *path = xasprintf("var/cache/apt/archives/%s", deb);
 
-		if (!unpack_get(f->unpack, i)->native && !fab_skips(f->o, "cleanup/apt/cache"))
+		if (!fab_skips(f->o, "cleanup/apt/cache"))
 			ret = share_remove(t, path, e);
 	}
 	if (ret == 0 && f->unpack && f->o->variant != FAB_EXTRACT)
-		ret = dpkg_db_sort_triggers(t, unpack_get(f->unpack, 0), f->plan->n, e);
+		ret = sort_triggers(f, t, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/apt"))
 		ret = empty_apt(f, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))

@@ -77,7 +77,7 @@ int work_begin(struct work *w, struct error *e)
 		if (ret == 0)
 			return 0;
 		free_ptr(&w->path);
-		if ((ret != -EEXIST && ret != -ENOTEMPTY) || n == 1000)
+		if ((ret != -EEXIST && ret != -ENOTEMPTY && ret != -EBUSY) || n == 1000)
 			return ret;
 		err_release(e);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Writing dpkg's database: see dpkg-db.h.  The order of fields is that of dpkg's parse.c. */
-#include "rootfs/unpack/unpack.h"
+#include "rootfs/unpack/private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -97,22 +97,6 @@ static int parse_interest(const char *line, char name[256], bool *noawait)
 	return *noawait || strcmp(word, "interest") == 0 || strcmp(word, "interest-await") == 0;
 }
 
-void dpkg_file_interests(const struct unpacked *p, struct strv *paths)
-{
-	struct strv lines = STRV_INIT;
-	char name[256];
-	bool noawait;
-
-	if (!p->triggers)
-		return;
-	strv_split(&lines, p->triggers, "\n");
-	for (size_t i = 0; i < lines.n; i++)
-		if (parse_interest(lines.v[i], name, &noawait) && name[0] == '/' &&
-		    !strv_has(paths, name))
-			strv_add(paths, name);
-	strv_release(&lines);
-}
-
 struct interest {
 	char *trigger;
 	struct strbuf lines;
@@ -128,8 +112,15 @@ static struct strbuf *lines_of(struct interest **v, size_t *n, const char *trigg
 	return &(*v)[(*n)++].lines;
 }
 
-static int write_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
-			  struct error *e)
+/* What is in a file already, unless all is made anew. */
+static void keep(struct share_tree *tree, bool add, const char *path, struct strbuf *out)
+{
+	if (add)
+		(void)unpack_read(tree, path, out, NULL);
+}
+
+static int write_triggers(struct share_tree *tree, const struct unpacked *const *pkgs, size_t n,
+			  bool add, struct error *e)
 {
 	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
 	struct strbuf file = STRBUF_INIT;
@@ -140,9 +131,9 @@ static int write_triggers(struct share_tree *tree, const struct unpacked *pkgs, 
 	for (size_t i = 0; i < n; i++) {
 		struct strv lines = STRV_INIT;
 
-		if (!pkgs[i].native || !pkgs[i].triggers)
+		if (!pkgs[i]->triggers)
 			continue;
-		strv_split(&lines, pkgs[i].triggers, "\n");
+		strv_split(&lines, pkgs[i]->triggers, "\n");
 		for (size_t k = 0; k < lines.n; k++) {
 			char name[256];
 			bool noawait;
@@ -150,21 +141,29 @@ static int write_triggers(struct share_tree *tree, const struct unpacked *pkgs, 
 			if (!parse_interest(lines.v[k], name, &noawait))
 				continue;
 			if (name[0] == '/')
-				sb_addf(&file, "%s %s%s\n", name, pkgs[i].spec,
+				sb_addf(&file, "%s %s%s\n", name, pkgs[i]->spec,
 					noawait ? "/noawait" : "");
 			else if (!strchr(name, '/'))
-				sb_addf(lines_of(&v, &nv, name), "%s%s\n", pkgs[i].spec,
+				sb_addf(lines_of(&v, &nv, name), "%s%s\n", pkgs[i]->spec,
 					noawait ? "/noawait" : "");
 		}
 		strv_release(&lines);
 	}
-	if (file.len)
-		ret = share_file(tree, "var/lib/dpkg/triggers/File", &attr, file.s, file.len, e);
+	if (file.len) {
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+		keep(tree, add, "var/lib/dpkg/triggers/File", &text);
+		sb_add(&text, file.s, file.len);
+		ret = share_file(tree, "var/lib/dpkg/triggers/File", &attr, text.s, text.len, e);
+	}
 	for (size_t i = 0; i < nv; i++) {
 		cleanup_free char *path = xasprintf("var/lib/dpkg/triggers/%s", v[i].trigger);
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
+		keep(tree, add, path, &text);
+		sb_add(&text, v[i].lines.s, v[i].lines.len);
 		if (ret == 0)
-			ret = share_file(tree, path, &attr, v[i].lines.s, v[i].lines.len, e);
+			ret = share_file(tree, path, &attr, text.s, text.len, e);
 		sb_release(&v[i].lines);
 		free(v[i].trigger);
 	}
@@ -195,20 +194,20 @@ static int by_name(const void *a, const void *b)
 	return c ? c : strcmp(p->arch, q->arch);
 }
 
-int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
-		  struct error *e)
+/* Enters packages; with @add after those that are there, which dpkg sorts when it writes next. */
+static int enter(struct share_tree *tree, const struct unpacked *const *pkgs, size_t n, bool add,
+		 struct error *e)
 {
 	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
 	const struct unpacked **sorted = xcalloc(n, sizeof(struct unpacked *));
 	cleanup_strbuf struct strbuf status = STRBUF_INIT;
-	size_t count = 0;
 	int ret = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (pkgs[i].native)
-			sorted[count++] = &pkgs[i];
-	qsort(sorted, count, sizeof(struct unpacked *), by_name);
-	for (size_t i = 0; i < count && ret == 0; i++) {
+	if (add)
+		ret = unpack_read(tree, "var/lib/dpkg/status", &status, e);
+	memcpy(sorted, pkgs, n * sizeof(*pkgs));
+	qsort(sorted, n, sizeof(struct unpacked *), by_name);
+	for (size_t i = 0; i < n && ret == 0; i++) {
 		ret = write_list(tree, sorted[i], e);
 		if (ret == 0)
 			ret = dpkg_stanza(sorted[i], &status, e);
@@ -218,9 +217,28 @@ int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n
 		ret = share_file(tree, "var/lib/dpkg/status", &attr, status.s, status.len, e);
 	if (ret == 0)
 		ret = share_file(tree, "var/lib/dpkg/info/format", &attr, "1\n", 2, e);
-	if (ret == 0)
-		ret = write_triggers(tree, pkgs, n, e);
+	return ret ? ret : write_triggers(tree, pkgs, n, add, e);
+}
+
+int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+		  struct error *e)
+{
+	const struct unpacked **natives = xcalloc(n, sizeof(struct unpacked *));
+	size_t count = 0;
+	int ret;
+
+	for (size_t i = 0; i < n; i++)
+		if (pkgs[i].native)
+			natives[count++] = &pkgs[i];
+	ret = enter(tree, natives, count, false, e);
+	free(natives);
 	return ret;
+}
+
+int dpkg_db_add(struct share_tree *tree, const struct unpacked *const *pkgs, size_t n,
+		struct error *e)
+{
+	return enter(tree, pkgs, n, true, e);
 }
 
 /* ---- afterwards ---- */
@@ -240,7 +258,7 @@ static int by_rank(const void *a, const void *b)
 	return p->at < q->at ? -1 : p->at > q->at;
 }
 
-static size_t rank_of(const char *line, const struct unpacked *pkgs, size_t n)
+static size_t rank_of(const char *line, const struct unpacked *const *pkgs, size_t n)
 {
 	const char *name = strrchr(line, ' ');
 	size_t len;
@@ -248,13 +266,13 @@ static size_t rank_of(const char *line, const struct unpacked *pkgs, size_t n)
 	name = name ? name + 1 : line;
 	len = strcspn(name, "/");
 	for (size_t i = 0; i < n; i++)
-		if (strlen(pkgs[i].spec) == len && strncmp(pkgs[i].spec, name, len) == 0)
+		if (strlen(pkgs[i]->spec) == len && strncmp(pkgs[i]->spec, name, len) == 0)
 			return i;
 	return n;
 }
 
 static int sort_one(struct share_tree *tree, int dir, const char *name,
-		    const struct unpacked *pkgs, size_t n, struct error *e)
+		    const struct unpacked *const *pkgs, size_t n, struct error *e)
 {
 	struct share_attr attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
 	cleanup_free char *path = xasprintf("var/lib/dpkg/triggers/%s", name);
@@ -280,7 +298,7 @@ static int sort_one(struct share_tree *tree, int dir, const char *name,
 	return share_file(tree, path, &attr, sorted.s, sorted.len, e);
 }
 
-int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *const *pkgs, size_t n,
 			  struct error *e)
 {
 	cleanup_strv struct strv names = STRV_INIT;

@@ -84,8 +84,15 @@ struct job {
 void unpack_claim_before(struct unpack *u);
 /* @path through the links at the top. */
 void unpack_canonical(const struct unpack *u, const char *path, struct strbuf *out);
+/* How much the attributes count that package @index has for a directory; higher wins. */
+int unpack_rank(const struct unpack *u, int index);
 /* Do dpkg's filters leave @path out? */
 bool unpack_filtered(const struct strv *filters, const char *path, bool dir_or_link);
+/* All of a file of the tree; -ENOENT if it is not there. */
+int unpack_read(struct share_tree *tree, const char *path, struct strbuf *out, struct error *e);
+/* Gives entries that name their owners the numbers of @passwd and @group, as the files read. */
+int unpack_name_owners(struct unpack *u, struct unpacked *p, struct share_tree *tree,
+		       const char *passwd, const char *group, struct error *e);
 /* What to do about a clash: 1 make it, 0 leave what is there, -errno. */
 int unpack_settle(struct job *j, const char *path, const char *target, bool dir,
 		  struct error *e);

@@ -216,6 +216,27 @@ static int set_directories(struct unpack *u, struct share_tree *tree, struct err
 	return ret;
 }
 
+/*
+ * While dpkg installs the first stage the accounts are those that a hook made, or else those
+ * that base-passwd's preinst makes of its masters.
+ */
+static int name_owners(struct unpack *u, struct share_tree *tree, struct error *e)
+{
+	cleanup_strbuf struct strbuf passwd = STRBUF_INIT, group = STRBUF_INIT;
+	const struct { const char *own, *master; struct strbuf *text; } files[] = {
+		{ "etc/passwd", "usr/share/base-passwd/passwd.master", &passwd },
+		{ "etc/group", "usr/share/base-passwd/group.master", &group },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (unpack_read(tree, files[i].own, files[i].text, NULL) == -ENOENT)
+			(void)unpack_read(tree, files[i].master, files[i].text, NULL);
+	for (size_t i = 0; i < u->cfg.n && ret == 0; i++)
+		ret = unpack_name_owners(u, &u->pkgs[i], tree, sb_str(&passwd), sb_str(&group), e);
+	return ret;
+}
+
 int unpack_finish(struct unpack *u, struct error *e)
 {
 	struct share_tree *tree = share_tree_new(u->cfg.rootfd, SHARE_PARENTS | SHARE_REPLACE);
@@ -223,32 +244,13 @@ int unpack_finish(struct unpack *u, struct error *e)
 
 	if (atomic_load(&u->clash))
 		ret = repeat(u, tree, e);
+	if (ret == 0 && !u->cfg.plain && !u->cfg.staged)
+		ret = name_owners(u, tree, e);
 	if (ret == 0)
 		ret = set_directories(u, tree, e);
 	/* where nothing is installed dpkg was never called */
-	if (ret == 0 && !u->cfg.plain && u->cfg.n)
+	if (ret == 0 && !u->cfg.plain && !u->cfg.staged && u->cfg.n)
 		ret = dpkg_db_write(tree, u->pkgs, u->cfg.n, e);
 	share_tree_free(&tree);
 	return ret;
-}
-
-/* ---- triggers ---- */
-
-void unpack_late_triggers(const struct unpack *u, struct strv *out)
-{
-	for (size_t b = 0; b < u->cfg.nbase; b++) {
-		struct strv paths = STRV_INIT;
-
-		dpkg_file_interests(&u->pkgs[b], &paths);
-		for (size_t t = 0; t < paths.n; t++) {
-			bool hit = false;
-
-			/* the directories above a file are in the list, too */
-			for (size_t i = u->cfg.nbase; i < u->cfg.n && !hit; i++)
-				hit = u->pkgs[i].native && strv_has(&u->pkgs[i].list, paths.v[t]);
-			if (hit && !strv_has(out, paths.v[t]))
-				strv_add(out, paths.v[t]);
-		}
-		strv_release(&paths);
-	}
 }

@@ -56,6 +56,13 @@ static void release_package(struct unpacked *p)
 	free(p->control);
 	free(p->triggers);
 	strv_release(&p->list);
+	strv_release(&p->info);
+	for (size_t i = 0; i < p->nowners; i++) {
+		free(p->owners[i].path);
+		free(p->owners[i].user);
+		free(p->owners[i].group);
+	}
+	free(p->owners);
 	for (size_t i = 0; i < p->nconffiles; i++)
 		free(p->conffiles[i].path);
 	free(p->conffiles);
@@ -153,6 +160,7 @@ static int read_control(struct unpacked *p, const struct deb *d, struct error *e
 	if (triggers)
 		p->triggers = xstrdup(sb_str(&triggers->data));
 	p->preinst = preinst && !unpack_preinst_is_idle(sb_str(&preinst->data));
+	p->postinst = deb_member(d, "postinst") != NULL;
 	p->read = true;
 	return read_conffiles(p, d, e);
 }
@@ -173,6 +181,14 @@ void unpack_canonical(const struct unpack *u, const char *path, struct strbuf *o
 		}
 	}
 	sb_adds(out, path);
+}
+
+int unpack_rank(const struct unpack *u, int index)
+{
+	int n = (int)u->cfg.n;
+
+	/* tar overwrites what directories there are, dpkg leaves them */
+	return index < (int)u->cfg.nbase ? n + 1 + index : n - 1 - index;
 }
 
 static struct unpack_conffile *conffile(struct unpacked *p, const char *path)
@@ -328,6 +344,28 @@ static int make_entry(struct job *j, struct archive_entry *entry, const char *pa
 	}
 }
 
+/* A name of somebody other than root, whose number here may be another than there. */
+static char *foreign(const char *name, uint32_t id)
+{
+	return name && *name && !(id == 0 && strcmp(name, "root") == 0) ? xstrdup(name) : NULL;
+}
+
+static void note_owner(struct unpacked *p, struct archive_entry *entry, const char *path,
+		       const struct share_attr *attr)
+{
+	struct unpack_owner owner = {
+		.user = foreign(archive_entry_uname(entry), attr->uid),
+		.group = foreign(archive_entry_gname(entry), attr->gid),
+		.uid = attr->uid, .gid = attr->gid,
+	};
+
+	if (!owner.user && !owner.group)
+		return;
+	owner.path = xstrdup(path);
+	p->owners = xreallocarray(p->owners, p->nowners + 1, sizeof(*p->owners));
+	p->owners[p->nowners++] = owner;
+}
+
 static int one_entry(struct job *j, struct archive_entry *entry, struct error *e)
 {
 	struct unpack *u = j->u;
@@ -350,15 +388,13 @@ static int one_entry(struct job *j, struct archive_entry *entry, struct error *e
 			       archive_entry_pathname(entry));
 	path = j->path.s;
 	strv_add(&j->pkg->list, path);
+	note_owner(j->pkg, entry, path, &attr);
 	if (u->cfg.filters && unpack_filtered(u->cfg.filters, path, dir || symlink))
 		return 0;
 	unpack_canonical(u, path, &j->canonical);
 	if (dir) {
-		int n = (int)u->cfg.n, i = (int)j->index;
-		/* tar overwrites what directories there are, dpkg leaves them */
-		int rank = i < (int)u->cfg.nbase ? n + 1 + i : n - 1 - i;
-
-		answer = claims_dir(&u->claims, j->canonical.s, i, rank, &attr);
+		answer = claims_dir(&u->claims, j->canonical.s, (int)j->index,
+				    unpack_rank(u, (int)j->index), &attr);
 	} else {
 		answer = claims_file(&u->claims, j->canonical.s, (int)j->index,
 				     symlink ? CLAIM_LINK : CLAIM_OTHER,
@@ -423,6 +459,8 @@ static int write_info(struct job *j, struct error *e)
 
 		cleanup_free char *path = xasprintf("var/lib/dpkg/info/%s.%s", p->spec, m->name);
 
+		strv_add(&p->info, m->name);
+
 		attr.mode = S_IFREG | m->mode;
 		int ret = share_file(j->tree, path, &attr, m->data.s, m->data.len, e);
 
@@ -438,6 +476,8 @@ static int write_info(struct job *j, struct error *e)
 	if (j->sums) {
 		cleanup_free char *path = xasprintf("var/lib/dpkg/info/%s.md5sums", p->spec);
 
+		strv_add(&p->info, "md5sums");
+		p->summed = true;
 		attr.mode = S_IFREG | 0644;
 		return share_file(j->tree, path, &attr, j->sums->s, j->sums->len, e);
 	}

@@ -4,6 +4,9 @@
  * threads at once, with the result that mmdebstrap's two stages leave (the first: tar,
  * then dpkg --install; the second: dpkg --unpack).
  *
+ * What dpkg would unpack only after scripts and hooks have run is staged: unpacked into a
+ * share of its own while they run, and put in place when it is due (unpack_merge()).
+ *
  * Packages may arrive in any order.  What depends on their order is decided by their
  * index: metadata of shared directories, files that several packages have.  Where
  * packages get in each other's way all is unpacked once more, one after the other.
@@ -33,6 +36,7 @@ struct unpack_config {
 	const struct strv *links;
 	bool usrmerge;			/* the links are usrmerge's: as it converts, not as dpkg links */
 	bool plain;			/* only contents: no database, every package to the end */
+	bool staged;			/* for unpack_merge(): no database yet; nbase is 0 */
 	/* A new descriptor of package @index, at offset 0, for when it must be read again. */
 	int (*reopen)(void *arg, size_t index, struct error *e);
 	void *reopen_arg;
@@ -44,16 +48,28 @@ struct unpack_conffile {
 	bool remove_on_upgrade;
 };
 
+/* An entry whose owners a package names, other than root. */
+struct unpack_owner {
+	char *path;
+	char *user, *group;	/* NULL: the number alone */
+	uint32_t uid, gid;
+};
+
 /* A package as it was found. */
 struct unpacked {
 	bool read;		/* the rest is valid */
 	bool native;		/* its contents are there; false: left to dpkg in the cage */
 	bool preinst;		/* its preinst does something on a new system */
+	bool postinst;		/* to configure it runs a script */
+	bool summed;		/* its md5sums are made here, as it brings none */
 	char *name, *version, *arch;
 	char *spec;		/* what dpkg calls its files in info/: "bash", "libc6:amd64" */
 	char *full;		/* "bash:amd64" */
 	char *control;		/* the control file */
 	struct strv list;	/* dpkg's names of its contents, in order */
+	struct strv info;	/* the control files that dpkg keeps, "postinst" */
+	struct unpack_owner *owners;
+	size_t nowners;
 	struct unpack_conffile *conffiles;
 	size_t nconffiles;
 	char *triggers;		/* the control file of that name; NULL: none */
@@ -78,12 +94,19 @@ int unpack_finish(struct unpack *u, struct error *e);
 const struct unpacked *unpack_get(const struct unpack *u, size_t index);
 /* Was everything unpacked a second time? */
 bool unpack_was_repeated(const struct unpack *u);
-/*
- * The file triggers (names of paths) of first-stage packages that the unpacking of
- * second-stage packages sets off, each once, as "PATH".
- */
-void unpack_late_triggers(const struct unpack *u, struct strv *out);
 void unpack_free(struct unpack *u);
+
+/*
+ * Puts the @n staged packages @pkgs, one after the other, into the tree at @rootfd (the
+ * caller's) and its database, as dpkg --unpack would now: through the links that are there,
+ * leaving directories as they are, with the owners that the tree's passwd and group give
+ * to names, without what its dpkg.cfg.d excludes; file triggers are noted for dpkg.  The stage
+ * must be on the same filesystem, and no cage may run on the tree.
+ *
+ * Packages that meet what dpkg has more rules for (a file in the way, a diversion, an
+ * override, an option) are left in the stage: unpack_get()->native is false afterwards.
+ */
+int unpack_merge(struct unpack *u, int rootfd, const size_t *pkgs, size_t n, struct error *e);
 
 /*
  * Does a preinst script with the argument "install" and nothing else leave everything as
@@ -107,15 +130,16 @@ bool unpack_preinst_is_idle(const char *script);
  */
 int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
 		  struct error *e);
+/* Adds those of @pkgs to what is there, in their order. */
+int dpkg_db_add(struct share_tree *tree, const struct unpacked *const *pkgs, size_t n,
+		struct error *e);
 /*
  * Brings the interests in triggers into the order of the packages, as if all had been
  * unpacked in it; those of other packages stay behind them.
  */
-int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *pkgs, size_t n,
+int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *const *pkgs, size_t n,
 			  struct error *e);
 /* A package's stanza of status, as dpkg would write it. */
 int dpkg_stanza(const struct unpacked *p, struct strbuf *out, struct error *e);
-/* The paths a package's triggers file is interested in, for file triggers alone. */
-void dpkg_file_interests(const struct unpacked *p, struct strv *paths);
 
 #endif

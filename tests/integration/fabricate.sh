@@ -110,6 +110,40 @@ test_minbase_boots_and_is_whole()
 	equal "hook ran as 0" "$(cat out)"
 }
 
+# What scripts and hooks have made by the time when dpkg would unpack counts: links of
+# base-files, directories, files in the way, accounts, diversions, overrides and filters.
+# limit: 600
+test_second_stage_meets_what_is_there()
+{
+	mirrored
+	fixture
+	for name in late plain owners gz bz2; do
+		find a/pool -name "pen-${name}_*.deb" -exec cp {} . \;
+	done
+	# shellcheck disable=SC2016
+	fabricate -q --no-cache --variant=essential $(printf ' --include=%s' ./pen-*.deb) \
+		--setup-hook='echo path-exclude=/usr/share/pen-late/left-out >"$1/etc/dpkg/dpkg.cfg.d/hooked"' \
+		--essential-hook='ls "$1/usr/share" >"$1/seen"' \
+		--essential-hook='echo hooked:x:1234:1234::/:/bin/sh >>"$1/etc/passwd"' \
+		--essential-hook='echo hooked:x:1235: >>"$1/etc/group"' \
+		--essential-hook='cd "$1/usr/share" && mkdir pen-late && echo hook >pen-late/made' \
+		--chrooted-essential-hook='dpkg-divert --local --no-rename --add /usr/share/pen-late/diverted' \
+		--chrooted-essential-hook='dpkg-statoverride --add mail mail 2700 /usr/share/pen-late/overridden' \
+		bookworm x.tar
+	! tar -xOf x.tar ./seen | grep pen- || fail "unpacked before the hook"
+	matches "lrwxrwxrwx * ./var/run -> /run" "$(entry x.tar var/run)"
+	matches "lrwxrwxrwx * ./var/lock -> /run/lock" "$(entry x.tar var/lock)"
+	equal "drwxrwsr-x 0/8 0 ./var/mail/" "$(entry x.tar var/mail)"
+	equal "-rw-rw---- 8/8 5 ./var/mail/late" "$(entry x.tar var/mail/late)"
+	equal "-rw-r--r-- 0/0 5 ./run/lock/late" "$(entry x.tar run/lock/late)"
+	equal "-rwsr-xr-x 1234/1235 5 ./srv/by-name" "$(entry x.tar srv/by-name)"
+	equal late "$(tar -xOf x.tar ./usr/share/pen-late/made)"
+	! tar -tf x.tar | grep left-out || fail "an excluded path is there"
+	entry x.tar usr/share/pen-late/diverted.distrib >/dev/null
+	! tar -tf x.tar | grep 'diverted$' || fail "the diversion was not heeded"
+	equal "-rwx--S--- 8/8 5 ./usr/share/pen-late/overridden" "$(entry x.tar usr/share/pen-late/overridden)"
+}
+
 # limit: 600
 test_failing_hook_is_named()
 {
