@@ -110,3 +110,21 @@ test_exit_statuses()
 	status 6 "$UMLCAGE" help >/dev/full 2>err
 	contains "cannot write" err
 }
+
+test_places_are_checked_before_any_work()
+{
+	# no kernel is there to boot, and none is built for what cannot be
+	export XDG_CACHE_HOME="$PWD/cache" UMLCAGE_MIRROR=file:///nonexistent
+	mkdir dir
+	for bad in --bind=dir:/proc --bind=dir:/ --bind=dir:/dev/x --bind=dir:/a/../b --bind=dir:x \
+		--share=dir:/sys --scratch=x --keep=a/b --commit=.x --cow=f; do
+		status 2 "$UMLCAGE" run "$bad" true 2>err
+		contains "${bad%%=*}" err
+	done
+	for absent in --bind=absent:/x --share=absent:/x:ro --root=absent --root=./absent; do
+		status 125 "$UMLCAGE" run "$absent" true 2>err
+		contains "absent'" err
+	done
+	[ ! -e cache/umlcage/kernels ] || fail "a kernel was looked for"
+	[ ! -e f ] || fail "a COW file was made"
+}

@@ -156,8 +156,6 @@ static int open_upper(struct run_places *p, const struct run_options *o, const c
 	bool disk = o->scratch && strcmp(o->scratch, "disk") == 0;
 	int ret;
 
-	if (o->scratch && !disk && strcmp(o->scratch, "memory") != 0)
-		return err_usage(e, "--scratch: '%s' is neither 'memory' nor 'disk'", o->scratch);
 	if (cfg->root.kind != CAGE_ROOT_SHARE || o->writable || o->commit)
 		return o->keep ? err_usage(e, "--keep goes with a root that is neither written nor "
 					   "committed nor a disk image; for an image use --cow") : 0;
@@ -181,6 +179,26 @@ static struct cage_mount *add_mount(struct run_places *p, const char *where)
 	return &p->mounts[p->nmounts++];
 }
 
+/* Where the cage has its own mounts, nothing of the host can be. */
+static int check_guest_path(const char *option, const char *guest, struct error *e)
+{
+	static const char *const own[] = { "/proc", "/sys", "/dev" };
+	cleanup_strv struct strv parts = STRV_INIT;
+
+	strv_split(&parts, guest, "/");
+	if (!parts.n)
+		return err_usage(e, "%s: '%s' is the root of the cage; --root says what that is", option,
+				 guest);
+	for (size_t i = 0; i < parts.n; i++)
+		if (str_eq(parts.v[i], "..") || str_eq(parts.v[i], "."))
+			return err_usage(e, "%s: '%s' has a '%s' in it", option, guest, parts.v[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (str_eq(parts.v[0], own[i] + 1))
+			return err_usage(e, "%s: '%s' is below %s, which is the cage's own", option,
+					 guest, own[i]);
+	return 0;
+}
+
 /* "HOSTDIR:GUESTDIR[:ro]" */
 static int split_mount(const char *option, const char *text, char **host, char **guest,
 		       bool *read_only, struct error *e)
@@ -198,7 +216,7 @@ static int split_mount(const char *option, const char *text, char **host, char *
 	*colon = '\0';
 	*host = xstrdup(copy);
 	*guest = xstrdup(colon + 1);
-	return 0;
+	return check_guest_path(option, *guest, e);
 }
 
 static int add_share(struct run_places *p, const char *text, bool nosync, struct error *e)
@@ -276,6 +294,58 @@ static int resolve(struct root_spec *spec, const struct run_options *o,
 	return root_resolve(spec, o->root, progress, e);
 }
 
+static int check_mounts(const char *option, const struct strv *mounts, bool may_be_made,
+			struct error *e)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < mounts->n; i++) {
+		cleanup_free char *host = NULL, *guest = NULL;
+		bool read_only;
+		int ret = split_mount(option, mounts->v[i], &host, &guest, &read_only, e);
+
+		if (ret < 0)
+			return ret;
+		if (stat(host, &st) < 0 && !(errno == ENOENT && may_be_made && !read_only))
+			return err_sys(e, errno, "%s: cannot use '%s'", option, host);
+	}
+	return 0;
+}
+
+static bool is_made(const char *root)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		if (strcmp(root, made[i].name) == 0)
+			return true;
+	return false;
+}
+
+int run_places_check(const struct run_options *o, struct error *e)
+{
+	cleanup_strv struct strv kept = STRV_INIT;
+	struct stat st;
+	int ret = 0;
+
+	if (o->scratch && strcmp(o->scratch, "disk") != 0 && strcmp(o->scratch, "memory") != 0)
+		return err_usage(e, "--scratch: '%s' is neither 'memory' nor 'disk'", o->scratch);
+	if (o->keep && root_check_name(o->keep, e) < 0)
+		return err_wrap(e, "--keep");
+	if (o->commit && root_check_name(o->commit, e) < 0)
+		return err_wrap(e, "--commit");
+	ret = check_mounts("--share", &o->shares, true, e);
+	if (ret == 0)
+		ret = check_mounts("--bind", &o->binds, false, e);
+	if (ret < 0)
+		return ret;
+	if (!is_made(o->root) && root_names(STORE_ROOTS, &kept, NULL) == 0 &&
+	    !strv_has(&kept, o->root) && stat(o->root, &st) < 0)
+		return root_absent(STORE_ROOTS, o->root, e);
+	if (o->cow && (is_made(o->root) || strv_has(&kept, o->root) ||
+		       (stat(o->root, &st) == 0 && S_ISDIR(st.st_mode))))
+		return err_usage(e, "--cow is for disk images, and '%s' is a share; use --keep", o->root);
+	return 0;
+}
+
 int run_places_open(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
 		    struct progress *progress, struct error *e)
 {
@@ -290,6 +360,8 @@ int run_places_open(struct run_places *p, const struct run_options *o, struct ca
 	if (spec.cached && o->writable)
 		return err_usage(e, "--writable: '%s' is kept unpacked in the cache and stays as it "
 				 "is; import it with 'umlcage root import' first", o->root);
+	if (spec.kind != ROOT_IMAGE && o->cow)
+		return err_usage(e, "--cow is for disk images, and '%s' is not one; use --keep", o->root);
 	if (spec.kind == ROOT_IMAGE && o->commit)
 		return err_usage(e, "--commit needs a root that is a share; for an image use --cow");
 	if (spec.kind == ROOT_IMAGE)

@@ -175,7 +175,7 @@ static int run_command(struct run_options *o, char **argv)
 
 	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
 	cfg.progress = &progress;
-	if (check_options(o, &cfg, &e) < 0)
+	if (check_options(o, &cfg, &e) < 0 || run_places_check(o, &e) < 0)
 		return fail(&e);
 	if (machine_kernel(&o->machine, o->mirror, true, &progress, &kernel, &e) < 0)
 		return fail(&e);

@@ -37,6 +37,8 @@ struct run_places {
 	size_t nmounts;
 };
 
+/* Refuses what can be seen to be wrong before anything is built, made or opened. */
+int run_places_check(const struct run_options *o, struct error *e);
 /* Opens roots and shares as @o asks and fills the parts of @cfg that name them. */
 int run_places_open(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
 		    struct progress *progress, struct error *e);
