@@ -57,16 +57,42 @@ static int make_dir(struct fabricate *f, struct share_tree *t, const char *path,
 	return 0;
 }
 
+static const struct { const char *name; uint32_t major, minor; } nodes[] = {
+	{ "console", 5, 1 }, { "full", 1, 7 }, { "null", 1, 3 }, { "ptmx", 5, 2 },
+	{ "random", 1, 8 }, { "tty", 5, 0 }, { "urandom", 1, 9 }, { "zero", 1, 5 },
+};
+
+static const char *const links[][2] = {
+	{ "fd", "/proc/self/fd" }, { "stderr", "/proc/self/fd/2" },
+	{ "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
+};
+
+/* What --skip=output/dev and output/mknod leave out; a directory has them in any case. */
+static int drop_devices(const struct fab_options *o, struct share_tree *t, struct error *e)
+{
+	bool all = fab_skips(o, "output/dev");
+	int ret = 0;
+
+	if (o->format == FAB_FORMAT_DIRECTORY || fab_skips(o, "cleanup/dev") ||
+	    !(all || fab_skips(o, "output/mknod")))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(nodes) && ret == 0; i++) {
+		cleanup_free char *path = xasprintf("dev/%s", nodes[i].name);
+
+		ret = share_remove(t, path, e);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(links) && all && ret == 0; i++) {
+		cleanup_free char *path = xasprintf("dev/%s", links[i][0]);
+
+		ret = share_remove(t, path, e);
+	}
+	if (ret == 0 && all)
+		ret = share_remove(t, "dev/pts", e);
+	return ret || !all ? ret : share_remove(t, "dev/shm", e);
+}
+
 static int make_devices(struct share_tree *t, struct error *e)
 {
-	static const struct { const char *name; uint32_t major, minor; } nodes[] = {
-		{ "console", 5, 1 }, { "full", 1, 7 }, { "null", 1, 3 }, { "ptmx", 5, 2 },
-		{ "random", 1, 8 }, { "tty", 5, 0 }, { "urandom", 1, 9 }, { "zero", 1, 5 },
-	};
-	static const char *const links[][2] = {
-		{ "fd", "/proc/self/fd" }, { "stderr", "/proc/self/fd/2" },
-		{ "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
-	};
 	int ret = share_mkdir(t, "dev", &dir_attr, e);
 
 	for (size_t i = 0; i < ARRAY_SIZE(nodes) && ret == 0; i++) {
@@ -406,12 +432,13 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 	if (!fab_skips(f->o, "cleanup/reproducible")) {
 		for (size_t i = 0; i < ARRAY_SIZE(logs) && ret == 0; i++)
 			ret = share_remove(t, logs[i], e);
-		if (ret == 0 && share_stat(t, "etc/machine-id", &there, NULL) == 0)
+		if (ret == 0 && !fab_skips(f->o, "cleanup/reproducible/machine-id") &&
+		    share_stat(t, "etc/machine-id", &there, NULL) == 0)
 			ret = puts_file(t, "etc/machine-id", "", e);
 	}
 	if (ret == 0 && !fab_skips(f->o, "cleanup/run"))
 		ret = empty_dir(t, "run", "lock", e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/tmp"))
 		ret = empty_dir(t, "tmp", NULL, e);
-	return ret;
+	return ret ? ret : drop_devices(f->o, t, e);
 }
