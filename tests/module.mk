@@ -108,12 +108,19 @@ $(FILTER): $(O)/obj/tests/support/container-filter.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs libseccomp) $(LDLIBS)
 
+# programs that tests run on the host, against the libraries
+HOST_PROGS := $(patsubst tests/support/%.c,$(TEST_OUT)/host/%,$(wildcard tests/support/host-*.c))
+
+$(TEST_OUT)/host/%: $(O)/obj/tests/support/%.o $(call layer_libs,cage)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(call layer_ldlibs,cage) $(LDLIBS)
+
 # static programs for the guest
 $(TEST_OUT)/guest/%: tests/support/%.c tests/bench/guest.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -I. -static -O2 -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
 
-INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(TEST_OUT)/guest $(O)
+INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(TEST_OUT)/guest $(TEST_OUT)/host $(O)
 
 .PHONY: check check-run check-integration prepare demo
 # installs what is missing or says how, builds, shows what it does on a real system
@@ -133,10 +140,10 @@ check: prepare
 prepare:
 	@tests/support/prepare check
 
-check-run: all unit-programs $(RUNNER) $(FILTER) $(GUEST_PROGS)
+check-run: all unit-programs $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN) $(INTEGRATION_RUN)
 
-check-integration: all $(RUNNER) $(FILTER) $(GUEST_PROGS)
+check-integration: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(INTEGRATION_RUN)
 
 # the tests of cages on a kernel that looks for its own mistakes (address sanitizer, lock
@@ -144,7 +151,7 @@ check-integration: all $(RUNNER) $(FILTER) $(GUEST_PROGS)
 DEBUG_KERNEL = $(or $(UMLCAGE_TEST_KERNEL),$$($(O)/umlcage kernel build --config debug))
 
 .PHONY: check-debug
-check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS)
+check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 	+@kernel="$(DEBUG_KERNEL)" && MAKE='$(MAKE)' UMLCAGE_TEST_KERNEL="$$kernel" \
 		UMLCAGE_TEST_REPORTS=1 tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' \
 		$(INTEGRATION_RUN) tests/debug

@@ -2,13 +2,13 @@
 # The supervisor: base helpers, the network and the command line.
 # base is a set of leaf helpers with a header each.
 $(eval $(call module,base,umlcage/base,confine.c error.c fd.c hash.c interrupt.c landlock.c lazy.c opts.c outfile.c pollset.c proc.c progress.c \
-	pump.c str.c worker.c xdg.c,libcrypto libseccomp,))
+	pump.c signals.c str.c worker.c xdg.c,libcrypto libseccomp,))
 MOD_base_public := *
 $(eval $(call module,net,umlcage/net,filter.c net.c,slirp,base))
 MOD_net_public := net.h addresses.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
-$(eval $(call module,cage,umlcage/cage,cage.c console.c control.c cow.c exec.c forward.c jail.c launch.c namespaces.c place.c \
+$(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c exec.c forward.c jail.c launch.c loop.c namespaces.c place.c \
 	proto.c syscalls.c terminal.c,libseccomp,net base))
 MOD_cage_public := cage.h cow.h forward.h
 

@@ -19,6 +19,9 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* Descriptors a process may have: what systemd, as a distribution's own init, allows. */
+enum { FILES_SOFT = 1024, FILES_HARD = 1 << 20 };
+
 /* What the child needs; made before fork(). */
 struct launch {
 	struct strv argv, env;
@@ -27,6 +30,7 @@ struct launch {
 	bool tty;
 	int stdio[3];	/* the child's ends */
 	int user_net;
+	struct rlimit files;
 	int report;	/* pipe for a failure before or in exec */
 };
 
@@ -54,6 +58,7 @@ static void __attribute__((noreturn)) child(struct launch *l)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
+	(void)setrlimit(RLIMIT_NOFILE, &l->files);
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(l->stdio[fd], fd) < 0)
 			child_fail(l, errno, 0);
@@ -235,7 +240,8 @@ int command_start(struct command **out, const struct proto_msg *m, int user_net,
 		  struct error *e)
 {
 	struct command *c = xcalloc(1, sizeof(*c));
-	struct launch l = { .stdio = { -1, -1, -1 }, .user_net = user_net, .report = -1 };
+	struct launch l = { .stdio = { -1, -1, -1 }, .user_net = user_net,
+			    .files = { FILES_SOFT, FILES_HARD }, .report = -1 };
 	int report[2] = { -1, -1 };
 	struct failure f;
 	int ret;

@@ -323,8 +323,8 @@ int main(void)
 		err_sys(&e, errno, "cannot mount /proc");
 		die(&e);
 	}
-	/* a distribution's own init sets the same limits for what it starts */
-	(void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 1024, files.rlim_max });
+	/* some for each command; these get what a distribution's own init gives */
+	(void)setrlimit(RLIMIT_NOFILE, &files);
 	a.signals = open_signals(&e);
 	if (a.signals < 0 || network_split(&a.user_net, &e) < 0)
 		die(&e);

@@ -256,6 +256,7 @@ static void fill_env(struct strv *env, const char *dir)
 	strv_addf(env, "UMLCAGE=%s/inst/usr/bin/umlcage", top);
 	strv_addf(env, "TESTS_DIR=%s/tests", top);
 	strv_addf(env, "GUEST_PROGRAMS=%s/guest", top);
+	strv_addf(env, "HOST_PROGRAMS=%s/host", top);
 	strv_addf(env, "T=%s/work", dir);
 	strv_addf(env, "HOME=%s/home", dir);
 	strv_addf(env, "TMPDIR=%s/tmp", dir);

@@ -96,6 +96,13 @@ int pwrite_full(int fd, const void *buf, size_t len, off_t offset)
 	return 0;
 }
 
+bool in_background(int fd)
+{
+	pid_t foreground = tcgetpgrp(fd);
+
+	return foreground > 0 && foreground != getpgrp();
+}
+
 int fd_set_nonblock(int fd, bool on)
 {
 	int flags = fcntl(fd, F_GETFL);

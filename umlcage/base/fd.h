@@ -33,6 +33,9 @@ ssize_t pread_full(int fd, void *buf, size_t len, off_t offset);
 int write_full(int fd, const void *buf, size_t len);	/* 0 or -errno */
 int pwrite_full(int fd, const void *buf, size_t len, off_t offset);
 
+/* @fd is a terminal of ours whose foreground are others: see tcgetpgrp(3). */
+bool in_background(int fd);
+
 int fd_set_nonblock(int fd, bool on);	/* 0 or -errno */
 int fd_set_cloexec(int fd, bool on);	/* 0 or -errno */
 

@@ -17,6 +17,9 @@ void pollset_reset(struct pollset *ps)
 
 int pollset_add(struct pollset *ps, int fd, short events)
 {
+	/* poll() refuses a list that is longer than what may be open, whatever is in it */
+	if (fd < 0)
+		return -1;
 	if (ps->n == ps->cap) {
 		ps->cap = ps->cap ? ps->cap * 2 : 32;
 		ps->fds = xreallocarray(ps->fds, ps->cap, sizeof(*ps->fds));

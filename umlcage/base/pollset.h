@@ -21,7 +21,7 @@ struct pollset {
 #define POLLSET_INIT { NULL, 0, 0, INT64_MAX }
 
 void pollset_reset(struct pollset *ps);
-/* Returns the index; @fd < 0 is allowed and never ready. */
+/* Returns the index; -1, never ready, for @fd < 0. */
 int pollset_add(struct pollset *ps, int fd, short events);
 /* Wake up no later than @deadline_ms. */
 void pollset_until(struct pollset *ps, int64_t deadline_ms);

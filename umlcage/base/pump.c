@@ -14,6 +14,8 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
+enum { FOREGROUND_MS = 250 };
+
 void pump_open_shared(struct pump *p, int from, int to, bool to_socket, bool shared_to)
 {
 	*p = (struct pump){ .from = from, .to = to, .to_socket = to_socket,
@@ -82,8 +84,12 @@ void pump_fill(struct pump *p, struct pollset *ps)
 {
 	bool full = p->end - p->start == PUMP_BUFFER;
 	bool empty = p->end == p->start;
+	bool away = p->job_control && p->from >= 0 && in_background(p->from);
 
-	p->from_index = pollset_add(ps, full ? -1 : p->from, POLLIN);
+	/* nobody says when a job becomes the foreground's */
+	if (away)
+		pollset_until(ps, clock_ms() + FOREGROUND_MS);
+	p->from_index = pollset_add(ps, full || away ? -1 : p->from, POLLIN);
 	/*
 	 * Also without anything to write: that nobody reads any more is news.  These streams
 	 * go one way, so a peer that shut its side down has closed; what libslirp makes of that

@@ -17,6 +17,7 @@ enum { PUMP_BUFFER = 65536 };
 struct pump {
 	int from, to;		/* -1 when closed; the pump's */
 	bool to_socket;		/* end with shutdown(SHUT_WR) before closing */
+	bool job_control;	/* @from is the user's terminal: not read in the background */
 	bool draining;		/* nothing to read now means the end */
 	int64_t drain_until;	/* ... but only from then on, milliseconds of clock_ms() */
 	size_t most;		/* bytes in one write; 0: all there is */

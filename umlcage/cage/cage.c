@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The life of a cage: launch, the event loop that keeps its networks and console
- * going, and its end.  See cage.h.
+ * The life of a cage: launch and end.  See cage.h.
  */
 #include "umlcage/cage/cage.h"
 
@@ -46,14 +45,9 @@ int cage_parse_require(const char *arg, void *require, struct error *e)
 	return 0;
 }
 
-void cage_exit_release(struct cage_exit *exit)
-{
-	free_ptr(&exit->reason);
-}
+/* ---- the kernel's end ---- */
 
-/* ---- the event loop ---- */
-
-static bool reap_kernel(struct cage *c, bool wait)
+bool cage_reap(struct cage *c, bool wait)
 {
 	if (c->pid == 0)
 		return true;
@@ -98,46 +92,6 @@ int cage_explain(struct cage *c, struct error *e, const char *what)
 		err_set(e, EIO, "%s", text);
 	}
 	return -EIO;
-}
-
-int cage_turn(struct cage *c, const struct turn *t, struct error *e)
-{
-	struct pollset *ps = &c->ps;
-
-	pollset_reset(ps);
-	c->pidfd_index = pollset_add(ps, c->pidfd, POLLIN);
-	c->console_index = pollset_add(ps, c->console.fd, POLLIN);
-	control_fill(&c->control, ps);
-	net_fill(c->control_net, ps);
-	if (c->user_net)
-		net_fill(c->user_net, ps);
-	if (t && t->fill)
-		t->fill(ps, t->arg);
-	if (t)
-		pollset_until(ps, t->deadline_ms);
-	pollset_until(ps, place_check(&c->place, clock_ms()));
-
-	bool failed = pollset_wait(ps) < 0;
-
-	if (pollset_revents(ps, c->console_index))
-		console_read(&c->console);
-	(void)net_dispatch(c->control_net, ps, failed);
-	if (c->user_net)
-		(void)net_dispatch(c->user_net, ps, failed);
-	control_dispatch(&c->control, ps);
-	if (t && t->dispatch)
-		t->dispatch(ps, t->arg);
-	if (pollset_revents(ps, c->pidfd_index) && reap_kernel(c, false))
-		return c->stopping ? -EPIPE : cage_explain(c, e, c->up ? "the cage died" : c->what);
-	if (c->control.lost && !c->stopping) {
-		/* a kernel on its way down closes this first; let it say why */
-		for (int i = 0; i < 50 && !reap_kernel(c, false); i++) {
-			console_read(&c->console);
-			usleep(20000);
-		}
-		return cage_explain(c, e, c->up ? "the cage was lost" : c->what);
-	}
-	return 0;
 }
 
 /* ---- starting ---- */
@@ -372,37 +326,28 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 static int wait_ready(struct cage *c, const struct cage_config *cfg, struct error *e)
 {
 	uint64_t limit = cfg->boot_timeout ? cfg->boot_timeout : BOOT_TIMEOUT_MS;
-	struct turn t = { .deadline_ms = clock_ms() + (int64_t)limit };
-	struct proto_msg m = PROTO_MSG_INIT;
-	int ret;
+	int64_t deadline = clock_ms() + (int64_t)limit;
 
-	for (;;) {
-		ret = cage_turn(c, &t, e);
+	while (!c->up) {
+		int ret = cage_turn(c, deadline, e);
+
+		if (c->failed) {
+			if (e)
+				err_release(e);
+			return err_set(e, EIO, "cannot set up the cage: %s",
+				       c->failure ? c->failure : "?");
+		}
 		if (ret < 0)
-			break;
-		ret = control_next(&c->control, &m);
-		if (ret > 0 && m.type == MSG_READY) {
-			c->up = true;
-			ret = 0;
-			break;
-		}
-		if (ret > 0 && m.type == MSG_FAILED) {
-			cleanup_free char *text = proto_get_string(&m, F_TEXT);
-
-			ret = err_set(e, EIO, "cannot set up the cage: %s", text ? text : "?");
-			break;
-		}
-		if (clock_ms() >= t.deadline_ms) {
+			return ret;
+		if (!c->up && clock_ms() >= deadline) {
 			cleanup_free char *tail = console_tail(cage_console(c), TAIL_LINES);
 
-			ret = err_set(e, ETIMEDOUT, "the cage did not come up within %llu s; the last "
-				      "lines of its console:\n%s", (unsigned long long)limit / 1000,
-				      tail);
-			break;
+			return err_set(e, ETIMEDOUT, "the cage did not come up within %llu s; the "
+				       "last lines of its console:\n%s",
+				       (unsigned long long)limit / 1000, tail);
 		}
 	}
-	proto_release(&m);
-	return ret;
+	return 0;
 }
 
 /*
@@ -465,48 +410,44 @@ int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e
 
 /* ---- ending ---- */
 
+/* Until the agent has written everything back. */
+static int wait_stopped(struct cage *c, struct error *e)
+{
+	int64_t deadline = clock_ms() + STOP_TIMEOUT_MS;
+
+	while (!c->stopped) {
+		/* its last words may come with its end */
+		int ret = cage_turn(c, deadline, NULL);
+
+		if (c->stopped)
+			break;
+		if (ret < 0)
+			return cage_explain(c, e, "the cage died while it was stopped");
+		if (clock_ms() >= deadline)
+			return err_set(e, ETIMEDOUT, "the cage did not stop within %d s",
+				       STOP_TIMEOUT_MS / 1000);
+	}
+	return c->failure ? err_set(e, EIO, "the cage could not write everything back: %s",
+				    c->failure) : 0;
+}
+
 int cage_stop(struct cage *c, struct error *e)
 {
-	struct turn t = { .deadline_ms = clock_ms() + STOP_TIMEOUT_MS };
-	struct proto_msg m = PROTO_MSG_INIT;
-	bool stopped = false;
 	int ret = 0;
 
-	if (!c->persistent || c->pid == 0) {
-		if (c->pid)
-			(void)kill(-c->pid, SIGKILL);
-		(void)reap_kernel(c, true);
-		return 0;
-	}
-	proto_begin(&m, MSG_SHUTDOWN);
-	(void)control_send(&c->control, &m);
-	c->stopping = true;
-	while (ret == 0 && !stopped) {
-		/* its last words may come with its end: read before looking at why a turn failed */
-		int turned = cage_turn(c, &t, e);
+	if (c->persistent && c->pid) {
+		struct proto_msg m = PROTO_MSG_INIT;
 
-		while (control_next(&c->control, &m) > 0) {
-			if (m.type != MSG_STOPPED)
-				continue;
-
-			cleanup_free char *text = proto_get_string(&m, F_TEXT);
-
-			stopped = true;
-			if (text)
-				ret = err_set(e, EIO, "the cage could not write everything back: %s",
-					      text);
-		}
-		if (!stopped && turned < 0)
-			ret = cage_explain(c, e, "the cage died while it was stopped");
-		else if (!stopped && clock_ms() >= t.deadline_ms)
-			ret = err_set(e, ETIMEDOUT, "the cage did not stop within %d s",
-				      STOP_TIMEOUT_MS / 1000);
+		proto_begin(&m, MSG_SHUTDOWN);
+		(void)control_send(&c->control, &m);
+		proto_release(&m);
+		c->stopping = true;
+		ret = wait_stopped(c, e);
 	}
 	/* everything is on its way to the disk: power-off has nothing left to do */
 	if (c->pid)
 		(void)kill(-c->pid, SIGKILL);
-	(void)reap_kernel(c, true);
-	proto_release(&m);
+	(void)cage_reap(c, true);
 	return ret;
 }
 
@@ -517,16 +458,24 @@ void cage_free(struct cage *c)
 	if (c->pid) {
 		(void)kill(-c->pid, SIGKILL);
 		(void)kill(c->pid, SIGKILL);
-		(void)reap_kernel(c, true);
+		(void)cage_reap(c, true);
 	}
 	net_close(c->control_net);
 	net_close(c->user_net);
 	control_close(&c->control);
 	console_release(&c->console);
 	close_fd(&c->pidfd);
-	pollset_release(&c->ps);
+	loop_release(c);
+	free(c->failure);
 	free(c->what);
 	free(c);
+}
+
+int cage_publish(struct cage *c, const struct cage_forward *f, struct error *e)
+{
+	if (!c->user_net)
+		return err_set(e, ENETDOWN, "cannot publish a port: the cage has no network");
+	return net_publish(c->user_net, f->udp, (const void *)&f->host, f->guest_port, e);
 }
 
 char *cage_command_text(const struct cage_config *cfg)

@@ -6,11 +6,19 @@
  *	struct cage_config cfg = CAGE_CONFIG_INIT;
  *	cfg.kernel = path; cfg.root.kind = CAGE_ROOT_SHARE; cfg.root.fd = dirfd; ...
  *	cage_start(&cage, &cfg, &e);
- *	cage_exec(cage, &what, &exit, &e);	(any number, one after the other)
+ *	cage_exec(cage, &what, &exit, &e);	(one command to its end)
  *	cage_stop(cage, &e);			(clean: synced and unmounted)
  *	cage_free(cage);			(kills what still runs)
  *
- * A cage never outlives the process that started it.  No call here prints.
+ * For many commands at once, and whoever else wants to take part, a cage has an event loop:
+ *
+ *	cage_member_add(cage, fill, dispatch, arg);	(a socket that clients come to, say)
+ *	cage_command_start(&command, cage, &what, &e);
+ *	while (cage_turn(cage, deadline, &e) == 0)
+ *		...
+ *
+ * A cage never outlives the process that started it, and is of one thread.  SIGPIPE must be
+ * ignored.  No call here prints.
  */
 #ifndef UMLCAGE_CAGE_CAGE_H
 #define UMLCAGE_CAGE_CAGE_H
@@ -21,6 +29,7 @@
 #include <sys/socket.h>
 
 #include "umlcage/base/error.h"
+#include "umlcage/base/pollset.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
@@ -99,6 +108,8 @@ struct cage_config {
 #define CAGE_CONFIG_INIT { .memory = 1ULL << 30, .cpus = 1, .console_fd = -1, \
 			   .resolv_conf = true, .root = { .fd = -1, .upper_fd = -1 } }
 
+struct cage_command;
+
 /* A command in the cage. */
 struct cage_exec {
 	char *const *argv;		/* argv[0] is looked up in PATH of env */
@@ -112,9 +123,12 @@ struct cage_exec {
 	void (*output)(int channel, const char *data, size_t len, void *arg);
 	void *output_arg;
 	uint64_t timeout;		/* milliseconds; 0: none */
+	/* Called once it has ended and its output has been handed over; may be NULL. */
+	void (*ended)(struct cage_command *command, void *arg);
+	void *ended_arg;
 	/*
-	 * A signal that ends programs ends cage_exec() with -EINTR, the command still running,
-	 * and is noted (interrupt.h).  Otherwise the command gets it.
+	 * cage_exec() only: a signal that ends programs ends it with -EINTR, the command still
+	 * running, and is noted (interrupt.h).  Otherwise the command gets it.
 	 */
 	bool end_on_signal;
 };
@@ -139,14 +153,63 @@ struct cage;
 int cage_start(struct cage **cage, const struct cage_config *cfg, struct error *e);
 
 /*
- * Runs one command to its end.  Returns 0 with *@exit filled (the command may
- * have failed: that is no error of ours), or -errno when the cage was lost;
- * cage_exec() may not be called on it again.
- * Signals SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 that reach this process
- * meanwhile go to the command; a third SIGINT or SIGTERM ends the cage (-EINTR).
+ * Runs one command to its end.  Returns 0 with *@exit filled (the command may have failed);
+ * -errno if the cage died on the way.  Others of the cage go on meanwhile.  Signals that reach
+ * this process go to the command, a third SIGINT or SIGTERM ends the cage (-EINTR), and a
+ * terminal on its stdin follows while this process is in the foreground.
  */
 int cage_exec(struct cage *cage, const struct cage_exec *what, struct cage_exit *exit,
 	      struct error *e);
+
+/* ---- many at once ---- */
+
+/*
+ * Starts a command; it goes on while the loop turns.  What @what points to and its
+ * descriptors are not needed afterwards.  Signals and the terminal's mode are the caller's.
+ * -EMSGSIZE: more than 1 MiB of arguments; -EIO: the cage is gone.
+ */
+int cage_command_start(struct cage_command **command, struct cage *cage,
+		       const struct cage_exec *what, struct error *e);
+/* To its process group, or to the foreground of its terminal; nothing once it has ended. */
+void cage_command_signal(struct cage_command *command, int sig);
+/* The terminal that is its stdin has another size. */
+void cage_command_resized(struct cage_command *command);
+/* How it ended, its until it is freed; NULL while it runs. */
+const struct cage_exit *cage_command_exit(const struct cage_command *command);
+/*
+ * Closes its streams and frees it; NULL is fine, also after its cage.  One that still runs is
+ * not signalled.  Not within its own output().
+ */
+void cage_command_free(struct cage_command *command);
+
+/*
+ * Whoever else takes part in the loop: @fill adds descriptors and a deadline before each wait,
+ * @dispatch looks at them after it.  From @dispatch and a command's ended() anything may be
+ * started, freed, joined and left; a failure of @dispatch (-errno, with its error) ends the
+ * turn with it, so it is for what concerns the whole cage.
+ */
+struct cage_member;
+struct cage_member *cage_member_add(struct cage *cage,
+				    void (*fill)(struct pollset *ps, void *arg),
+				    int (*dispatch)(const struct pollset *ps, void *arg,
+						    struct error *e),
+				    void *arg);
+/* No call of it comes any more; the handle is not valid afterwards.  NULL is fine. */
+void cage_member_remove(struct cage_member *member);
+
+/* Publishes one more port, for as long as the cage lives.  -ENETDOWN: it has no network. */
+int cage_publish(struct cage *cage, const struct cage_forward *forward, struct error *e);
+
+/*
+ * One turn of the loop: waits until something happens, no later than @deadline_ms of
+ * clock_ms() (INT64_MAX: any time), and deals with it.  -errno when the cage is lost, with the
+ * reason, or as a member says.
+ */
+int cage_turn(struct cage *cage, int64_t deadline_ms, struct error *e);
+/* Turns until @command has ended, which must not free itself; NULL: until none runs. */
+int cage_wait(struct cage *cage, const struct cage_command *command, struct error *e);
+
+/* ---- its end ---- */
 
 /* Ends the cage: guest processes ended, file systems synced and unmounted. */
 int cage_stop(struct cage *cage, struct error *e);

@@ -18,7 +18,7 @@ enum {
 	/* libslirp connects within this very process: the queue must take a whole batch */
 	BACKLOG = 4096,
 	TRIES = 100,
-	STREAMS_MAX = 256,	/* unclaimed; a guest that opens more is hostile */
+	STREAMS_MAX = 64,	/* unclaimed, unless told otherwise */
 };
 
 /*
@@ -34,7 +34,7 @@ static int open_once(struct control *c, char path[108], struct error *e)
 	int ret;
 
 	*c = (struct control){ .listener = -1, .name_fd = -1, .fd = -1, .index = -1,
-			       .listener_index = -1 };
+			       .listener_index = -1, .streams_max = STREAMS_MAX };
 	ret = xdg_dir(XDG_RUNTIME, "", &dir, e);
 	if (ret < 0)
 		return ret;
@@ -84,7 +84,7 @@ static void accept_all(struct control *c)
 	while ((fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		struct control_stream *s;
 
-		if (c->nstreams >= STREAMS_MAX) {
+		if (c->nstreams >= c->streams_max) {
 			close(fd);
 			continue;
 		}
@@ -232,6 +232,16 @@ int control_claim(struct control *c, uint32_t exec, enum proto_channel channel)
 		}
 	}
 	return -1;
+}
+
+void control_drop_unclaimed(struct control *c)
+{
+	for (struct control_stream **at = &c->streams; *at;) {
+		if ((*at)->have == PROTO_HELLO_SIZE)
+			drop(c, at);
+		else
+			at = &(*at)->next;
+	}
 }
 
 void control_close(struct control *c)

@@ -30,7 +30,7 @@ struct control {
 	bool lost;		/* it was there and is closed, or broke the protocol */
 	struct strbuf in, out;
 	struct control_stream *streams;	/* greeted or not, waiting to be claimed */
-	unsigned int nstreams;
+	unsigned int nstreams, streams_max;
 };
 
 /* Opens the socket; *@path (108 bytes) is what libslirp shall connect to. */
@@ -41,6 +41,8 @@ void control_dispatch(struct control *c, const struct pollset *ps);
 int control_send(struct control *c, const struct proto_msg *m);
 /* The next frame received: 1, 0 or -EPROTO. */
 int control_next(struct control *c, struct proto_msg *m);
+/* Closes the greeted streams that nobody has claimed: they are of no command that runs. */
+void control_drop_unclaimed(struct control *c);
 /* The stream for @channel of @exec, the caller's from now on; -1 if not (yet) there. */
 int control_claim(struct control *c, uint32_t exec, enum proto_channel channel);
 void control_close(struct control *c);

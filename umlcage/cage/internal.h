@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "umlcage/base/pollset.h"
+#include "umlcage/base/pump.h"
 #include "umlcage/cage/cage.h"
 #include "umlcage/cage/console.h"
 #include "umlcage/cage/control.h"
@@ -19,44 +20,87 @@ struct cage {
 	int status;		/* of waitpid() once reaped */
 	bool persistent;	/* something of it outlives it: it must be stopped cleanly */
 	bool up;		/* the agent has set everything up */
+	bool failed, stopped;	/* ... or could not; has written everything back */
 	bool stopping;
 	bool full_wall;		/* its kernel has namespaces of its own */
+	char *failure;		/* what it said about either; NULL: nothing */
 	char *what;		/* "cannot boot the kernel '...'", for errors until it is up */
 	struct console console;
 	int console_index;
 	struct control control;
+	int64_t lost_ms;	/* until when a lost agent may be explained; 0: it is not lost */
 	struct net *control_net, *user_net;
 	struct place place;
 	struct pollset ps;
 	struct progress *progress;
+	struct cage_command *commands;
+	struct cage_member *members;
 	uint32_t last_exec;
 };
 
-/* Who else takes part in a turn of the loop. */
-struct turn {
-	void (*fill)(struct pollset *ps, void *arg);
-	void (*dispatch)(const struct pollset *ps, void *arg);
-	void *arg;
-	int64_t deadline_ms;	/* INT64_MAX: none */
-};
+/* ---- cage.c ---- */
 
-/*
- * One turn of the event loop: waits until something happens, and deals with it.
- * 0, or -errno and @e when the cage is lost (its kernel ended, its agent is gone).
- */
-int cage_turn(struct cage *c, const struct turn *t, struct error *e);
-
+/* Takes the kernel's end, if it has ended or once it has; true when it is gone. */
+bool cage_reap(struct cage *c, bool wait);
 /* Says why the kernel ended or cannot go on, with the end of its console. */
 int cage_explain(struct cage *c, struct error *e, const char *what);
+
+/* ---- loop.c ---- */
+
+/* Ends memberships; commands stay their owners', of no cage any more. */
+void loop_release(struct cage *c);
+
+/* ---- command.c ---- */
+
+/* One of the streams of a command: ours, until the agent's end arrives and both are joined. */
+struct command_stream {
+	int fd;			/* a descriptor of our own, see pump_own(); -1: none */
+	bool shared;
+	bool open;		/* it has been claimed, or is not wanted */
+	struct pump pump;
+};
+
+struct cage_command {
+	struct cage_command *next;
+	struct cage *cage;	/* NULL: it is gone */
+	uint32_t id;
+	struct command_stream in, out, err;
+	int terminal;		/* the caller's, duplicated, for its size; -1: none */
+	struct command_calls {
+		void (*output)(int channel, const char *data, size_t len, void *arg);
+		void *output_arg;
+		void (*ended)(struct cage_command *command, void *arg);
+		void *ended_arg;
+	} call;
+	bool exited;		/* the process is gone, or was refused */
+	bool ended;		/* ... and its output has been handed over */
+	bool told;		/* call.ended has been called */
+	int64_t deadline_ms;	/* of the time limit, then of the signals sent; INT64_MAX: none */
+	unsigned int warnings;	/* signals sent because of the time limit */
+	struct cage_exit exit;
+};
+
+void command_fill(struct cage_command *x, struct pollset *ps);
+void command_dispatch(struct cage_command *x, const struct pollset *ps);
+void command_message(struct cage_command *x, const struct proto_msg *m);
+/* Looks at time limits, and whether it has ended. */
+void command_check(struct cage_command *x);
+/* Calls back if it has ended and nobody was told; true if so: @x may be freed. */
+bool command_tell(struct cage_command *x);
 
 /* ---- terminal.c ---- */
 
 struct terminal;
 
-/* Puts the terminal @fd into raw mode; NULL if it is none. */
-struct terminal *terminal_raw(int fd);
-/* As it was; NULL is fine. */
-void terminal_restore(struct terminal *t);
+/* The user's terminal @fd, which stays the caller's; NULL if it is none. */
+struct terminal *terminal_open(int fd);
+/*
+ * Raw while this process is in its foreground; in the background it belongs to others.  When
+ * to look again, in milliseconds of clock_ms().
+ */
+int64_t terminal_follow(struct terminal *t);
+/* As it was, if it is ours; NULL is fine. */
+void terminal_close(struct terminal *t);
 bool terminal_size(int fd, unsigned int *rows, unsigned int *cols);
 
 #endif
