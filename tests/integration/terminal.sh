@@ -150,3 +150,37 @@ test_terminal_is_restored_after_a_signal()
 	within 10 screen_has "done-2"
 	diff before after
 }
+
+# A shell with job control would stop it for reading from the terminal or setting it.
+test_in_the_background_it_goes_on()
+{
+	open_terminal 100 24
+	local cage="\$UMLCAGE run ${UMLCAGE_TEST_KERNEL:+--kernel $UMLCAGE_TEST_KERNEL} ${UMLCAGE_TEST_ROOT:+--root $UMLCAGE_TEST_ROOT}"
+	type_line 'stty -a >before; set -b'
+	type_line "$cage -- sh -c 'sleep 2; echo en''ded >/dev/tty; exit 6' & wait \$!; echo background-\$?"
+	# typed for the shell, not for it
+	sleep 1
+	tm send-keys -t cage Enter
+	within 30 screen_has "background-6"
+	type_line "$cage -- sh -c 'sleep 2; exit 7' >out & wait \$!; echo redirected-\$?"
+	sleep 1
+	tm send-keys -t cage Enter
+	within 30 screen_has "redirected-7"
+	type_line 'clear; stty -a >after; echo done-$((1+1))'
+	within 10 screen_has "done-2"
+	diff before after
+}
+
+test_from_the_background_into_the_foreground()
+{
+	open_terminal 100 24
+	local cage="\$UMLCAGE run ${UMLCAGE_TEST_KERNEL:+--kernel $UMLCAGE_TEST_KERNEL} ${UMLCAGE_TEST_ROOT:+--root $UMLCAGE_TEST_ROOT}"
+	type_line "$cage -- sh -c 'read x; echo got-\$x-\$(stty size | tr \" \" x)' &"
+	sleep 2
+	type_line 'fg'
+	sleep 1
+	type_line 'word'
+	within 20 screen_has "got-word-24x100"
+	type_line 'stty -a | grep -o -w -e "-*echo" -e "-*icanon" | tr "\n" " "'
+	within 10 screen_has "icanon echo"
+}
