@@ -7,7 +7,10 @@ $(eval $(call module,share,hostfs-bridge/share,attr.c copy.c entry.c links.c mod
 	tree.c verify.c walk.c,,meta base))
 
 # Shares from and to archives, the only user of libarchive for them.
-$(eval $(call module,pack,hostfs-bridge/pack,acl.c export.c import.c name.c ring.c stream.c,libarchive,share meta base))
+$(eval $(call module,pack,hostfs-bridge/pack,acl.c export.c import.c ring.c stream.c,libarchive,share meta base))
+
+# Targets: the formats there are, and files that appear whole.
+$(eval $(call module,target,hostfs-bridge/target,formats.c target.c,,pack share base))
 
 # Roots: what may follow --root, and what is kept by name.
 $(eval $(call module,roots,hostfs-bridge/roots,roots.c,libcrypto,pack share base))

@@ -18,7 +18,8 @@ $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c pack
 $(eval $(call module,solve,rootfs/solve,index.c mark.c order.c sat.c select.c,libsolv libsolvext,base))
 
 # what fabricate was asked for
-$(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c texts.c words.c,,debian base))
+$(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c texts.c words.c,,\
+	debian target base))
 
 # the plan: packages and the steps by which dpkg would install them
 $(eval $(call module,plan,rootfs/plan,local.c plan.c,libcrypto,solve options debian base))
@@ -29,8 +30,8 @@ $(eval $(call module,unpack,rootfs/unpack,claims.c database.c merge.c owners.c p
 	libarchive libcrypto,deb deb822 share base))
 
 # finished trees by what they were made from, and the cache as a whole
-$(eval $(call module,cache,rootfs/cache,list.c recipe.c trees.c,libcrypto,options debian pack share base))
+$(eval $(call module,cache,rootfs/cache,list.c recipe.c trees.c,libcrypto,options debian target share base))
 
 # from a plan to a target
 $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabricate.c hooks.c hooks-pack.c \
-	request.c setup.c work.c,libarchive,machine cache plan unpack cage pack share debian))
+	request.c setup.c work.c,libarchive,machine cache plan unpack cage target share debian))

@@ -23,6 +23,12 @@
 #define ZEROES		((size_t)64 << 20)	/* address space, not memory */
 #define MAX_WARNINGS	20
 
+const struct share_format share_tar = {
+	.format = "pax", .xattrs = true, .sparse = true, .dot = true,
+};
+
+const struct share_format share_cpio = { .format = "newc", .sockets = true, .numbered = true };
+
 struct exporter {
 	const struct share_export_opts *opts;
 	const char *name;
@@ -69,9 +75,9 @@ static void set_xattrs(struct exporter *ex, const struct share_entry *ent)
 {
 	const struct share_attr *a = &ent->attr;
 
-	if (ex->opts->format == SHARE_CPIO) {
+	if (!ex->opts->format->xattrs) {
 		if (a->nxattrs)
-			warn(ex, ent->path, "cpio has no room for its extended attributes");
+			warn(ex, ent->path, "the format has no room for its extended attributes");
 		return;
 	}
 	for (size_t i = 0; i < a->nxattrs; i++)
@@ -94,7 +100,7 @@ static void set_sparse(struct exporter *ex, const struct share_entry *ent)
 {
 	off_t size = ent->host.st_size, at = 0;
 
-	if (ex->opts->format != SHARE_TAR || (off_t)ent->host.st_blocks * 512 >= size)
+	if (!ex->opts->format->sparse || (off_t)ent->host.st_blocks * 512 >= size)
 		return;
 	while (at < size) {
 		off_t data = lseek(ent->fd, at, SEEK_DATA);
@@ -185,7 +191,7 @@ static int put_contents(struct exporter *ex, const struct share_entry *ent, stru
 static void set_path(struct exporter *ex, struct strbuf *out, const char *path)
 {
 	sb_reset(out);
-	if (ex->opts->format == SHARE_TAR)
+	if (ex->opts->format->dot)
 		sb_adds(out, *path ? "./" : ".");
 	else if (!*path)
 		sb_adds(out, ".");
@@ -200,14 +206,14 @@ static bool set_link(struct exporter *ex, const struct share_entry *ent)
 	if (ent->host.st_nlink < 2 || S_ISDIR(ent->host.st_mode))
 		return false;
 	first = share_links_first(ex->links, ent->host.st_dev, ent->host.st_ino, ent->path);
-	if (ex->opts->format == SHARE_CPIO) {
+	if (ex->opts->format->numbered) {
 		/* by inode number, which shall not depend on the disk */
 		archive_entry_set_ino64(ex->entry, (la_int64_t)share_links_number(ex->links));
 		archive_entry_set_nlink(ex->entry, (unsigned int)ent->host.st_nlink);
 	}
 	if (!first)
 		return false;
-	if (ex->opts->format == SHARE_TAR) {
+	if (!ex->opts->format->numbered) {
 		cleanup_strbuf struct strbuf target = STRBUF_INIT;
 
 		set_path(ex, &target, first);
@@ -244,8 +250,8 @@ static int export_entry(const struct share_entry *ent, void *arg, struct error *
 
 	if (interrupted())
 		return err_set(e, EINTR, "interrupted");
-	if (S_ISSOCK(ent->attr.mode) && ex->opts->format == SHARE_TAR) {
-		warn(ex, ent->path, "a socket, which tar has no entry for, was left out");
+	if (S_ISSOCK(ent->attr.mode) && !ex->opts->format->sockets) {
+		warn(ex, ent->path, "a socket, which the format has no entry for, was left out");
 		return 0;
 	}
 	archive_entry_clear(ex->entry);
@@ -275,13 +281,10 @@ static int export_all(struct exporter *ex, int rootfd, struct error *e)
 	int ret;
 
 	ex->archive = a;
-	if (ex->opts->format == SHARE_TAR) {
-		archive_write_set_format_pax(a);
-		/* one form of an xattr is enough; what GNU tar reads is this one */
+	archive_write_set_format_by_name(a, ex->opts->format->format);
+	/* one form of an xattr is enough; what GNU tar reads is this one */
+	if (ex->opts->format == &share_tar)
 		archive_write_set_format_option(a, "pax", "xattrheader", "SCHILY");
-	} else {
-		archive_write_set_format_cpio_newc(a);
-	}
 	archive_write_set_bytes_per_block(a, 0);
 	if (archive_write_open2(a, ex, NULL, drain, NULL, NULL) != ARCHIVE_OK)
 		ret = archive_failed(ex, ".", e);
@@ -301,7 +304,7 @@ int share_export(struct share *s, int fd, const char *name,
 {
 	struct exporter ex = { .opts = opts, .name = name };
 	struct error stream_error = ERROR_INIT;
-	int ret = stream_writer(&ex.stream, fd, name, opts->compression, opts->level, e);
+	int ret = stream_writer(&ex.stream, fd, name, opts, e);
 
 	if (ret < 0)
 		return ret;

@@ -6,6 +6,7 @@
 #ifndef UMLCAGE_SHARE_PACK_H
 #define UMLCAGE_SHARE_PACK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "hostfs-bridge/share/share.h"
@@ -34,22 +35,37 @@ int share_import(struct share *s, int fd, const char *name,
 		 const struct share_import_opts *opts, struct share_totals *totals,
 		 struct error *e);
 
-enum share_format { SHARE_TAR, SHARE_CPIO };
+/* A format that libarchive writes, and what it can say. */
+struct share_format {
+	const char *format;	/* libarchive's name of it */
+	bool xattrs;		/* extended attributes */
+	bool sparse;		/* holes in files */
+	bool sockets;
+	bool dot;		/* names begin with "./" */
+	bool numbered;		/* names of one file are told by a number, not by its first name */
+};
+
+extern const struct share_format share_tar;	/* pax */
+extern const struct share_format share_cpio;	/* newc */
 
 struct share_export_opts {
-	enum share_format format;
-	const char *compression;	/* "gzip", "xz", "zstd", ...; NULL: none */
+	const struct share_format *format;
+	const char *compression;	/* libarchive's "gzip", "xz", "zstd", ...; NULL: none */
 	const char *level;		/* of the compression; NULL: its default */
+	unsigned int threads;		/* that compress; 0: as many as processors */
 	int64_t epoch;		/* no time is later than this; -1: any */
 	struct progress *progress;	/* may be NULL */
 };
 
-#define SHARE_EXPORT_OPTS_INIT { SHARE_TAR, NULL, NULL, -1, NULL }
+#define SHARE_EXPORT_OPTS_INIT { .format = &share_tar, .epoch = -1 }
 
-/* Format and compression from a name like "root.tar.zst"; -EINVAL for any other. */
-int share_export_by_name(const char *name, struct share_export_opts *opts, struct error *e);
-/* SOURCE_DATE_EPOCH into opts->epoch, if set; -EINVAL if it is no number. */
-int share_export_epoch(struct share_export_opts *opts, struct error *e);
+/* Does this libarchive compress that way by itself? */
+bool share_compresses(const char *compression);
+/*
+ * Does it compress with several threads?  Then the bytes are the same for any number of
+ * them, also for one.
+ */
+bool share_compresses_in_threads(const char *compression);
 
 /* Writes all of @s to @fd, which may be a pipe (called @name in messages). */
 int share_export(struct share *s, int fd, const char *name,

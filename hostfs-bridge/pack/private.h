@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "hostfs-bridge/pack/pack.h"
 #include "umlcage/base/error.h"
 #include "umlcage/base/str.h"
 
@@ -22,9 +23,9 @@ int stream_reader(struct stream **st, int fd, const char *name, struct error *e)
 /* The next bytes, valid until the next call: length, 0 at the end, -errno. */
 ssize_t stream_read(struct stream *st, const void **buf);
 
-/* Starts compressing to @fd; @compression NULL: none, @level NULL: the default. */
-int stream_writer(struct stream **st, int fd, const char *name, const char *compression,
-		  const char *level, struct error *e);
+/* Starts compressing to @fd, as @opts say. */
+int stream_writer(struct stream **st, int fd, const char *name,
+		  const struct share_export_opts *opts, struct error *e);
 /* 0 or -errno of the other side. */
 int stream_write(struct stream *st, const void *data, size_t len);
 

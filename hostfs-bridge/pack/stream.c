@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "umlcage/base/interrupt.h"
 
 /* written, before the disk is asked to begin with it */
+#define THREADS_MAX	256u
 #define WRITE_BEHIND	((off_t)8 << 20)
 
 struct stream {
@@ -261,39 +263,68 @@ static la_ssize_t write_fd(struct archive *a, void *arg, const void *buf, size_t
 	return -1;
 }
 
-static int setup_filter(struct stream *st, const char *compression, const char *level)
+bool share_compresses(const char *compression)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	char threads[24];
-	struct archive *a = st->archive;
+	struct archive *a = archive_write_new();
+	/* others than ARCHIVE_OK say that a program would have to do it */
+	bool can = archive_write_add_filter_by_name(a, compression) == ARCHIVE_OK;
 
-	/* at least two: one compresses in another layout, and the result shall not
-	 * depend on the machine */
-	snprintf(threads, sizeof(threads), "%ld", cpus > 2 ? cpus : 2L);
+	archive_write_free(a);
+	return can;
+}
+
+bool share_compresses_in_threads(const char *compression)
+{
+	return strcmp(compression, "xz") == 0 || strcmp(compression, "zstd") == 0;
+}
+
+/* How many threads to ask for, at least @least. */
+static unsigned int threads(const struct share_export_opts *opts, unsigned int least)
+{
+	cpu_set_t set;
+	unsigned int n = opts->threads;
+
+	if (!n && sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = (unsigned int)CPU_COUNT(&set);
+	n = n < THREADS_MAX ? n : THREADS_MAX;
+	return n > least ? n : least;
+}
+
+static int setup_filter(struct stream *st, const struct share_export_opts *opts)
+{
+	const char *compression = opts->compression;
+	struct archive *a = st->archive;
+	char text[24];
+
 	if (archive_write_add_filter_by_name(a, compression) != ARCHIVE_OK)
 		return -EINVAL;
 	if (strcmp(compression, "gzip") == 0)
 		archive_write_set_filter_option(a, "gzip", "timestamp", NULL);
-	if (strcmp(compression, "xz") == 0 || strcmp(compression, "zstd") == 0)
-		archive_write_set_filter_option(a, compression, "threads", threads);
-	if (level && archive_write_set_filter_option(a, compression, "compression-level",
-						     level) != ARCHIVE_OK)
+	/*
+	 * Of one thread xz makes one block, of more it makes several, the same ones for any
+	 * number: the result shall not depend on the machine, and two are the fewest.
+	 */
+	snprintf(text, sizeof(text), "%u", threads(opts, strcmp(compression, "xz") == 0 ? 2 : 1));
+	if (share_compresses_in_threads(compression) &&
+	    archive_write_set_filter_option(a, compression, "threads", text) != ARCHIVE_OK)
+		return -EINVAL;
+	if (opts->level && archive_write_set_filter_option(a, compression, "compression-level",
+							   opts->level) != ARCHIVE_OK)
 		return -ERANGE;
 	return 0;
 }
 
-static int open_filter(struct stream *st, const char *compression, const char *level,
-		       struct error *e)
+static int open_filter(struct stream *st, const struct share_export_opts *opts, struct error *e)
 {
 	struct archive_entry *entry;
 	int ret;
 
 	st->archive = archive_write_new();
 	archive_write_set_format_raw(st->archive);
-	ret = setup_filter(st, compression, level);
+	ret = setup_filter(st, opts);
 	if (ret < 0)
 		return err_usage(e, ret == -ERANGE ? "bad level for the compression '%s'" :
-				 "this libarchive cannot compress with '%s'", compression);
+				 "this libarchive cannot compress with '%s'", opts->compression);
 	archive_write_set_bytes_per_block(st->archive, (int)RING_CHUNK);
 	archive_write_set_bytes_in_last_block(st->archive, 1);
 	if (archive_write_open2(st->archive, st, NULL, write_fd, NULL, NULL) != ARCHIVE_OK) {
@@ -309,11 +340,11 @@ static int open_filter(struct stream *st, const char *compression, const char *l
 	return ret < 0 ? err_move(e, &st->error) : 0;
 }
 
-int stream_writer(struct stream **out, int fd, const char *name, const char *compression,
-		  const char *level, struct error *e)
+int stream_writer(struct stream **out, int fd, const char *name,
+		  const struct share_export_opts *opts, struct error *e)
 {
 	struct stream *st = stream_new(fd, name);
-	int ret = compression ? open_filter(st, compression, level, e) : 0;
+	int ret = opts->compression ? open_filter(st, opts, e) : 0;
 
 	st->writer = true;
 	if (ret == 0)

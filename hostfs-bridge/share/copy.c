@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Copying trees of the host: see tree-copy.h. */
-#include "hostfs-bridge/share/share.h"
+#include "hostfs-bridge/share/private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -125,6 +125,17 @@ static int finish_entry(struct copy *c, int from, int to, const struct stat *st)
 	if (fchmod(to, st->st_mode & 07777) < 0 || futimens(to, times) < 0)
 		return err_sys(c->e, errno, "cannot set mode or times of '%s'", sb_str(&c->path));
 	return 0;
+}
+
+int share_copy_attr(int from, int to, const struct stat *st, struct error *e)
+{
+	struct copy c = { .e = e };
+	int r;
+
+	sb_adds(&c.path, ".");
+	r = finish_entry(&c, from, to, st);
+	sb_release(&c.path);
+	return r;
 }
 
 static int copy_dir(struct copy *c, int from, int to);

@@ -25,6 +25,8 @@ int share_meta_write(int fd, const struct humfs_meta *m, bool force);
 int share_attr_write(int fd, const char *path, const struct share_attr *a, bool force,
 	       struct error *e);
 int share_attr_write_xattrs(int fd, const char *path, const struct share_attr *a, struct error *e);
+/* Mode, times (of @st) and user xattrs of @from for @to: copies as in share_copy(). */
+int share_copy_attr(int from, int to, const struct stat *st, struct error *e);
 /* 1 recorded, 0 by default, -errno (-EINVAL: malformed, or does not fit the host type). */
 int share_meta_read(int fd, uint32_t host_mode, struct humfs_meta *m);
 

@@ -63,6 +63,31 @@ void share_close(struct share *s);
 /* Does the directory @dirfd (or @path below it) look like the top of a share? */
 bool share_is_share(int dirfd, const char *path);
 
+/*
+ * A share that appears at @dir whole or not at all: begin makes it aside, in the same
+ * directory (@dir must not exist, or be empty but for an empty lost+found); commit syncs and
+ * renames it; abort, also after commit, leaves nothing behind but what was committed.  Where
+ * @dir cannot be replaced, being mounted or having a lost+found, commit moves what is in the
+ * share into it.
+ */
+struct share_stage {
+	struct share share;
+	char *dir;	/* where it shall be; NULL: nothing under way */
+	bool inside;	/* it is made within there */
+};
+
+#define SHARE_STAGE_INIT { SHARE_INIT, NULL, false }
+
+/* Could one begin?  The errors of begin, without doing anything. */
+int share_stage_check(const char *dir, struct error *e);
+int share_stage_begin(struct share_stage *st, const char *dir, struct error *e);
+/* On success the share is open and locked still, under its new path. */
+int share_stage_commit(struct share_stage *st, struct error *e);
+void share_stage_abort(struct share_stage *st);
+/* Removes what killed runs left of shares in @parent: of @name's, or of all (NULL). */
+void share_stage_sweep(const char *parent, const char *name);
+#define cleanup_share_stage __attribute__((cleanup(share_stage_abort)))
+
 #define SHARE_DIRTY_XATTR "user.containers.umlcage_dirty"
 
 /*
@@ -288,25 +313,5 @@ int share_verify(const char *path, bool repair, bool adopt,
 int share_copy(int from, int to, struct error *e);
 /* The rest of @from into @to, in the kernel where possible. */
 int share_copy_file(int from, int to, struct error *e);
-
-/* ---- a new share, whole or not at all: stage.c ---- */
-
-/*
- * A share that appears at @dir whole or not at all: begin makes it aside, in the same
- * directory (@dir must not exist, or be empty); commit syncs and renames it; abort, also
- * after commit, leaves nothing behind but what was committed.
- */
-struct share_stage {
-	struct share share;
-	char *dir;	/* where it shall be; NULL: nothing under way */
-};
-
-#define SHARE_STAGE_INIT { SHARE_INIT, NULL }
-
-int share_stage_begin(struct share_stage *st, const char *dir, struct error *e);
-/* On success the share is open and locked still, under its new path. */
-int share_stage_commit(struct share_stage *st, struct error *e);
-void share_stage_abort(struct share_stage *st);
-#define cleanup_share_stage __attribute__((cleanup(share_stage_abort)))
 
 #endif

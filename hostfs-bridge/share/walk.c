@@ -300,6 +300,15 @@ static int visit(struct walker *w, int dirfd, const char *name, struct error *e)
 	return ret;
 }
 
+/* A filesystem's own folder, which belongs to the host's root and is nothing of the share's. */
+static bool is_lost_found(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return str_eq(name, "lost+found") && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_uid != geteuid();
+}
+
 static int walk(struct walker *w, int rootfd, struct error *e)
 {
 	int ret = visit(w, rootfd, ".", e);
@@ -317,6 +326,8 @@ static int walk(struct walker *w, int rootfd, struct error *e)
 
 		const char *name = f->names[f->next++];
 
+		if (w->depth == 1 && is_lost_found(f->fd, name))
+			continue;
 		if (w->path.len)
 			sb_addc(&w->path, '/');
 		sb_adds(&w->path, name);

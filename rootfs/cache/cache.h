@@ -42,8 +42,7 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 /* ---- finished trees: trees.c ---- */
 
 /* Makes o->target from the cache: 1; 0 if the cache has nothing (or something damaged). */
-int tree_cache_deliver(const struct recipe *recipe, const struct fab_options *o,
-		       struct error *e);
+int tree_cache_deliver(const struct recipe *recipe, struct fab_options *o, struct error *e);
 /* Keeps the finished o->target under its recipe; the oldest go to make room. */
 int tree_cache_store(const struct recipe *recipe, const struct fab_options *o,
 		     struct error *e);

@@ -168,26 +168,11 @@ static void add_host_file(struct cook *c, const char *path)
 	}
 }
 
-/* What comes after the name decides about compression; what comes before does not matter. */
-static void add_target(struct cook *c, const struct fab_options *o)
-{
-	const char *base = strrchr(o->target, '/');
-	const char *ending;
-
-	base = base ? base + 1 : o->target;
-	ending = strstr(base, o->format == FAB_FORMAT_CPIO ? ".cpio" : ".tar");
-	for (const char *next = ending; next; next = strstr(next + 1, ".tar"))
-		ending = next;
-	add_num(c, "format", o->format);
-	if (o->format == FAB_FORMAT_DIRECTORY)
-		return;
-	add_str(c, "ending", ending ? ending : strrchr(base, '.'));
-}
-
 int recipe_make(const struct fab_options *o, const struct debian_archive *a, const char *kernel,
 		struct recipe *recipe, struct error *e)
 {
 	struct cook c = { { NULL }, false };
+	cleanup_free char *form = NULL;
 	const struct debian_index *v;
 	size_t n = debian_indexes(a, &v);
 
@@ -211,13 +196,14 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 	add_str(&c, "dpkgopt", o->dpkg_text);
 	add_list(&c, "skip", &o->skip, false);
 	add_hooks(&c, o);
-	add_target(&c, o);
+	form = target_form(&o->out);
+	add_str(&c, "form", form);
 	add_host_file(&c, "/etc/resolv.conf");
 	add_host_file(&c, "/etc/hostname");
 	add_str(&c, "kernel", kernel);
 	hash_end(&c.hash, recipe->key);
 	hash_release(&c.hash);
-	if (c.unknown || strcmp(o->target, "-") == 0 || o->format == FAB_FORMAT_NULL)
+	if (c.unknown || o->out.is_stdout || o->out.format->kind == TARGET_NOTHING)
 		recipe->key[0] = '\0';
 	return 0;
 }

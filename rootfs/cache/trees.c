@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/pack/pack.h"
 #include "hostfs-bridge/share/share.h"
+#include "hostfs-bridge/target/target.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/hash.h"
 #include "umlcage/base/interrupt.h"
@@ -43,52 +43,42 @@ static char *manifest_get(const struct strbuf *text, const char *name)
 /* ---- delivering ---- */
 
 /* 1 done, 0 the entry is not what it says, -errno the target cannot be written. */
-static int deliver_file(int entry, const char *sha256, const struct fab_options *o,
-			struct error *e)
+static int deliver_file(int entry, const char *sha256, struct target *out, struct error *e)
 {
 	cleanup_close int in = openat(entry, "file", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	cleanup_outfile struct outfile out = OUTFILE_INIT;
 	struct stat st;
 	int r;
 
 	if (in < 0 || fstat(in, &st) < 0 ||
 	    hash_matches_noted(in, (uint64_t)st.st_size, sha256) != 1)
 		return 0;
-	if (stat(o->target, &st) == 0 && !S_ISREG(st.st_mode)) {
-		cleanup_close int fd = open(o->target, O_WRONLY | O_CLOEXEC);
-
-		if (fd < 0)
-			return err_sys(e, errno, "cannot write '%s'", o->target);
-		r = share_copy_file(in, fd, e);
-		return r ? err_wrap(e, "cannot write '%s'", o->target) : 1;
-	}
-	r = outfile_open(&out, AT_FDCWD, o->target, 0666, e);
+	r = target_begin(out, e);
 	if (!r)
-		r = share_copy_file(in, out.fd, e);
-	if (r)
-		return err_wrap(e, "cannot write '%s'", o->target);
-	r = outfile_commit(&out, e);
+		r = target_write_file(out, in, e);
+	if (!r)
+		r = target_commit(out, e);
+	target_abort(out);
 	return r ? r : 1;
 }
 
-static int deliver_share(int entry, const struct fab_options *o, struct error *e)
+static int deliver_share(int entry, struct target *out, struct error *e)
 {
-	cleanup_close int in = openat(entry, "share", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
+	cleanup_share struct share in = SHARE_INIT;
 	int r;
 
-	if (in < 0 || !share_is_share(entry, "share"))
+	in.fd = openat(entry, "share", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (in.fd < 0 || !share_is_share(entry, "share"))
 		return 0;
-	r = share_stage_begin(&stage, o->target, e);
+	r = target_begin(out, e);
 	if (!r)
-		r = share_copy(in, stage.share.fd, e);
+		r = target_write(out, &in, NULL, NULL, e);
 	if (!r)
-		r = share_stage_commit(&stage, e);
+		r = target_commit(out, e);
+	target_abort(out);
 	return r ? r : 1;
 }
 
-int tree_cache_deliver(const struct recipe *recipe, const struct fab_options *o,
-		       struct error *e)
+int tree_cache_deliver(const struct recipe *recipe, struct fab_options *o, struct error *e)
 {
 	cleanup_close int trees = -1, entry = -1;
 	cleanup_strbuf struct strbuf manifest = STRBUF_INIT;
@@ -106,7 +96,8 @@ int tree_cache_deliver(const struct recipe *recipe, const struct fab_options *o,
 		return 0;
 	interrupt_begin();
 	sha256 = manifest_get(&manifest, "sha256");
-	r = sha256 ? deliver_file(entry, sha256, o, e) : deliver_share(entry, o, e);
+	r = sha256 ? deliver_file(entry, sha256, &o->out, e) :
+		     deliver_share(entry, &o->out, e);
 	interrupt_end();
 	if (r > 0)
 		utimensat(entry, "manifest", NULL, 0);
@@ -156,12 +147,11 @@ static int store_share(int entry, const struct fab_options *o, struct error *e)
 static char *describe(const struct fab_options *o)
 {
 	cleanup_free char *include = strv_join(&o->include, ",");
-	const char *base = strrchr(o->target, '/');
+	cleanup_free char *form = target_form(&o->out);
 
 	return xasprintf("%s %s%s%s, %s", o->suite ? o->suite : "-",
 			 fab_variant_name(o->variant), include[0] ? "+" : "", include,
-			 o->format == FAB_FORMAT_DIRECTORY ? "directory" :
-			 base ? base + 1 : o->target);
+			 form);
 }
 
 static int fill(int entry, const struct fab_options *o, struct error *e)
@@ -171,7 +161,7 @@ static int fill(int entry, const struct fab_options *o, struct error *e)
 	int r;
 
 	sb_addf(&manifest, "what: %s\n", what);
-	r = o->format == FAB_FORMAT_DIRECTORY ? store_share(entry, o, e) :
+	r = o->out.format->kind == TARGET_DIRECTORY ? store_share(entry, o, e) :
 	    store_file(entry, o, &manifest, e);
 	return r ? r : file_replace(entry, "manifest", sb_str(&manifest), manifest.len, 0600, e);
 }

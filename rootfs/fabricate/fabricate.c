@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/pack/pack.h"
+#include "hostfs-bridge/target/target.h"
 #include "rootfs/fabricate/private.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
@@ -116,20 +116,6 @@ static int make_tree(struct fabricate *f, struct fabricate_times *times, struct 
 
 /* ---- the target ---- */
 
-static int export_to(struct fabricate *f, int fd, const char *name, struct error *e)
-{
-	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
-	struct share_totals totals;
-	int ret = 0;
-
-	if (strcmp(name, "-") != 0)
-		ret = share_export_by_name(name, &opts, e);
-	opts.format = f->o->format == FAB_FORMAT_CPIO ? SHARE_CPIO : SHARE_TAR;
-	opts.epoch = f->o->source_date_epoch;
-	opts.progress = f->progress;
-	return ret ? ret : share_export(f->share, fd, name, &opts, &totals, e);
-}
-
 static void *remove_work(void *arg)
 {
 	work_end(arg);
@@ -137,86 +123,50 @@ static void *remove_work(void *arg)
 }
 
 /* The disk has its time to take the archive while the tree, which is in it now, goes. */
-static int commit_target(struct outfile *out, struct work *work, struct error *e)
+static int commit_target(struct target *out, struct work *work, struct error *e)
 {
 	pthread_t thread;
-	bool beside = pthread_create(&thread, NULL, remove_work, work) == 0;
-	int ret = outfile_commit(out, e);
+	bool beside = work->path && pthread_create(&thread, NULL, remove_work, work) == 0;
+	int ret = target_commit(out, e);
 
 	if (beside)
 		pthread_join(thread, NULL);
 	return ret;
 }
 
-static int export_target(struct fabricate *f, struct work *work, struct error *e)
+/* The tree is made where it shall be, or in a share of its own and then written. */
+static int make_target(struct fabricate *f, struct target *out, struct fabricate_times *times,
+		       struct error *e)
 {
-	const char *target = f->o->target;
-	cleanup_outfile struct outfile out = OUTFILE_INIT;
-	struct stat st;
-	int ret;
-
-	if (f->o->format == FAB_FORMAT_NULL)
-		return 0;
-	if (strcmp(target, "-") == 0)
-		return export_to(f, STDOUT_FILENO, "-", e);
-	/* a pipe or a device is written to, not replaced */
-	if (stat(target, &st) == 0 && !S_ISREG(st.st_mode)) {
-		cleanup_close int fd = open(target, O_WRONLY | O_CLOEXEC);
-
-		return fd < 0 ? err_sys(e, errno, "cannot write '%s'", target)
-			      : export_to(f, fd, target, e);
-	}
-	ret = outfile_open(&out, AT_FDCWD, target, 0666, e);
-	if (ret == 0)
-		ret = export_to(f, out.fd, target, e);
-	return ret ? ret : commit_target(&out, work, e);
-}
-
-static int into_directory(struct fabricate *f, struct fabricate_times *times, struct error *e)
-{
-	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT, rest = SHARE_STAGE_INIT;
+	cleanup_work struct work work = WORK_INIT, rest_work = WORK_INIT;
+	cleanup_share_stage struct share_stage rest_stage = SHARE_STAGE_INIT;
 	int64_t start;
-	int ret = share_stage_begin(&stage, f->o->target, e);
+	int ret = target_begin(out, e);
 
+	if (ret == 0 && !target_share(out))
+		ret = work_begin(&work, e);
+	/* the second stage waits beside the tree, on the same filesystem */
 	if (ret == 0 && f->plan->n > f->plan->nbase)
-		ret = share_stage_begin(&rest, f->o->target, e);
+		ret = target_share(out) ? share_stage_begin(&rest_stage, f->o->target, e) :
+					  work_begin(&rest_work, e);
 	if (ret < 0)
 		return ret;
-	f->share = &stage.share;
-	f->stage = &rest.share;
+	f->share = target_share(out) ? target_share(out) : &work.share;
+	f->stage = target_share(out) ? &rest_stage.share : &rest_work.share;
 	ret = make_tree(f, times, e);
 	start = clock_ms();
 	if (ret == 0)
-		ret = share_stage_commit(&stage, e);
+		ret = target_write(out, f->share, f->progress, NULL, e);
+	if (ret == 0)
+		ret = commit_target(out, &work, e);
 	f->share = NULL;
 	crew_stop(f);
+	target_abort(out);
 	times->export = clock_ms() - start;
 	return ret;
 }
 
-static int into_archive(struct fabricate *f, struct fabricate_times *times, struct error *e)
-{
-	cleanup_work struct work work = WORK_INIT, rest = WORK_INIT;
-	int64_t start;
-	int ret = work_begin(&work, e);
-
-	if (ret == 0 && f->plan->n > f->plan->nbase)
-		ret = work_begin(&rest, e);
-	if (ret < 0)
-		return ret;
-	f->share = &work.share;
-	f->stage = &rest.share;
-	ret = make_tree(f, times, e);
-	start = clock_ms();
-	if (ret == 0)
-		ret = export_target(f, &work, e);
-	f->share = NULL;
-	crew_stop(f);
-	times->export = clock_ms() - start;
-	return ret;
-}
-
-int fabricate_run(const struct fab_options *o, const struct plan *plan, struct debian_archive *a,
+int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_archive *a,
 		  const struct machine *machine, const char *kernel, struct progress *progress,
 		  struct fabricate_times *times,
 		  struct error *e)
@@ -231,8 +181,7 @@ int fabricate_run(const struct fab_options *o, const struct plan *plan, struct d
 	f.reinstall = o->variant != FAB_EXTRACT && o->hooks[FAB_HOOK_EXTRACT].n;
 	*times = (struct fabricate_times){ 0 };
 	interrupt_begin();
-	ret = o->format == FAB_FORMAT_DIRECTORY ? into_directory(&f, times, e)
-						: into_archive(&f, times, e);
+	ret = make_target(&f, &o->out, times, e);
 	guest_free(&f.guest);
 	crew_stop(&f);
 	unpack_free(f.unpack);

@@ -29,7 +29,7 @@ struct fabricate_times {
  * path of the kernel of @machine.  On failure in the cage the last lines of its output have
  * gone to @progress.
  */
-int fabricate_run(const struct fab_options *o, const struct plan *plan, struct debian_archive *a,
+int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_archive *a,
 		  const struct machine *machine, const char *kernel, struct progress *progress,
 		  struct fabricate_times *times, struct error *e);
 
@@ -45,7 +45,7 @@ bool fabricate_needs_cage(const struct fab_options *o, const struct plan *plan);
  * Makes o->target on @machine (checked); @o must be resolved.  -EINVAL with a usage error for what cannot be
  * had, -EINTR after a signal (which then is raised again).
  */
-int fabricate_request(const struct fab_options *o, const struct machine *machine,
+int fabricate_request(struct fab_options *o, const struct machine *machine,
 		      struct progress *progress, struct error *e);
 
 /*

@@ -29,7 +29,7 @@ static void summary(struct progress *progress, const struct plan *plan, int64_t 
 }
 
 /* Plans and makes it; the recipe is completed if the kernel had to be built. */
-static int make(const struct fab_options *o, const struct machine *machine,
+static int make(struct fab_options *o, const struct machine *machine,
 		struct debian_archive *a, struct kernel_info *kernel,
 		struct recipe *recipe, struct progress *progress, int64_t start, struct error *e)
 {
@@ -47,6 +47,8 @@ static int make(const struct fab_options *o, const struct machine *machine,
 		if (r >= 0)
 			r = recipe_make(o, a, kernel->key, recipe, e);
 	}
+	if (!r)
+		r = target_room(&o->out, plan.installed_kb * 1024, e);
 	if (!r)
 		r = fabricate_run(o, &plan, a, machine, kernel->path, progress, &times, e);
 	if (!r)
@@ -74,7 +76,7 @@ static void log_line(const struct fab_options *o, const char *line)
 		(void)write_full(fd, line, strlen(line));
 }
 
-static int fabricate(const struct fab_options *o, const struct machine *machine,
+static int fabricate(struct fab_options *o, const struct machine *machine,
 		     struct debian_archive *a, struct progress *progress, int64_t start,
 		     struct error *e)
 {
@@ -113,7 +115,7 @@ static int fabricate(const struct fab_options *o, const struct machine *machine,
 	return r;
 }
 
-int fabricate_request(const struct fab_options *o, const struct machine *machine,
+int fabricate_request(struct fab_options *o, const struct machine *machine,
 		      struct progress *progress, struct error *e)
 {
 	cleanup_debian_archive struct debian_archive *a = NULL;
@@ -163,7 +165,7 @@ static int make_tools(const char *suite, const char *include, const char *mirror
 	o.suite = xstrdup(suite);
 	o.target = xstrdup(path);
 	o.variant = FAB_REQUIRED;
-	o.format = FAB_FORMAT_DIRECTORY;
+	o.format = xstrdup("directory");
 	o.no_cache = true;	/* it is one of its own */
 	if (mirror)
 		strv_add(&o.mirrors, mirror);

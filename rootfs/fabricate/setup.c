@@ -73,7 +73,7 @@ static int drop_devices(const struct fab_options *o, struct share_tree *t, struc
 	bool all = fab_skips(o, "output/dev");
 	int ret = 0;
 
-	if (o->format == FAB_FORMAT_DIRECTORY || fab_skips(o, "cleanup/dev") ||
+	if (o->out.format->kind == TARGET_DIRECTORY || fab_skips(o, "cleanup/dev") ||
 	    !(all || fab_skips(o, "output/mknod")))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(nodes) && ret == 0; i++) {

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "rootfs/debian/debian.h"
@@ -18,7 +17,7 @@ void fab_options_init(struct fab_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->variant = FAB_IMPORTANT;
-	o->format = FAB_FORMAT_AUTO;
+	o->out = (struct target)TARGET_INIT;
 	o->source_date_epoch = -1;
 	o->net = true;
 }
@@ -42,6 +41,8 @@ void fab_options_release(struct fab_options *o)
 	free(o->sources);
 	free(o->suite);
 	free(o->target);
+	free(o->format);
+	target_release(&o->out);
 	free(o->apt_text);
 	free(o->dpkg_text);
 	fab_aptconf_release(&o->apt);
@@ -155,77 +156,16 @@ int fab_options_hook_directory(struct fab_options *o, const char *dir, struct er
 
 /* ---- completing ---- */
 
-static bool is_null_device(const struct stat *st)
+static int resolve_target(struct fab_options *o, struct error *e)
 {
-	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
-}
-
-bool fab_format_image(const char *name)
-{
-	static const char *const images[] = { "squashfs", "ext2", "ext4" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(images); i++)
-		if (strcmp(name, images[i]) == 0)
-			return true;
-	return false;
-}
-
-int fab_options_format(struct fab_options *o, struct error *e)
-{
-	static const char *const compressions[] = {
-		"", ".gz", ".xz", ".zst", ".bz2", ".lz4", ".lzma", ".lz", ".lzo", ".Z",
+	const struct target_request request = {
+		.name = o->target, .format = o->format, .threads = o->jobs, .directories = true,
+		.no_check = o->simulate,
 	};
-	static const char *const short_tar[] = { ".tgz", ".taz", ".txz", ".tzst", ".tbz",
-						 ".tbz2", ".tz2", ".tlz" };
-	bool standard_output = strcmp(o->target, "-") == 0;
-	struct stat st;
-	bool exists = standard_output ? fstat(STDOUT_FILENO, &st) == 0 : stat(o->target, &st) == 0;
+	int r = target_parse(&o->out, &request, e);
 
-	if (o->format == FAB_FORMAT_DIRECTORY && standard_output)
-		return err_usage(e, "a directory cannot be written to standard output");
-	if (o->format != FAB_FORMAT_AUTO)
-		return 0;
-	o->format = FAB_FORMAT_DIRECTORY;
-	if (exists && is_null_device(&st)) {
-		o->format = FAB_FORMAT_NULL;
-		return 0;
-	}
-	if (!standard_output && exists && S_ISDIR(st.st_mode))
-		return 0;
-	if (standard_output || (exists && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))))
-		o->format = FAB_FORMAT_TAR;
-	for (size_t i = 0; i < ARRAY_SIZE(compressions); i++) {
-		cleanup_free char *tar = xasprintf(".tar%s", compressions[i]);
-		cleanup_free char *cpio = xasprintf(".cpio%s", compressions[i]);
-
-		if (str_ends(o->target, tar))
-			o->format = FAB_FORMAT_TAR;
-		else if (str_ends(o->target, cpio))
-			o->format = FAB_FORMAT_CPIO;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(short_tar); i++)
-		if (str_ends(o->target, short_tar[i]))
-			o->format = FAB_FORMAT_TAR;
-	if (o->format == FAB_FORMAT_DIRECTORY)
-		for (const char *const *x = (const char *const[]){ ".squashfs", ".sqfs", ".ext2",
-								    ".ext4", ".img", NULL }; *x; x++)
-			if (str_ends(o->target, *x))
-				return err_usage(e, "cannot make '%s': image formats are not "
-						 "supported, make a .tar and convert it", o->target);
-	return 0;
-}
-
-static int resolve_epoch(struct fab_options *o, struct error *e)
-{
-	const char *s = getenv("SOURCE_DATE_EPOCH");
-	uint64_t v;
-
-	if (o->source_date_epoch >= 0 || !s || !*s)
-		return 0;
-	if (parse_u64(s, 10, INT64_MAX, &v))
-		return err_usage(e, "SOURCE_DATE_EPOCH is not a number of seconds: '%s'", s);
-	o->source_date_epoch = (int64_t)v;
-	return 0;
+	o->source_date_epoch = o->out.epoch;
+	return r;
 }
 
 int fab_options_resolve(struct fab_options *o, struct error *e)
@@ -244,15 +184,8 @@ int fab_options_resolve(struct fab_options *o, struct error *e)
 				 "architecture, %s, can be run in a cage",
 				 o->architectures.v[o->architectures.n - 1],
 				 debian_native_architecture());
-	if (strcmp(o->target, "/") == 0)
-		return err_usage(e, "refusing to use the root directory as target");
 	r = fab_resolve_texts(o, e);
 	if (!r)
-		r = resolve_epoch(o, e);
-	if (!r)
-		r = fab_options_format(o, e);
-	if (!r && !o->simulate && strcmp(o->target, "-") == 0 && o->format != FAB_FORMAT_NULL &&
-	    isatty(STDOUT_FILENO))
-		return err_usage(e, "refusing to write an archive to the terminal; name a TARGET");
+		r = resolve_target(o, e);
 	return r ? r : fab_resolve_sources(o, e);
 }

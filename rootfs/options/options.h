@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hostfs-bridge/target/target.h"
 #include "umlcage/base/error.h"
 #include "umlcage/base/str.h"
 
@@ -22,14 +23,6 @@ enum fab_variant {
 	FAB_BUILDD,
 	FAB_IMPORTANT,	/* alias debootstrap, "-"; the default */
 	FAB_STANDARD,
-};
-
-enum fab_format {
-	FAB_FORMAT_AUTO,	/* only before fab_options_resolve() */
-	FAB_FORMAT_DIRECTORY,	/* a share */
-	FAB_FORMAT_TAR,		/* compressed after the name's ending */
-	FAB_FORMAT_CPIO,	/* likewise */
-	FAB_FORMAT_NULL,
 };
 
 enum fab_hook_when {
@@ -70,7 +63,8 @@ struct fab_aptconf {
 struct fab_options {
 	char *suite;		/* NULL: none given, sources came from stdin; "": of any suite */
 	char *target;		/* "-" for standard output */
-	enum fab_format format;	/* resolved: never AUTO */
+	char *format;		/* as --format has it; NULL: by the target's name */
+	struct target out;	/* the two, parsed and checked by fab_options_resolve() */
 	enum fab_variant variant;
 	struct strv include;	/* split, in order; files as absolute paths; patterns whole */
 	struct strv components;	/* default "main" */
@@ -104,7 +98,6 @@ const char *fab_variant_name(enum fab_variant variant);
 
 /* Single arguments, each a usage error with the nearest word if it is not known. */
 int fab_options_variant(struct fab_options *o, const char *arg, struct error *e);
-int fab_options_format_name(struct fab_options *o, const char *arg, struct error *e);
 /* Adds the steps of a --skip, separated by commas and blanks. */
 int fab_options_skip(struct fab_options *o, const char *arg, struct error *e);
 /* mmdebstrap's ways to become root, none of which is needed: only checked. */
@@ -118,13 +111,11 @@ int fab_options_include(struct fab_options *o, const char *arg, struct error *e)
 int fab_options_hook_directory(struct fab_options *o, const char *dir, struct error *e);
 void fab_options_add_hook(struct fab_options *o, enum fab_hook_when when, bool chrooted,
 			  const char *script);
-/* o->format from o->target where it is AUTO: mmdebstrap's guess from the name, plus cpio. */
-int fab_options_format(struct fab_options *o, struct error *e);
 /*
  * Completes the options once all are given: defaults, the native architecture,
  * the text of apt's options and what it says of expired Release files, the sources
  * from mirrors, UMLCAGE_MIRROR or the host's own apt sources (and standard input
- * where asked for), the format from the target's name.
+ * where asked for), and the target, which is checked here.
  */
 int fab_options_resolve(struct fab_options *o, struct error *e);
 

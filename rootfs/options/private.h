@@ -7,7 +7,5 @@
 
 /* apt_text, dpkg_text and apt from what was typed; what apt or dpkg would refuse is an error. */
 int fab_resolve_texts(struct fab_options *o, struct error *e);
-/* Is it one of mmdebstrap's formats for images of file systems? */
-bool fab_format_image(const char *name);
 
 #endif

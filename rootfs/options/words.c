@@ -22,12 +22,6 @@ static const struct word variants[] = {
 	{ "-", FAB_IMPORTANT }, { "standard", FAB_STANDARD }, { NULL, 0 },
 };
 
-static const struct word formats[] = {
-	{ "auto", FAB_FORMAT_AUTO }, { "directory", FAB_FORMAT_DIRECTORY },
-	{ "dir", FAB_FORMAT_DIRECTORY }, { "tar", FAB_FORMAT_TAR }, { "cpio", FAB_FORMAT_CPIO },
-	{ "null", FAB_FORMAT_NULL }, { NULL, 0 },
-};
-
 static const struct word modes[] = {
 	{ "auto", 0 }, { "sudo", 0 }, { "root", 0 }, { "unshare", 0 }, { "fakeroot", 0 },
 	{ "fakechroot", 0 }, { "proot", 0 }, { "chrootless", 0 }, { NULL, 0 },
@@ -93,18 +87,6 @@ int fab_options_variant(struct fab_options *o, const char *arg, struct error *e)
 
 	if (ret == 0)
 		o->variant = (enum fab_variant)number;
-	return ret;
-}
-
-int fab_options_format_name(struct fab_options *o, const char *arg, struct error *e)
-{
-	int number, ret;
-
-	if (fab_format_image(arg))
-		return err_usage(e, "format '%s' is not supported; make a tar and convert it", arg);
-	ret = find(formats, "format", arg, &number, e);
-	if (ret == 0)
-		o->format = (enum fab_format)number;
 	return ret;
 }
 

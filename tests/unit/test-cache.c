@@ -46,14 +46,16 @@ static void put(const char *name, const char *text, mode_t mode)
 static struct recipe key_after(void (*change)(struct fab_options *o))
 {
 	struct recipe recipe = { "" };
+	struct target_request request = { .no_check = true };
 	struct fab_options o;
 
 	fab_options_init(&o);
 	o.suite = xstrdup("s");
 	o.target = xstrdup("x.tar");
-	o.format = FAB_FORMAT_TAR;
 	if (change)
 		change(&o);
+	request.name = o.target;
+	ck_ok(target_parse(&o.out, &request, &err), &err);
 	ck_ok(recipe_make(&o, archive, "kernel", &recipe, &err), &err);
 	fab_options_release(&o);
 	return recipe;

@@ -106,39 +106,6 @@ START_TEST(the_environments_mirror_stands_alone)
 }
 END_TEST
 
-static const struct {
-	const char *target;
-	enum fab_format format;
-} formats[] = {
-	{ "x.tar", FAB_FORMAT_TAR }, { "x.tar.zst", FAB_FORMAT_TAR }, { "x.tgz", FAB_FORMAT_TAR },
-	{ "dir.d/x.tar.xz", FAB_FORMAT_TAR }, { "x.cpio.gz", FAB_FORMAT_CPIO },
-	{ "x", FAB_FORMAT_DIRECTORY }, { "x.tar.d", FAB_FORMAT_DIRECTORY },
-	{ "there.tar", FAB_FORMAT_DIRECTORY }, { "/dev/null", FAB_FORMAT_NULL },
-	{ "-", FAB_FORMAT_TAR },
-};
-
-START_TEST(the_format_follows_from_the_name)
-{
-	int fd = open("out", O_WRONLY | O_CREAT | O_CLOEXEC, 0600), saved = dup(1);
-
-	ck_assert_int_eq(mkdir("there.tar", 0755), 0);
-	ck_assert_int_eq(dup2(fd, 1), 1);
-	o.target = xstrdup(formats[_i].target);
-	ck_ok(fab_options_format(&o, &err), &err);
-	dup2(saved, 1);
-	close(saved);
-	close(fd);
-	ck_assert_int_eq(o.format, formats[_i].format);
-}
-END_TEST
-
-START_TEST(image_formats_are_refused)
-{
-	o.target = xstrdup("x.squashfs");
-	ck_fails(fab_options_format(&o, &err), EINVAL, "image formats", &err);
-}
-END_TEST
-
 START_TEST(includes_are_split_but_not_patterns_and_paths)
 {
 	cleanup_free char *joined = NULL, *expected = xasprintf("a|b=1|c/s|?or(x,y)|%s/p,q.deb",
@@ -349,9 +316,6 @@ START_TEST(words_are_checked)
 	ck_ok(fab_options_skip(&o, "output/dev,cleanup/apt update", &err), &err);
 	ck_assert_uint_eq(o.skip.n, 3);
 	ck_fails(fab_options_skip(&o, "output/dve", &err), EINVAL, "did you mean 'output/dev'", &err);
-	ck_ok(fab_options_format_name(&o, "cpio", &err), &err);
-	ck_assert_int_eq(o.format, FAB_FORMAT_CPIO);
-	ck_fails(fab_options_format_name(&o, "ext4", &err), EINVAL, "is not supported", &err);
 }
 END_TEST
 
@@ -388,8 +352,6 @@ int main(void)
 	tcase_add_test(t, a_directory_is_a_mirror);
 	tcase_add_test(t, what_is_no_mirror_is_refused);
 	tcase_add_test(t, the_environments_mirror_stands_alone);
-	tcase_add_loop_test(t, the_format_follows_from_the_name, 0, ARRAY_SIZE(formats));
-	tcase_add_test(t, image_formats_are_refused);
 	tcase_add_test(t, includes_are_split_but_not_patterns_and_paths);
 	tcase_add_test(t, skipping_a_step_skips_its_parts);
 	tcase_add_test(t, hooks_of_a_directory_go_by_their_names);

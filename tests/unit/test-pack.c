@@ -94,32 +94,6 @@ START_TEST(owners)
 }
 END_TEST
 
-static const struct {
-	const char *name;
-	enum share_format format;
-	const char *compression;
-} name_cases[] = {
-	{ "a.tar", SHARE_TAR, NULL },
-	{ "dir.cpio/a.tar.gz", SHARE_TAR, "gzip" },
-	{ "a.tgz", SHARE_TAR, "gzip" },
-	{ "a.tar.xz", SHARE_TAR, "xz" },
-	{ "a.tar.zst", SHARE_TAR, "zstd" },
-	{ "a.cpio", SHARE_CPIO, NULL },
-	{ "a.cpio.lz4", SHARE_CPIO, "lz4" },
-};
-
-START_TEST(archive_names)
-{
-	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
-
-	ck_ok(share_export_by_name(name_cases[_i].name, &opts, &err), &err);
-	ck_assert_int_eq(opts.format, name_cases[_i].format);
-	ck_assert(str_eq(opts.compression, name_cases[_i].compression));
-	ck_fails(share_export_by_name("a.gz", &opts, &err), EINVAL, "'a.gz'", &err);
-	ck_fails(share_export_by_name("tar", &opts, &err), EINVAL, "'tar'", &err);
-}
-END_TEST
-
 START_TEST(links_are_found_again)
 {
 	cleanup_links struct share_links *l = share_links_new();
@@ -269,7 +243,6 @@ int main(void)
 	tcase_add_test(texts, bad_modes);
 	tcase_add_test(texts, mode_texts);
 	tcase_add_test(texts, owners);
-	tcase_add_loop_test(texts, archive_names, 0, ARRAY_SIZE(name_cases));
 	tcase_add_test(texts, links_are_found_again);
 	tcase_add_test(texts, ring_ends_and_refuses);
 	suite_add_tcase(s, texts);

@@ -14,11 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/pack/pack.h"
 #include "hostfs-bridge/share/share.h"
+#include "hostfs-bridge/target/target.h"
 #include "rootfs/debian/debian.h"
 #include "rootfs/fabricate/fabricate.h"
-#include "rootfs/options/options.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/progress.h"
@@ -44,7 +43,7 @@ struct job {
 	struct cage_mount mounts[MAX_MOUNTS + 1];
 	char *where[MAX_MOUNTS];
 	size_t nmounts;
-	struct fab_options target;	/* only the target's format and name */
+	struct target target;
 };
 
 /* Shows the directory @dir in the cage; returns where. */
@@ -274,53 +273,31 @@ static int in_cage(struct job *j, const struct share *tools, const struct share 
 	return r;
 }
 
-static int export(struct job *j, struct share *share, struct progress *progress,
-		  struct error *e)
-{
-	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
-	cleanup_outfile struct outfile out = OUTFILE_INIT;
-	const char *target = j->target.target;
-	struct share_totals totals;
-	int r = 0;
-
-	if (strcmp(target, "-") != 0)
-		r = share_export_by_name(target, &opts, e);
-	opts.format = j->target.format == FAB_FORMAT_CPIO ? SHARE_CPIO : SHARE_TAR;
-	opts.progress = progress;
-	if (!r)
-		r = share_export_epoch(&opts, e);
-	if (r)
-		return r;
-	if (strcmp(target, "-") == 0)
-		return share_export(share, STDOUT_FILENO, target, &opts, &totals, e);
-	r = outfile_open(&out, AT_FDCWD, target, 0666, e);
-	if (!r)
-		r = share_export(share, out.fd, target, &opts, &totals, e);
-	return r ? r : outfile_commit(&out, e);
-}
-
 /* Into a directory that appears whole, or into a work share that becomes an archive. */
 static int make(struct job *j, const struct share *tools, const char *kernel,
 		struct progress *progress, int *status, struct error *e)
 {
-	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
 	cleanup_work struct work work = WORK_INIT;
-	bool directory = j->target.format == FAB_FORMAT_DIRECTORY;
+	struct target *out = &j->target;
+	struct share *share;
 	int r;
 
 	if (j->no_target)
 		return in_cage(j, tools, NULL, kernel, progress, status, e);
-	r = directory ? share_stage_begin(&stage, j->target.target, e) : work_begin(&work, e);
+	r = target_begin(out, e);
+	share = target_share(out);
+	if (!r && !share) {
+		r = work_begin(&work, e);
+		share = &work.share;
+	}
 	if (!r)
-		r = in_cage(j, tools, directory ? &stage.share : &work.share, kernel, progress,
-			    status, e);
+		r = in_cage(j, tools, share, kernel, progress, status, e);
 	if (!r && interrupted())
 		r = err_set(e, EINTR, "interrupted");
 	if (r || *status)
 		return r;
-	if (directory)
-		return share_stage_commit(&stage, e);
-	return j->target.format == FAB_FORMAT_NULL ? 0 : export(j, &work.share, progress, e);
+	r = target_write(out, share, progress, NULL, e);
+	return r ? r : target_commit(out, e);
 }
 
 static int run(struct job *j, struct progress *progress, int *status, struct error *e)
@@ -354,8 +331,11 @@ static int debootstrap(struct job *j, int argc, char **argv, int *status, struct
 		r = err_usage(e, "SUITE and TARGET are needed, MIRROR and SCRIPT may follow; see "
 			      "'umlcage debootstrap --help'");
 	if (!r && argc > 1) {
-		j->target.target = xstrdup(argv[1]);
-		r = fab_options_format(&j->target, e);
+		const struct target_request request = {
+			.name = argv[1], .directories = true, .no_check = j->no_target,
+		};
+
+		r = target_parse(&j->target, &request, e);
 	}
 	if (r)
 		return r;
@@ -367,11 +347,10 @@ static int debootstrap(struct job *j, int argc, char **argv, int *status, struct
 
 static int cmd_debootstrap(const struct command *self, int argc, char **argv)
 {
-	struct job j = { .machine = MACHINE_INIT };
+	struct job j = { .machine = MACHINE_INIT, .target = TARGET_INIT };
 	struct error e = ERROR_INIT;
 	int status, ended = 0;
 
-	fab_options_init(&j.target);
 	status = cmd_parse(self->spec, &j, &argc, &argv);
 	if (status < 0)
 		status = debootstrap(&j, argc, argv, &ended, &e) < 0 ? cmd_fail(&e) : ended;
@@ -380,7 +359,7 @@ static int cmd_debootstrap(const struct command *self, int argc, char **argv)
 		free(j.where[i]);
 	}
 	strv_release(&j.args);
-	fab_options_release(&j.target);
+	target_release(&j.target);
 	machine_release(&j.machine);
 	return status;
 }

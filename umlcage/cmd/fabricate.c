@@ -57,8 +57,13 @@ static int opt_keyring(const struct opt *opt, const char *arg, void *value, stru
 
 static int opt_format(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
+	struct fab_options *o = value;
+
 	(void)opt;
-	return fab_options_format_name(value, arg, e);
+	(void)e;
+	free(o->format);
+	o->format = xstrdup(arg);
+	return 0;
 }
 
 enum { CHROOTED = 16 };	/* added to the number of a hook's option */
@@ -119,7 +124,7 @@ static const struct opt what_opts[] = {
 	{ OPT_CALL, 0, "architectures", "ARCH", FAB(architectures, STRV),
 	  "only this machine's own", opt_words },
 	{ OPT_CALL, 0, "format", "FORMAT", 0,
-	  "auto (from TARGET's name), directory (a share), tar, cpio, null", opt_format },
+	  "auto (from TARGET's name), directory (a share), tar, cpio, null; tar.zst, ...", opt_format },
 	{ OPT_CALL, 0, "keyring", "FILE", 0,
 	  "keys that may sign the archive: a file or a directory", opt_keyring },
 	{ OPT_LIST, 0, "aptopt", "TEXT", FAB(aptopts, STRV),
@@ -156,7 +161,7 @@ static const struct opt hook_opts[] = {
 static const struct opt run_opts[] = {
 	{ OPT_FLAG, 0, "no-cache", NULL, FAB(no_cache, BOOL),
 	  "neither answer from finished trees nor keep this one" },
-	{ OPT_UINT, 'j', "jobs", "N", FAB(jobs, UNSIGNED), "that unpack at a time" },
+	{ OPT_UINT, 'j', "jobs", "N", FAB(jobs, UNSIGNED), "threads that unpack and compress" },
 	{ OPT_FLAG, 0, "no-valid-until", NULL, FAB(no_valid_until, BOOL),
 	  "take indexes that have expired" },
 	OPT_END,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "hostfs-bridge/pack/pack.h"
+#include "hostfs-bridge/target/target.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/cmd/cmd.h"
@@ -94,46 +95,43 @@ static int run_import(const struct command *self, int argc, char **argv)
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
-/* To a file, whole or not at all, or to standard output. */
-static int export(const char *dir, const char *archive, const struct share_export_opts *opts,
+static int export(const char *dir, struct target *out, struct progress *progress,
 		  struct error *e)
 {
-	bool is_stdout = str_eq(archive, "-");
 	cleanup_share struct share share = SHARE_INIT;
-	cleanup_outfile struct outfile out = OUTFILE_INIT;
-	struct share_totals totals;
+	struct share_totals totals = { 0 };
 	int ret = share_open(&share, dir, SHARE_READ, e);
 
 	if (ret < 0)
 		return ret;
 	if (share.dirty)
-		progress_warn(opts->progress, "the last cage that wrote to '%s' was killed; see "
+		progress_warn(progress, "the last cage that wrote to '%s' was killed; see "
 			      "'umlcage share verify'", dir);
-	if (!is_stdout) {
-		ret = outfile_open(&out, AT_FDCWD, archive, 0666, e);
-		if (ret < 0)
-			return ret;
-	}
-	ret = share_export(&share, is_stdout ? 1 : out.fd, is_stdout ? "standard output" : archive,
-			   opts, &totals, e);
-	if (ret == 0 && !is_stdout)
-		ret = outfile_commit(&out, e);
+	ret = target_begin(out, e);
 	if (ret == 0)
-		report(opts->progress, "exported", &totals);
+		ret = target_write(out, &share, progress, &totals, e);
+	if (ret == 0)
+		ret = target_commit(out, e);
+	if (ret == 0 && totals.entries)
+		report(progress, "exported", &totals);
 	return ret;
 }
 
 struct export_options {
 	const char *format, *level;
+	unsigned int jobs;
 	bool quiet;
 	int verbose;
 };
 
 static const struct opt export_opts[] = {
 	{ OPT_STRING, 'f', "format", "NAME", OPT_STR(struct export_options, format),
-	  "tar, tar.zst, cpio.gz, ... (default: by the archive's name; tar for '-')" },
+	  "tar, tar.zst, cpio.gz, directory, ... (default: by the archive's name;\ntar for '-')" },
 	{ OPT_STRING, 'l', "level", "N", OPT_STR(struct export_options, level),
 	  "level of the compression (default: the compressor's own)" },
+	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct export_options, jobs),
+	  "threads that compress .xz and .zst (default: one a processor); the bytes\n"
+	  "are the same for any number" },
 	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct export_options, verbose),
 	  "say what was done" },
 	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct export_options, quiet),
@@ -155,30 +153,20 @@ static int run_export(const struct command *self, int argc, char **argv)
 	struct export_options o = { 0 };
 	struct error e = ERROR_INIT;
 	struct progress progress;
-	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
+	struct target_request request = { 0 };
+	cleanup_target struct target target = TARGET_INIT;
 	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
 		return status;
 	progress_init(&progress, 2, o.quiet ? -1 : o.verbose);
-	opts.progress = &progress;
-	opts.level = o.level;
-	if (argc != 2)
-		ret = err_usage(&e, "export takes a share and an archive; see '%s --help'",
-				"umlcage share export");
-	else if (str_eq(argv[1], "-") && isatty(1))
-		ret = err_usage(&e, "standard output is a terminal, and an archive is no text");
-	else
-		ret = share_export_epoch(&opts, &e);
-	if (ret == 0) {
-		cleanup_free char *name = o.format ? xasprintf(".%s", o.format) :
-					  xstrdup(str_eq(argv[1], "-") ? ".tar" : argv[1]);
-
-		ret = share_export_by_name(name, &opts, &e);
-	}
+	request = (struct target_request){ .name = argc == 2 ? argv[1] : NULL, .format = o.format,
+					   .level = o.level, .threads = o.jobs };
+	ret = argc != 2 ? err_usage(&e, "export takes a share and an archive; see '%s --help'",
+				    "umlcage share export") : target_parse(&target, &request, &e);
 	if (ret == 0) {
 		interrupt_begin();
-		ret = export(argv[0], argv[1], &opts, &e);
+		ret = export(argv[0], &target, &progress, &e);
 		interrupt_end();
 	}
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;

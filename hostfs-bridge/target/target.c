@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Targets from the first check to the last rename: see target.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "hostfs-bridge/target/private.h"
+#include "umlcage/base/interrupt.h"
+#include "umlcage/base/str.h"
+
+/* ---- before the work ---- */
+
+static int take_epoch(struct target *t, struct error *e)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	uint64_t value;
+
+	if (!text || !*text)
+		return 0;
+	if (parse_u64(text, 10, INT64_MAX, &value) < 0)
+		return err_usage(e, "bad SOURCE_DATE_EPOCH '%s': it is seconds since 1970", text);
+	t->epoch = (int64_t)value;
+	return 0;
+}
+
+/* What is there under the name decides where the name itself says nothing. */
+static int guess(struct target *t, const struct target_request *r, const struct stat *st,
+		 struct error *e)
+{
+	if (st && S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3)) {
+		t->format = format_of_kind(TARGET_NOTHING);
+		return 0;
+	}
+	if (st && S_ISDIR(st->st_mode) && r->directories) {
+		t->format = format_of_kind(TARGET_DIRECTORY);
+		return 0;
+	}
+	format_by_name(t->name, &t->format, &t->compression);
+	if (t->format)
+		return 0;
+	if (t->is_stdout || (st && !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode)))
+		t->format = format_find("tar");
+	else if (r->directories && !format_meant(t->name))
+		t->format = format_of_kind(TARGET_DIRECTORY);
+	else
+		return format_unknown(t->name, e);
+	return 0;
+}
+
+static int find_format(struct target *t, const struct target_request *r, const struct stat *st,
+		       struct error *e)
+{
+	bool named = r->format && !str_eq(r->format, "auto");
+	int ret = named ? format_parse(r->format, &t->format, &t->compression, e) :
+			  guess(t, r, st, e);
+
+	/* --format=tar leaves the compression to the name */
+	if (ret == 0 && named && !t->compression && !strchr(r->format, '.'))
+		format_by_name(t->name, &t->format, &t->compression);
+	if (ret == 0 && t->format->kind == TARGET_IMAGE)
+		return err_usage(e, "cannot make '%s': for %s umlcage would have to run %s, which it does "
+				 "not; make a .tar and convert it", t->label, t->format->name,
+				 t->format->tool);
+	if (ret == 0 && t->compression && !share_compresses(t->compression->name))
+		return err_usage(e, "cannot make '%s': this libarchive cannot compress with %s by itself; "
+				 "take .zst, .xz or .gz", t->label, t->compression->name);
+	return ret;
+}
+
+static int check_level(const struct target *t, const char *level, struct error *e)
+{
+	uint64_t value;
+
+	if (!level)
+		return 0;
+	if (!t->compression)
+		return err_usage(e, "'%s' is not compressed: a level has nothing to do", t->label);
+	if (parse_u64(level, 10, 22, &value) < 0 ||
+	    (value > 9 && !str_eq(t->compression->name, "zstd")))
+		return err_usage(e, "bad level '%s' for %s: it is a number from 0 to %d", level,
+				 t->compression->name,
+				 str_eq(t->compression->name, "zstd") ? 22 : 9);
+	return 0;
+}
+
+/* Its directory is there and takes new files. */
+static int check_parent(const struct target *t, struct error *e)
+{
+	cleanup_free char *copy = xstrdup(t->name);
+	const char *dir = dirname(copy);
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return err_sys(e, errno, "cannot write '%s': its directory '%s'", t->name, dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ENOTDIR, "cannot write '%s': '%s' is not a directory", t->name, dir);
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
+		return err_sys(e, errno, "cannot write '%s': its directory '%s'", t->name, dir);
+	return 0;
+}
+
+static int check_place(struct target *t, const struct stat *st, struct error *e)
+{
+	enum target_kind kind = t->format->kind;
+
+	if (kind == TARGET_NOTHING)
+		return 0;
+	if (t->is_stdout && kind == TARGET_DIRECTORY)
+		return err_usage(e, "a directory cannot be written to standard output");
+	if (t->is_stdout)
+		return isatty(STDOUT_FILENO) ? err_usage(e, "standard output is a terminal, and an "
+							 "archive is not text; name a file") : 0;
+	if (kind == TARGET_DIRECTORY && str_eq(t->name, "/"))
+		return err_usage(e, "refusing to use the root directory as target");
+	if (kind == TARGET_DIRECTORY)
+		return st && !S_ISDIR(st->st_mode) ?
+		       err_set(e, ENOTDIR, "cannot make the directory '%s': a file is there", t->name) :
+		       share_stage_check(t->name, e);
+	if (st && S_ISDIR(st->st_mode))
+		return err_set(e, EISDIR, "cannot write '%s': it is a directory", t->name);
+	if (st && S_ISSOCK(st->st_mode))
+		return err_set(e, ENXIO, "cannot write '%s': it is a socket", t->name);
+	t->is_device = st && !S_ISREG(st->st_mode);
+	if (t->is_device)
+		return faccessat(AT_FDCWD, t->name, W_OK, AT_EACCESS) < 0 ?
+		       err_sys(e, errno, "cannot write '%s'", t->name) : 0;
+	return check_parent(t, e);
+}
+
+int target_parse(struct target *t, const struct target_request *r, struct error *e)
+{
+	struct stat st;
+	bool there;
+	int ret;
+
+	*t = (struct target)TARGET_INIT;
+	if (!*r->name)
+		return err_usage(e, "the target's name is empty");
+	t->name = xstrdup(r->name);
+	t->is_stdout = str_eq(t->name, "-");
+	t->label = t->is_stdout ? "standard output" : t->name;
+	t->level = r->level ? xstrdup(r->level) : NULL;
+	t->threads = r->threads;
+	there = t->is_stdout ? fstat(STDOUT_FILENO, &st) == 0 : stat(t->name, &st) == 0;
+	if (!there && !t->is_stdout && errno != ENOENT)
+		return err_sys(e, errno, "cannot write '%s'", t->name);
+	ret = find_format(t, r, there ? &st : NULL, e);
+	if (ret == 0)
+		ret = check_level(t, r->level, e);
+	if (ret == 0)
+		ret = take_epoch(t, e);
+	if (ret == 0 && !r->no_check)
+		ret = check_place(t, there ? &st : NULL, e);
+	return ret;
+}
+
+int target_room(const struct target *t, uint64_t bytes, struct error *e)
+{
+	cleanup_free char *copy = xstrdup(t->name), *need = NULL, *have = NULL;
+	uint64_t room;
+
+	if (t->is_stdout || t->is_device || t->format->kind == TARGET_NOTHING)
+		return 0;
+	if (t->compression)
+		bytes /= t->compression->shrinks;
+	if (free_space(dirname(copy), &room, NULL) < 0 || room >= bytes)
+		return 0;
+	need = format_size(bytes);
+	have = format_size(room);
+	return err_set(e, ENOSPC, "not enough room for '%s': it needs about %s, and there is %s",
+		       t->name, need, have);
+}
+
+/* ---- the work ---- */
+
+int target_begin(struct target *t, struct error *e)
+{
+	switch (t->format->kind) {
+	case TARGET_DIRECTORY:
+		return share_stage_begin(&t->stage, t->name, e);
+	case TARGET_ARCHIVE:
+	case TARGET_IMAGE:
+		return t->is_stdout || t->is_device ? 0 :
+		       outfile_open(&t->out, AT_FDCWD, t->name, 0666, e);
+	case TARGET_NOTHING:
+		break;
+	}
+	return 0;
+}
+
+struct share *target_share(struct target *t)
+{
+	return t->stage.dir ? &t->stage.share : NULL;
+}
+
+/* Where the bytes go; a pipe or device is opened only now, since it may wait for a reader. */
+static int open_output(struct target *t, int *opened, struct error *e)
+{
+	*opened = -1;
+	if (t->is_stdout)
+		return STDOUT_FILENO;
+	if (!t->is_device)
+		return t->out.fd;
+	*opened = open(t->name, O_WRONLY | O_CLOEXEC);
+	return *opened < 0 ? err_sys(e, errno, "cannot write '%s'", t->name) : *opened;
+}
+
+int target_write(struct target *t, struct share *s, struct progress *progress,
+		 struct share_totals *totals, struct error *e)
+{
+	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
+	cleanup_close int opened = -1;
+	int fd;
+
+	if (t->format->kind == TARGET_NOTHING)
+		return 0;
+	if (t->format->kind == TARGET_DIRECTORY)
+		return s == target_share(t) ? 0 : share_copy(s->fd, t->stage.share.fd, e);
+	fd = open_output(t, &opened, e);
+	if (fd < 0)
+		return fd;
+	opts.format = t->format->archive;
+	opts.compression = t->compression ? t->compression->name : NULL;
+	opts.level = t->level;
+	opts.threads = t->threads;
+	opts.epoch = t->epoch;
+	opts.progress = progress;
+	return share_export(s, fd, t->label, &opts, totals, e);
+}
+
+int target_write_file(struct target *t, int from, struct error *e)
+{
+	cleanup_close int opened = -1;
+	int fd = open_output(t, &opened, e);
+
+	if (fd < 0)
+		return fd;
+	return share_copy_file(from, fd, e) < 0 ? err_wrap(e, "cannot write '%s'", t->label) : 0;
+}
+
+int target_commit(struct target *t, struct error *e)
+{
+	if (t->stage.dir)
+		return share_stage_commit(&t->stage, e);
+	if (t->out.fd >= 0)
+		return outfile_commit(&t->out, e);
+	return interrupted() ? err_set(e, EINTR, "interrupted") : 0;
+}
+
+void target_abort(struct target *t)
+{
+	share_stage_abort(&t->stage);
+	outfile_abort(&t->out);
+}
+
+void target_release(struct target *t)
+{
+	target_abort(t);
+	free_ptr(&t->name);
+	free_ptr(&t->level);
+	t->label = NULL;
+}
+
+char *target_form(const struct target *t)
+{
+	return xasprintf("%s%s", t->format->name, t->compression ? t->compression->ending : "");
+}

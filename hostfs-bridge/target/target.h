@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What comes out: a target is a name and a format, known and checked before any work, that
+ * appears whole or not at all.
+ *
+ *	target_parse()	the name and the format, can it be written at all
+ *	target_begin()	a place for it; now nothing but a full disk is in its way
+ *	target_write()	the share becomes the target's bytes
+ *	target_commit()	it takes its name
+ *	target_abort()	at any time, and always in the end
+ *
+ * Nothing of the user's is overwritten unasked, by mmdebstrap's rule: a file of that name is
+ * replaced by the new one in one step; a directory must be empty but for an empty lost+found;
+ * a pipe or a device is written to.
+ *
+ * formats.c has the one table of formats.
+ */
+#ifndef HOSTFS_BRIDGE_TARGET_H
+#define HOSTFS_BRIDGE_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hostfs-bridge/pack/pack.h"
+#include "hostfs-bridge/share/share.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/progress.h"
+
+enum target_kind {
+	TARGET_NOTHING,		/* the work is done, nothing is kept */
+	TARGET_DIRECTORY,	/* a share */
+	TARGET_ARCHIVE,		/* a stream of bytes, written by libarchive */
+	TARGET_IMAGE,		/* a file that a program makes of the tree, as root in a cage */
+};
+
+/* A row of the table. */
+struct target_format {
+	const char *name;	/* as --format takes it */
+	const char *also;	/* another word for it; NULL */
+	const char *endings;	/* of names, ".img .raw"; NULL: by --format only */
+	const char *help;
+	enum target_kind kind;
+	const struct share_format *archive;	/* TARGET_ARCHIVE */
+	const char *tool;	/* TARGET_IMAGE: the program */
+};
+
+struct target_compression {
+	const char *name;	/* libarchive's */
+	const char *ending;	/* ".gz" */
+	const char *tar;	/* endings that mean a tar so compressed, ".tgz .taz"; NULL */
+	unsigned int shrinks;	/* at most to one in so many bytes: what is sure not to fit */
+};
+
+/* What is asked for; zeroes are defaults. */
+struct target_request {
+	const char *name;	/* "-" for standard output */
+	const char *format;	/* "tar", "cpio.gz", "directory"; NULL or "auto": by name */
+	const char *level;	/* of the compression */
+	unsigned int threads;	/* that compress; 0: as many as processors */
+	bool directories;	/* names that say nothing are directories, as with mmdebstrap */
+	bool no_check;		/* only say what it would be: nothing is going to be written */
+};
+
+struct target {
+	char *name;		/* NULL: none */
+	const char *label;	/* the name in messages */
+	const struct target_format *format;
+	const struct target_compression *compression;	/* NULL: none */
+	char *level;
+	unsigned int threads;
+	int64_t epoch;		/* SOURCE_DATE_EPOCH, no time is later; -1: unset */
+	bool is_stdout;
+	bool is_device;		/* or a pipe: written to, not replaced */
+	/* between begin and commit */
+	struct share_stage stage;
+	struct outfile out;
+};
+
+#define TARGET_INIT { .epoch = -1, .stage = SHARE_STAGE_INIT, .out = OUTFILE_INIT }
+
+/*
+ * Usage errors, with what there is and what may have been meant: unknown names and formats,
+ * compressions this libarchive has not, bad levels, a directory on standard output, a terminal, a
+ * bad SOURCE_DATE_EPOCH.  Other errors: a directory that is not empty, and whatever else is
+ * in the way of writing (-EACCES, -ENOENT, -EROFS, ...).
+ */
+int target_parse(struct target *t, const struct target_request *r, struct error *e);
+/* -ENOSPC if a tree of @bytes is sure not to fit. */
+int target_room(const struct target *t, uint64_t bytes, struct error *e);
+
+int target_begin(struct target *t, struct error *e);
+/* A directory's share between begin and commit, for making the tree in place; else NULL. */
+struct share *target_share(struct target *t);
+/* Makes the target of @s, which may be target_share(). */
+int target_write(struct target *t, struct share *s, struct progress *progress,
+		 struct share_totals *totals, struct error *e);
+/* The same, of a file that has the target's bytes. */
+int target_write_file(struct target *t, int fd, struct error *e);
+int target_commit(struct target *t, struct error *e);
+void target_abort(struct target *t);
+/* Aborts and frees. */
+void target_release(struct target *t);
+#define cleanup_target __attribute__((cleanup(target_release)))
+
+/* "tar.zst", "directory": one word for format and compression; malloc'ed. */
+char *target_form(const struct target *t);
+/* The formats and compressions for people, one line each group; malloc'ed. */
+char *target_list(void);
+
+#endif
