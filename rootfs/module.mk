@@ -5,7 +5,7 @@
 $(eval $(call module,fetch,rootfs/fetch,download.c store.c url.c verify.c,libcrypto libcurl,base))
 
 # control files of Debian: paragraphs, versions
-$(eval $(call module,deb822,rootfs/deb822,deb822.c,,base))
+$(eval $(call module,deb822,rootfs/deb822,deb822.c line.c,,base))
 
 # package files
 $(eval $(call module,deb,rootfs/deb,deb.c,libarchive,base))
@@ -15,14 +15,15 @@ $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c pack
 	libarchive libcrypto,fetch deb822 base))
 
 # which packages, by apt's rules
-$(eval $(call module,solve,rootfs/solve,index.c mark.c order.c sat.c select.c,libsolv libsolvext,base))
+$(eval $(call module,solve,rootfs/solve,filter.c index.c mark.c order.c packages.c pattern.c sat.c select.c,\
+	libsolv libsolvext,deb deb822 base))
 
 # what fabricate was asked for
 $(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c texts.c words.c,,\
 	debian target base))
 
 # the plan: packages and the steps by which dpkg would install them
-$(eval $(call module,plan,rootfs/plan,local.c plan.c,libcrypto,solve options debian base))
+$(eval $(call module,plan,rootfs/plan,answer.c choose.c local.c plan.c,libcrypto,solve options debian base))
 
 # packages into a share, and dpkg's database
 $(eval $(call module,unpack,rootfs/unpack,claims.c database.c merge.c owners.c preinst.c\

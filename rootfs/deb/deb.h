@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A package file: deb(5), deb-control(5).  Its control files are in memory once it is open; its
- * contents come one entry after the other.
+ * Reader of a binary package, deb(5): its control files, then its contents as a stream, in one
+ * pass over the file and without a temporary copy.
  */
 #ifndef ROOTFS_DEB_H
 #define ROOTFS_DEB_H

@@ -188,7 +188,7 @@ const char *deb822_get(const struct deb822 *d, const char *field)
 	const char *stanza = d->buf.s + d->start;
 	size_t len = strlen(field);
 
-	for (size_t i = 0; i < d->n; i++)
+	for (size_t i = d->n; i-- > 0;)
 		if (d->fields[i].name_len == len &&
 		    strncasecmp(stanza + d->fields[i].name, field, len) == 0)
 			return stanza + d->fields[i].value;

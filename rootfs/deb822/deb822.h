@@ -7,6 +7,7 @@
 #ifndef ROOTFS_DEB822_H
 #define ROOTFS_DEB822_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "umlcage/base/error.h"
@@ -41,13 +42,32 @@ void deb822_init_mem(struct deb822 *d, const void *data, size_t len, const char 
 int deb822_next(struct deb822 *d, struct error *e);
 /*
  * The value of a field of this stanza, NULL if absent; names ignore case, of two
- * equal names the first counts.  Without blanks at its ends; the lines of a
+ * equal names the last counts, as in apt.  Without blanks at its ends; the lines of a
  * value of several are as they stand, each after the first begins with a blank.
  * Valid until the next deb822_next().
  */
 const char *deb822_get(const struct deb822 *d, const char *field);
 void deb822_release(struct deb822 *d);
 #define cleanup_deb822 __attribute__((cleanup(deb822_release)))
+
+/* ---- the same in place: line.c ---- */
+
+struct deb822_line {
+	const char *name, *value;	/* not terminated; the value may be of several lines */
+	size_t name_len, value_len;
+};
+
+/*
+ * The next field of the stanza at *@p, whose text ends at @end at the latest, and *@p behind
+ * it; false at the stanza's end.  A line that is no field is passed over.
+ */
+bool deb822_line(const char **p, const char *end, struct deb822_line *l);
+bool deb822_line_is(const struct deb822_line *l, const char *field);
+/* Appends the value as one line: without newlines, and with one blank for each. */
+void deb822_unfold(const struct deb822_line *l, struct strbuf *out);
+/* Fills @out with a field of the stanza, in one line; of two equal names the last.  False if
+ * absent. */
+bool deb822_find(const char *stanza, const char *end, const char *field, struct strbuf *out);
 
 /*
  * Compares two versions as dpkg does (deb-version(7)): <0, 0, >0.  Any text is

@@ -123,6 +123,7 @@ struct debian_release {
 	char *origin, *label, *name;	/* fields; name: Suite; NULL if absent */
 	char *codename, *version;
 	time_t date, valid_until;	/* 0: absent */
+	bool not_automatic, but_automatic_upgrades;	/* for apt's priorities */
 	char *text;			/* the signed text */
 	char *signer;			/* fingerprint; NULL if trusted without */
 };

@@ -25,7 +25,7 @@ static int check_item(const struct debian_item *item, struct error *e)
 	if (!hash_valid(item->sha256))
 		return err_set(e, EBADMSG, "'%s' has no sha256 in its index", item->filename);
 	if (!fetch_path_is_below(item->filename))
-		return err_set(e, EBADMSG, "'%s' is no path in an archive", item->filename);
+		return err_set(e, EBADMSG, "'%s' is not a path in an archive", item->filename);
 	return 0;
 }
 

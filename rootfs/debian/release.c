@@ -49,6 +49,13 @@ static char *copy_field(const struct deb822 *d, const char *name)
 	return v ? xstrdup(v) : NULL;
 }
 
+static bool says_yes(const struct deb822 *d, const char *name)
+{
+	const char *v = deb822_get(d, name);
+
+	return v && strcasecmp(v, "yes") == 0;
+}
+
 static char *describe(const struct debian_release *r)
 {
 	return xasprintf("%s %s", r->uri, r->suite);
@@ -115,6 +122,8 @@ int debian_release_read(const struct debian_archive *a, struct debian_release *r
 	r->name = copy_field(&d, "Suite");
 	r->codename = copy_field(&d, "Codename");
 	r->version = copy_field(&d, "Version");
+	r->not_automatic = says_yes(&d, "NotAutomatic");
+	r->but_automatic_upgrades = says_yes(&d, "ButAutomaticUpgrades");
 	v = deb822_get(&d, "Date");
 	r->date = v ? debian_release_date(v) : 0;
 	v = deb822_get(&d, "Valid-Until");

@@ -70,19 +70,19 @@ struct debian_source *debian_sources_add(struct debian_sources *s, const char *m
 	bool flat = str_ends(suite, "/");
 
 	if (!known_transport(uri) || strpbrk(uri, blanks)) {
-		err_usage(e, "'%s' is no mirror: expected http://..., https://..., file:/... or an "
+		err_usage(e, "'%s' is not a mirror: expected http://..., https://..., file:/... or an "
 			  "absolute path", mirror);
 		return NULL;
 	}
 	if (!fetch_path_is_below(suite) || strpbrk(suite, blanks)) {
-		err_usage(e, "'%s' is no suite", suite);
+		err_usage(e, "'%s' is not a suite", suite);
 		return NULL;
 	}
 	strv_split(&parts, components ? components : "", " \t,");
 	for (size_t i = 0; i < parts.n; i++) {
 		if (fetch_path_is_below(parts.v[i]))
 			continue;
-		err_usage(e, "'%s' is no component", parts.v[i]);
+		err_usage(e, "'%s' is not a component", parts.v[i]);
 		strv_release(&parts);
 		return NULL;
 	}

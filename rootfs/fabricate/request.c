@@ -39,7 +39,7 @@ static int make(struct fab_options *o, const struct machine *machine,
 	int r;
 
 	progress_stage(progress, "planning", 0);
-	r = plan_make(o, a, &plan, e);
+	r = plan_make(o, a, progress, &plan, e);
 	progress_end(progress);
 	planning = clock_ms() - start;
 	if (!r && !kernel->path && fabricate_needs_cage(o, &plan)) {

@@ -96,7 +96,7 @@ static int add_armoured(struct keys *k, const char *text, const char *name, stru
 	cleanup_strbuf struct strbuf binary = STRBUF_INIT;
 
 	if (dearmor(text, &binary) < 0)
-		return err_set(e, EBADMSG, "'%s' is no keyring: its armour is damaged", name);
+		return err_set(e, EBADMSG, "'%s' is not a keyring: its armour is damaged", name);
 	return add_data(k, binary.s, binary.len, name, e);
 }
 
@@ -137,7 +137,7 @@ static int add_folder(struct keys *k, const char *path, struct error *e)
 		if (!strstr(sb_str(&data), "-----BEGIN PGP"))
 			sb_add(&all, sb_str(&data), data.len);
 		else if (dearmor(data.s, &all) < 0)
-			ret = err_set(e, EBADMSG, "'%s' is no keyring: its armour is damaged",
+			ret = err_set(e, EBADMSG, "'%s' is not a keyring: its armour is damaged",
 				      names.v[i]);
 	}
 	if (ret == 0 && all.len)

@@ -138,7 +138,7 @@ static int add_operand(struct entries *es, const struct fab_options *o, const ch
 	if (!*m)
 		return 0;
 	if (stat(m, &st) < 0)
-		return err_usage(e, "mirror '%s' is no address, no sources.list line and no file",
+		return err_usage(e, "mirror '%s' is not an address, a sources.list line or a file",
 				 m);
 	if (S_ISDIR(st.st_mode)) {
 		cleanup_free char *real = realpath(m, NULL);

@@ -64,11 +64,12 @@ struct plan {
 int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		      struct debian_archive **a, struct error *e);
 /*
- * Solves on the indexes of @a (after debian_archive_update(); it must outlive the plan,
- * and debian_archive_update() makes the plan stale).  An unsatisfiable request is
- * -EINVAL, a usage error with the reason in words.
+ * Chooses from the indexes of @a (after debian_archive_update(), which makes an older plan
+ * stale), in a confined process.  An unsatisfiable request is -EINVAL, a usage error with the
+ * reason in words.
  */
-int plan_make(const struct fab_options *o, struct debian_archive *a, struct plan *plan, struct error *e);
+int plan_make(const struct fab_options *o, struct debian_archive *a, struct progress *progress,
+	      struct plan *plan, struct error *e);
 void plan_release(struct plan *plan);
 
 /* The plan as `--simulate` prints it, one line a package; malloc'ed. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rootfs/solve/solve.h"
+#include "rootfs/solve/private.h"
 
 #define MAX_DEPTH 3000
 
@@ -22,12 +22,12 @@ static bool critical(enum solve_dep_type t)
 
 static bool wanted(const struct solve *s, enum solve_dep_type t)
 {
-	return critical(t) || (t == SOLVE_RECOMMENDS && s->recommends) ||
-	       (t == SOLVE_SUGGESTS && s->suggests);
+	return critical(t) || (t == SOLVE_RECOMMENDS && s->config.recommends) ||
+	       (t == SOLVE_SUGGESTS && s->config.suggests);
 }
 
 /* The package of a target; NULL if it counts for nothing (foreign, or itself in a conflict). */
-static struct solve_pkg *debian_of_target(const struct solve *s, Id v, const struct solve_pkg *owner,
+static struct solve_pkg *pkg_of_target(const struct solve *s, Id v, const struct solve_pkg *owner,
 				       bool negative)
 {
 	struct solve_pkg *p = solve_ver(s, v)->pkg;
@@ -39,7 +39,7 @@ static bool alternative_ok(struct solve *s, const struct solve_pkg *owner,
 			   const struct solve_dep *d)
 {
 	for (const Id *v = solve_targets(s, d->rel); *v; v++) {
-		const struct solve_pkg *p = debian_of_target(s, *v, owner,
+		const struct solve_pkg *p = pkg_of_target(s, *v, owner,
 							  d->type == SOLVE_CONFLICTS);
 
 		if (p && p->inst == *v)
@@ -136,7 +136,7 @@ static void possible_solutions(struct solve *s, const struct solve_pkg *owner,
 		Id target = solve_target(s, d[i].rel);
 
 		for (const Id *v = solve_targets(s, d[i].rel); *v; v++) {
-			const struct solve_pkg *p = debian_of_target(s, *v, owner, negative);
+			const struct solve_pkg *p = pkg_of_target(s, *v, owner, negative);
 
 			if (!p || p->cand != *v)
 				continue;
@@ -434,7 +434,7 @@ static bool critically_broken(struct solve *s, const struct solve_pkg *p)
 	return false;
 }
 
-static int finish(struct solve *s, struct solve_pkg **pkgs, size_t n, struct error *e)
+static int finish(struct solve *s, struct solve_pkg *const *pkgs, size_t n, struct error *e)
 {
 	bool broken = false;
 
@@ -446,21 +446,21 @@ static int finish(struct solve *s, struct solve_pkg **pkgs, size_t n, struct err
 	return broken ? solve_repair(s, pkgs, n, e) : 0;
 }
 
-int solve_install(struct solve *s, struct solve_pkg **pkgs, size_t n, struct error *e)
+int solve_install(struct solve *s, const struct solve_set *set, struct error *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		pkgs[i]->protected = true;
-		pkgs[i]->manual = true;
-		mark_install(s, pkgs[i], false, 0, true);
+	for (size_t i = 0; i < set->n; i++) {
+		set->v[i]->protected = true;
+		set->v[i]->manual = true;
+		mark_install(s, set->v[i], false, 0, true);
 	}
-	for (size_t i = 0; i < n; i++)
-		mark_install(s, pkgs[i], true, 0, true);
-	return finish(s, pkgs, n, e);
+	for (size_t i = 0; i < set->n; i++)
+		mark_install(s, set->v[i], true, 0, true);
+	return finish(s, set->v, set->n, e);
 }
 
 int solve_install_essential(struct solve *s, struct error *e)
 {
-	struct solve_set set = { NULL, 0, 0 };
+	struct solve_set set = SOLVE_SET_INIT;
 	int r;
 
 	for (size_t i = 0; i < s->npkgs; i++)

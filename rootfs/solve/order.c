@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rootfs/solve/solve.h"
+#include "rootfs/solve/private.h"
 
 enum {
 	ADDED = 1, PENDING = 2, IN_LIST = 4, IMMEDIATE = 8, LOOP = 16,

@@ -3,7 +3,7 @@
  * Where marking ends in a conflict, libsolv decides: the same request, with what
  * was marked as its favourites.  If there is no answer, it says why in words.
  */
-#include "rootfs/solve/solve.h"
+#include "rootfs/solve/private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -81,7 +81,7 @@ static void take(struct solve *s, Solver *solver)
 	queue_free(&decisions);
 }
 
-int solve_repair(struct solve *s, struct solve_pkg **pkgs, size_t n, struct error *e)
+int solve_repair(struct solve *s, struct solve_pkg *const *pkgs, size_t n, struct error *e)
 {
 	Map considered, *before = s->pool->considered;
 	Solver *solver;
@@ -107,7 +107,7 @@ int solve_repair(struct solve *s, struct solve_pkg **pkgs, size_t n, struct erro
 		if (pkgs[i]->cand && !pkgs[i]->current)
 			queue_push2(&job, SOLVER_INSTALL | SOLVER_SOLVABLE, pkgs[i]->cand);
 	solver = solver_create(s->pool);
-	solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, !s->recommends);
+	solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, !s->config.recommends);
 	problems = solver_solve(solver, &job);
 	if (problems) {
 		explain(solver, e);

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Arguments of apt-get install: names, name=version, name/suite, globs, paths and
- * apt-patterns(7), as far as they make sense where nothing is installed yet.
+ * Arguments of apt-get install: names, name=version, name/suite, globs, tasks, paths.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rootfs/solve/solve.h"
+#include "rootfs/solve/private.h"
 
 void solve_set_add(struct solve_set *set, struct solve_pkg *p)
 {
@@ -39,7 +36,7 @@ static int by_seq(const void *a, const void *b)
 }
 
 /* Adds the new ones among @found, in the order in which apt goes through them. */
-static void add_sorted(struct solve_set *set, struct solve_set *found)
+void solve_set_add_sorted(struct solve_set *set, struct solve_set *found)
 {
 	if (found->n)
 		qsort(found->v, found->n, sizeof(struct solve_pkg *), by_seq);
@@ -48,398 +45,46 @@ static void add_sorted(struct solve_set *set, struct solve_set *found)
 	solve_set_release(found);
 }
 
-static bool of_suite(const struct solve *s, Id v, const char *suite)
+bool solve_of_suite(const struct solve *s, Id v, const char *suite)
 {
-	const struct solve_ver *sv = solve_ver(s, v);
-	const struct solve_index *ix;
+	const struct solve_index *ix = solve_index_of(s, v);
+	const struct solve_source *src = &ix->source;
 
 	if (!suite)
 		return true;
-	if (sv->index == UINT32_MAX)
+	if (ix->local)
 		return false;
-	ix = &s->indexes[sv->index];
-	return str_eq(ix->name, suite) || str_eq(ix->codename, suite) ||
-	       (!ix->name && !ix->codename && str_eq(ix->suite, suite));
+	return str_eq(src->name, suite) || str_eq(src->codename, suite) ||
+	       (!src->name && !src->codename && str_eq(src->suite, suite));
 }
 
-int solve_select_essential(struct solve *s, const char *suite, struct solve_set *set)
+void solve_select_essential(struct solve *s, const char *suite, struct solve_set *set)
 {
-	struct solve_set found = { NULL, 0, 0 };
+	struct solve_set found = SOLVE_SET_INIT;
 
 	for (size_t i = 0; i < s->npkgs; i++)
 		for (Id v = s->pkgs[i].essential ? s->pkgs[i].versions : 0; v;
 		     v = solve_ver(s, v)->next)
-			if (of_suite(s, v, suite) && s->pkgs[i].cand)
+			if (solve_of_suite(s, v, suite) && s->pkgs[i].cand)
 				solve_set_add(&found, &s->pkgs[i]);
-	add_sorted(set, &found);
-	return 0;
+	solve_set_add_sorted(set, &found);
 }
 
-int solve_select_priority(struct solve *s, const char *suite, enum solve_priority least,
+void solve_select_priority(struct solve *s, const char *suite, enum solve_priority least,
 			  struct solve_set *set)
 {
-	struct solve_set found = { NULL, 0, 0 };
+	struct solve_set found = SOLVE_SET_INIT;
 
 	for (size_t i = 0; i < s->npkgs; i++)
 		for (Id v = s->pkgs[i].essential ? 0 : s->pkgs[i].versions; v;
 		     v = solve_ver(s, v)->next) {
 			unsigned int p = solve_ver(s, v)->priority;
 
-			if (p != SOLVE_PRIO_NONE && p <= least && of_suite(s, v, suite) &&
+			if (p != SOLVE_PRIO_NONE && p <= least && solve_of_suite(s, v, suite) &&
 			    s->pkgs[i].cand)
 				solve_set_add(&found, &s->pkgs[i]);
 		}
-	add_sorted(set, &found);
-	return 0;
-}
-
-/* ---- patterns ---- */
-
-enum node_kind {
-	N_AND, N_OR, N_NOT, N_NARROW, N_TRUE, N_FALSE, N_ESSENTIAL, N_PRIORITY, N_NAME,
-	N_EXACT_NAME, N_SECTION, N_ARCHIVE, N_CODENAME, N_VERSION, N_ARCHITECTURE, N_VIRTUAL,
-	N_SOURCE, N_EXACT_SOURCE,
-};
-
-struct node {
-	enum node_kind kind;
-	struct node *child[32];
-	size_t n;
-	char *word;
-	regex_t re;
-	bool has_re;
-};
-
-struct parser {
-	const char *p, *all;
-	struct error *e;
-};
-
-static void node_free(struct node *n)
-{
-	if (!n)
-		return;
-	for (size_t i = 0; i < n->n; i++)
-		node_free(n->child[i]);
-	if (n->has_re)
-		regfree(&n->re);
-	free(n->word);
-	free(n);
-}
-
-static struct node *node_new(enum node_kind kind)
-{
-	struct node *n = xcalloc(1, sizeof(*n));
-
-	n->kind = kind;
-	return n;
-}
-
-static struct node *bad(struct parser *ps, const char *what)
-{
-	err_usage(ps->e, "cannot read pattern '%s': %s at '%s'", ps->all, what, ps->p);
-	return NULL;
-}
-
-static const struct term {
-	const char *name;
-	char letter;
-	enum node_kind kind;
-	int args;	/* -1: patterns; 0: none; 1: a word */
-	bool regex;
-} terms[] = {
-	{ "and", 0, N_AND, -1, false }, { "or", 0, N_OR, -1, false },
-	{ "not", 0, N_NOT, -1, false }, { "narrow", 0, N_NARROW, -1, false },
-	{ "true", 0, N_TRUE, 0, false }, { "false", 0, N_FALSE, 0, false },
-	{ "essential", 'E', N_ESSENTIAL, 0, false }, { "virtual", 'v', N_VIRTUAL, 0, false },
-	{ "priority", 'p', N_PRIORITY, 1, false }, { "name", 'n', N_NAME, 1, true },
-	{ "exact-name", 0, N_EXACT_NAME, 1, false }, { "section", 's', N_SECTION, 1, true },
-	{ "archive", 'A', N_ARCHIVE, 1, true }, { "codename", 0, N_CODENAME, 1, true },
-	{ "version", 'V', N_VERSION, 1, true },
-	{ "architecture", 'r', N_ARCHITECTURE, 1, false },
-	{ "source-package", 'e', N_SOURCE, 1, true },
-	{ "exact-source-package", 0, N_EXACT_SOURCE, 1, false },
-};
-
-static void skip_blanks(struct parser *ps)
-{
-	while (isspace((unsigned char)*ps->p))
-		ps->p++;
-}
-
-static struct node *parse_or(struct parser *ps);
-
-static char *parse_word(struct parser *ps, bool in_parens)
-{
-	struct strbuf w = STRBUF_INIT;
-	int depth = 0;
-
-	skip_blanks(ps);
-	if (*ps->p == '"') {
-		for (ps->p++; *ps->p && *ps->p != '"'; ps->p++)
-			sb_addc(&w, *ps->p);
-		if (*ps->p)
-			ps->p++;
-		return sb_steal(&w);
-	}
-	for (; *ps->p; ps->p++) {
-		char c = *ps->p;
-
-		if (c == '(')
-			depth++;
-		else if ((c == ')' && depth-- == 0) ||
-			 (in_parens ? c == ',' && depth == 0 : strchr("|,!~?", c) || isspace(c)))
-			break;
-		sb_addc(&w, c);
-	}
-	while (w.len && isspace((unsigned char)w.s[w.len - 1]))
-		w.s[--w.len] = '\0';
-	return sb_steal(&w);
-}
-
-static struct node *with_word(struct parser *ps, const struct term *t, char *word)
-{
-	struct node *n = node_new(t->kind);
-
-	n->word = word;
-	if (t->regex && regcomp(&n->re, word, REG_EXTENDED | REG_NOSUB | REG_ICASE)) {
-		node_free(n);
-		return bad(ps, "bad regular expression");
-	}
-	n->has_re = t->regex;
-	return n;
-}
-
-static struct node *parse_args(struct parser *ps, const struct term *t)
-{
-	struct node *n;
-
-	if (t->args == 0)
-		return node_new(t->kind);
-	skip_blanks(ps);
-	if (*ps->p != '(')
-		return bad(ps, "'(' expected");
-	ps->p++;
-	if (t->args == 1) {
-		char *w = parse_word(ps, true);
-
-		if (*ps->p != ')') {
-			free(w);
-			return bad(ps, "')' expected");
-		}
-		ps->p++;
-		return with_word(ps, t, w);
-	}
-	n = node_new(t->kind);
-	for (;;) {
-		struct node *c;
-
-		skip_blanks(ps);
-		if (*ps->p == ')')
-			break;
-		c = n->n < ARRAY_SIZE(n->child) ? parse_or(ps) : bad(ps, "too many arguments");
-		if (!c) {
-			node_free(n);
-			return NULL;
-		}
-		n->child[n->n++] = c;
-		skip_blanks(ps);
-		if (*ps->p == ',')
-			ps->p++;
-		else if (*ps->p != ')') {
-			node_free(n);
-			return bad(ps, "',' or ')' expected");
-		}
-	}
-	ps->p++;
-	return n;
-}
-
-static struct node *parse_term(struct parser *ps)
-{
-	struct node *n, *c;
-
-	skip_blanks(ps);
-	if (*ps->p == '!') {
-		ps->p++;
-		c = parse_term(ps);
-		if (!c)
-			return NULL;
-		n = node_new(N_NOT);
-		n->child[n->n++] = c;
-		return n;
-	}
-	if (*ps->p == '(') {
-		ps->p++;
-		c = parse_or(ps);
-		skip_blanks(ps);
-		if (c && *ps->p != ')') {
-			node_free(c);
-			return bad(ps, "')' expected");
-		}
-		if (c)
-			ps->p++;
-		return c;
-	}
-	if (*ps->p == '~') {
-		for (size_t i = 0; i < ARRAY_SIZE(terms); i++)
-			if (terms[i].letter && terms[i].letter == ps->p[1]) {
-				ps->p += 2;
-				return terms[i].args ?
-					with_word(ps, &terms[i], parse_word(ps, false)) :
-					node_new(terms[i].kind);
-			}
-		return bad(ps, "unknown short pattern");
-	}
-	if (*ps->p == '?') {
-		size_t len = strcspn(ps->p + 1, "( \t,)|");
-
-		for (size_t i = 0; i < ARRAY_SIZE(terms); i++)
-			if (strlen(terms[i].name) == len &&
-			    strncmp(terms[i].name, ps->p + 1, len) == 0) {
-				ps->p += 1 + len;
-				return parse_args(ps, &terms[i]);
-			}
-		return bad(ps, "unknown pattern");
-	}
-	return bad(ps, "pattern expected");
-}
-
-static struct node *parse_list(struct parser *ps, bool any)
-{
-	struct node *n = node_new(any ? N_OR : N_AND);
-
-	for (;;) {
-		struct node *c = n->n < ARRAY_SIZE(n->child) ?
-			(any ? parse_list(ps, false) : parse_term(ps)) :
-			bad(ps, "too many terms");
-
-		if (!c) {
-			node_free(n);
-			return NULL;
-		}
-		n->child[n->n++] = c;
-		skip_blanks(ps);
-		if (any) {
-			if (*ps->p != '|')
-				return n;
-			ps->p++;
-		} else if (!*ps->p || strchr("|,)", *ps->p)) {
-			return n;
-		}
-	}
-}
-
-static struct node *parse_or(struct parser *ps)
-{
-	return parse_list(ps, true);
-}
-
-static bool re_matches(const struct node *n, const char *s)
-{
-	return s && regexec(&n->re, s, 0, NULL, 0) == 0;
-}
-
-static bool matches_version(struct solve *s, const struct node *n, Id v)
-{
-	static const char *const prio[] = { "", "required", "important", "standard", "optional",
-					    "extra" };
-	cleanup_strbuf struct strbuf f = STRBUF_INIT;
-	const struct solve_ver *sv = solve_ver(s, v);
-	const struct solve_index *ix = sv->index == UINT32_MAX ? NULL : &s->indexes[sv->index];
-	const char *name = solve_name_str(s, v);
-
-	switch (n->kind) {
-	case N_AND:
-	case N_NARROW:
-		for (size_t i = 0; i < n->n; i++)
-			if (!matches_version(s, n->child[i], v))
-				return false;
-		return true;
-	case N_OR:
-		for (size_t i = 0; i < n->n; i++)
-			if (matches_version(s, n->child[i], v))
-				return true;
-		return false;
-	case N_NOT:
-		return n->n && !matches_version(s, n->child[0], v);
-	case N_TRUE:
-		return true;
-	case N_FALSE:
-	case N_VIRTUAL:
-		return false;
-	case N_ESSENTIAL:
-		return sv->pkg->essential;
-	case N_PRIORITY:
-		return str_eq(prio[sv->priority], n->word);
-	case N_NAME:
-		return re_matches(n, name);
-	case N_EXACT_NAME:
-		return str_eq(name, n->word);
-	case N_SECTION:
-		return solve_field(s, v, "Section", &f) && re_matches(n, f.s);
-	case N_ARCHIVE:
-		return ix && re_matches(n, ix->name ? ix->name : ix->suite);
-	case N_CODENAME:
-		return ix && re_matches(n, ix->codename ? ix->codename : ix->suite);
-	case N_VERSION:
-		return re_matches(n, solve_version_str(s, v));
-	case N_ARCHITECTURE:
-		return str_eq(n->word, s->arch) || str_eq(n->word, "native") ||
-		       str_eq(n->word, "all");
-	case N_SOURCE:
-	case N_EXACT_SOURCE:
-		if (solve_field(s, v, "Source", &f)) {
-			f.s[strcspn(sb_str(&f), " (")] = '\0';
-			name = f.s;
-		}
-		return n->kind == N_SOURCE ? re_matches(n, name) : str_eq(n->word, name);
-	}
-	return false;
-}
-
-static bool has_narrow(const struct node *n)
-{
-	for (size_t i = 0; i < n->n; i++)
-		if (has_narrow(n->child[i]))
-			return true;
-	return n->kind == N_NARROW;
-}
-
-static bool matches_package(struct solve *s, const struct node *n, const struct solve_pkg *p)
-{
-	/* without ?narrow, each term may hold for another version: for a package with one
-	 * version that is the same, and for the rest the candidate decides */
-	if (!has_narrow(n))
-		return p->cand && matches_version(s, n, p->cand);
-	for (Id v = p->versions; v; v = solve_ver(s, v)->next)
-		if (matches_version(s, n, v))
-			return true;
-	return false;
-}
-
-static int select_pattern(struct solve *s, const char *arg, struct solve_set *set,
-			  struct error *e)
-{
-	struct parser ps = { arg, arg, e };
-	struct solve_set found = { NULL, 0, 0 };
-	struct node *n = parse_or(&ps);
-
-	if (!n)
-		return -EINVAL;
-	if (*ps.p) {
-		node_free(n);
-		bad(&ps, "end expected");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < s->npkgs; i++)
-		if (s->pkgs[i].cand && matches_package(s, n, &s->pkgs[i]))
-			solve_set_add(&found, &s->pkgs[i]);
-	node_free(n);
-	if (!found.n)
-		return err_usage(e, "no package matches the pattern '%s'", arg);
-	add_sorted(set, &found);
-	return 0;
+	solve_set_add_sorted(set, &found);
 }
 
 /* ---- names ---- */
@@ -452,9 +97,8 @@ static bool switch_release(struct solve *s, struct solve_pkg *p, const char *sui
 	size_t n, len;
 
 	for (Id v = p->versions; v; v = solve_ver(s, v)->next)
-		if ((of_suite(s, v, suite) ||
-		     (solve_ver(s, v)->index != UINT32_MAX &&
-		      str_eq(s->indexes[solve_ver(s, v)->index].suite, suite))) &&
+		if ((solve_of_suite(s, v, suite) ||
+		     str_eq(solve_index_of(s, v)->source.suite, suite)) &&
 		    (!best || pool_evrcmp(s->pool, pool_id2solvable(s->pool, v)->evr,
 					  pool_id2solvable(s->pool, best)->evr,
 					  EVRCMP_COMPARE) > 0))
@@ -476,7 +120,7 @@ static bool switch_release(struct solve *s, struct solve_pkg *p, const char *sui
 				struct solve_pkg *t = solve_ver(s, *v)->pkg;
 
 				ok = t && t->cand == *v;
-				if (t && !alt && of_suite(s, *v, suite))
+				if (t && !alt && solve_of_suite(s, *v, suite))
 					alt = t;
 			}
 		if (!ok && alt && d[i].type != SOLVE_CONFLICTS && d[i].type != SOLVE_SUGGESTS)
@@ -523,11 +167,25 @@ static struct solve_pkg *only_provider(struct solve *s, const char *name, struct
 	return n == 1 ? only : NULL;
 }
 
+/* What was left out of the indexes may be what is missed. */
+static int hint_skipped(const struct solve *s, struct error *e)
+{
+	for (size_t i = 0; i < s->nindexes; i++) {
+		const struct solve_index *ix = &s->indexes[i];
+
+		if (ix->skipped)
+			return err_hint(e, "%zu stanzas of index '%s' make no sense and were left "
+					"out, the first of package '%s'", ix->skipped,
+					ix->source.path, ix->first_skipped ?: "?");
+	}
+	return -EINVAL;
+}
+
 static int select_name(struct solve *s, const char *name, struct solve_set *set,
 		       struct error *e)
 {
 	cleanup_strbuf struct strbuf providers = STRBUF_INIT;
-	struct solve_set found = { NULL, 0, 0 };
+	struct solve_set found = SOLVE_SET_INIT;
 	struct solve_pkg *p = solve_pkg_named(s, name);
 
 	if (!p)
@@ -545,18 +203,19 @@ static int select_name(struct solve *s, const char *name, struct solve_set *set,
 			    fnmatch(name, pool_id2str(s->pool, s->pkgs[i].name), 0) == 0)
 				solve_set_add(&found, &s->pkgs[i]);
 		if (found.n) {
-			add_sorted(set, &found);
+			solve_set_add_sorted(set, &found);
 			return 0;
 		}
 	}
-	return err_usage(e, "there is no package '%s' in the components and suites given", name);
+	err_usage(e, "there is no package '%s' in the components and suites given", name);
+	return hint_skipped(s, e);
 }
 
 static int select_task(struct solve *s, const char *task, struct solve_set *set,
 		       struct error *e)
 {
 	cleanup_strbuf struct strbuf f = STRBUF_INIT;
-	struct solve_set found = { NULL, 0, 0 };
+	struct solve_set found = SOLVE_SET_INIT;
 
 	for (size_t i = 0; i < s->npkgs; i++) {
 		cleanup_strv struct strv words = STRV_INIT;
@@ -569,7 +228,7 @@ static int select_task(struct solve *s, const char *task, struct solve_set *set,
 	}
 	if (!found.n)
 		return err_usage(e, "there is no task '%s'", task);
-	add_sorted(set, &found);
+	solve_set_add_sorted(set, &found);
 	return 0;
 }
 
@@ -578,8 +237,9 @@ static int select_local(struct solve *s, const char *path, struct solve_set *set
 {
 	for (Id v = 2; v < s->nvers; v++) {
 		struct solve_pkg *p = s->vers[v].pkg;
+		const struct solve_index *ix = solve_index_of(s, v);
 
-		if (!s->vers[v].local || !str_eq(s->vers[v].local, path))
+		if (!ix->local || !str_eq(ix->source.path, path))
 			continue;
 		if (!p)
 			return err_usage(e, "package '%s' is not for architecture %s", path,
@@ -599,7 +259,7 @@ int solve_select(struct solve *s, const char *arg, struct solve_set *set, struct
 	int r;
 
 	if (strchr("?~!(", arg[0]))
-		return select_pattern(s, arg, set, e);
+		return solve_select_pattern(s, arg, set, e);
 	if (arg[0] == '/')
 		return select_local(s, arg, set, e);
 	if (len && name[len - 1] == '^') {

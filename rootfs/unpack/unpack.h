@@ -115,11 +115,6 @@ int unpack_merge(struct unpack *u, int rootfd, const size_t *pkgs, size_t n, str
 bool unpack_preinst_is_idle(const char *script);
 
 /*
- * Reader of a binary package, deb(5): its control files, then its contents as a
- * stream, in one pass over the file and without a temporary copy.
- */
-
-/*
  * dpkg's database, /var/lib/dpkg, written as dpkg --unpack leaves it: status, info/,
  * triggers/.  Formats: deb-control(5), deb-triggers(5), dpkg's doc/triggers.txt.
  */

@@ -205,5 +205,27 @@ test_mirror_from_the_environment()
 		--include=pen-choice --keyring="$T/a/key.gpg" pen >out
 	contains pen-provider out
 	UMLCAGE_MIRROR=ftp://x status 2 "$UMLCAGE" fabricate --simulate pen 2>err
-	contains "is no mirror" err
+	contains "is not a mirror" err
+}
+
+# What its packages are said to be by sums that the reader of indexes has no room for.
+# limit: 150
+test_sums_of_every_kind()
+{
+	for sums in sha512,sha256 sha512,md5,sha1,sha256 sha256,sha512; do
+		fixture --sums "$sums"
+		works
+		source_works
+	done
+	fixture --sums sha512
+	status 1 plan
+	contains "no sha256 for package" err
+}
+
+# limit: 150
+test_lines_of_another_system()
+{
+	fixture --crlf
+	works
+	source_works
 }

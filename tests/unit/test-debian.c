@@ -35,7 +35,7 @@ START_TEST(stanzas_are_read_field_by_field)
 	ck_assert_str_eq(deb822_get(&d, "Description"), "short\n long line\n .\n last");
 	ck_assert_ptr_null(deb822_get(&d, "Pack"));
 	ck_assert_int_eq(deb822_next(&d, &err), 1);
-	ck_assert_str_eq(deb822_get(&d, "Package"), "two");
+	ck_assert_str_eq(deb822_get(&d, "Package"), "again");
 	ck_assert_str_eq(deb822_get(&d, "Empty"), "");
 	ck_assert_ptr_null(deb822_get(&d, "Version"));
 	ck_assert_int_eq(deb822_next(&d, &err), 0);
@@ -211,8 +211,8 @@ static const struct {
 	{ "\nrpm http://a.example/ x main", "t:2: expected" },
 	{ "deb http://a.example/ pen", "t:1: suite 'pen' of 'http://a.example' needs a component" },
 	{ "deb http://a.example/ ./ main", "takes no components" },
-	{ "deb http://a.example/ ../up main", "'../up' is no suite" },
-	{ "deb http://a.example/ pen ../main", "'../main' is no component" },
+	{ "deb http://a.example/ ../up main", "'../up' is not a suite" },
+	{ "deb http://a.example/ pen ../main", "'../main' is not a component" },
 	{ "deb [arch=x http://a.example/ pen main", "'[' without ']'" },
 	{ "Types: deb\nURIs: http://a.example/\n", "no Types, URIs or Suites" },
 	{ "Types: deb\nnonsense\n", "t:2: expected 'Field: value'" },
@@ -269,7 +269,7 @@ START_TEST(the_mirror_is_the_option_then_the_environment)
 	ck_assert_str_eq(b, "http://env.example/debian");
 	OK(debian_mirror_find("/srv/mirror", &c, &err));
 	ck_assert_str_eq(c, "file:///srv/mirror");
-	FAILS(debian_mirror_find("ftp://old.example", &d, &err), EINVAL, "is no mirror");
+	FAILS(debian_mirror_find("ftp://old.example", &d, &err), EINVAL, "is not a mirror");
 }
 END_TEST
 

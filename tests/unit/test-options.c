@@ -91,7 +91,7 @@ START_TEST(what_is_no_mirror_is_refused)
 	ck_fails(fab_resolve_sources(&o, &err), EINVAL, "neither sources.list lines", &err);
 	strv_release(&o.mirrors);
 	strv_add(&o.mirrors, "absent");
-	ck_fails(fab_resolve_sources(&o, &err), EINVAL, "no address", &err);
+	ck_fails(fab_resolve_sources(&o, &err), EINVAL, "is not an address", &err);
 }
 END_TEST
 

@@ -7,35 +7,44 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rootfs/solve/solve.h"
+#include "rootfs/solve/private.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/proc.h"
 
 static struct error err = ERROR_INIT;
-static struct solve s;
-static char paths[4][64];
-static int npaths;
+static struct solve *s;
+static int fds[4];
+static int nfds;
 
 static void setup(void)
 {
-	solve_init(&s, "amd64");
-	npaths = 0;
+	s = solve_new(&(struct solve_config){ .arch = "amd64" });
+	nfds = 0;
 }
 
 static void teardown(void)
 {
-	solve_release(&s);
-	for (int i = 0; i < npaths; i++)
-		unlink(paths[i]);
+	solve_free(s);
+	for (int i = 0; i < nfds; i++)
+		close(fds[i]);
 	err_release(&err);
+}
+
+static int add_text(const char *text, size_t len, const char *suite, int pin)
+{
+	struct solve_source source = { .path = "Packages", .suite = suite, .codename = suite,
+				       .pin = pin };
+
+	source.fd = fds[nfds++] = memfd_with("index", text, len, &err);
+	ck_assert_int_ge(source.fd, 0);
+	return solve_add_index(s, &source, &err);
 }
 
 /* "name version; Field: value; Field: value" lines; arch is amd64 unless given. */
 static void add_index(const char *suite, int pin, const char *const *stanzas)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	char *path = paths[npaths++];
-	int fd;
 
 	for (; *stanzas; stanzas++) {
 		cleanup_strv struct strv parts = STRV_INIT;
@@ -50,13 +59,7 @@ static void add_index(const char *suite, int pin, const char *const *stanzas)
 			sb_addf(&text, "%s\n", parts.v[i] + strspn(parts.v[i], " "));
 		sb_addf(&text, "Filename: pool/%s.deb\nSize: 1\nSHA256: %064d\n\n", name, 0);
 	}
-	strcpy(path, "/tmp/test-plan.XXXXXX");
-	fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write_full(fd, sb_str(&text), text.len), 0);
-	close(fd);
-	ck_ok(solve_add_index(&s, path, "http://mirror/debian", suite, "main", NULL, suite, pin,
-			      &err), &err);
+	ck_ok(add_text(sb_str(&text), text.len, suite, pin), &err);
 }
 
 #define INDEX(...) add_index("stable", 500, (const char *const[]){ __VA_ARGS__, NULL })
@@ -68,17 +71,17 @@ static int select_words(const char *words, struct solve_set *set)
 
 	strv_split(&v, words, " ");
 	for (size_t i = 0; i < v.n && !r; i++)
-		r = solve_select(&s, v.v[i], set, &err);
+		r = solve_select(s, v.v[i], set, &err);
 	return r;
 }
 
 static int install(const char *words)
 {
-	struct solve_set set = { NULL, 0, 0 };
+	struct solve_set set = SOLVE_SET_INIT;
 	int r = select_words(words, &set);
 
 	if (!r)
-		r = solve_install(&s, set.v, set.n, &err);
+		r = solve_install(s, &set, &err);
 	solve_set_release(&set);
 	return r;
 }
@@ -88,22 +91,27 @@ static char *marked(void)
 {
 	cleanup_strv struct strv names = STRV_INIT;
 
-	for (size_t i = 0; i < s.npkgs; i++)
-		if (s.pkgs[i].marked)
-			strv_addf(&names, "%s%s", pool_id2str(s.pool, s.pkgs[i].name),
-				  s.pkgs[i].automatic ? "*" : "");
+	for (size_t i = 0; i < s->npkgs; i++)
+		if (s->pkgs[i].marked)
+			strv_addf(&names, "%s%s", pool_id2str(s->pool, s->pkgs[i].name),
+				  s->pkgs[i].automatic ? "*" : "");
 	strv_sort(&names);
 	return strv_join(&names, " ");
 }
 
-static void check_install(const char *words, const char *expected)
+static void check_marked(const char *words, const char *expected)
 {
 	cleanup_free char *got = NULL;
 
-	ck_ok(solve_finish(&s, &err), &err);
 	ck_ok(install(words), &err);
 	got = marked();
 	ck_assert_str_eq(got, expected);
+}
+
+static void check_install(const char *words, const char *expected)
+{
+	ck_ok(solve_finish(s, &err), &err);
+	check_marked(words, expected);
 }
 
 START_TEST(dependencies_come_along_but_not_recommends)
@@ -117,7 +125,7 @@ END_TEST
 START_TEST(recommends_come_along_when_asked_for)
 {
 	INDEX("a 1; Recommends: r, absent", "r 1; Depends: q", "q 1");
-	s.recommends = true;
+	s->config.recommends = true;
 	check_install("a", "a q* r*");
 }
 END_TEST
@@ -207,7 +215,7 @@ START_TEST(the_higher_version_is_the_candidate)
 {
 	INDEX("a 1", "a 1.10", "a 1.9");
 	check_install("a", "a");
-	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "1.10");
+	ck_assert_str_eq(solve_version_str(s, solve_pkg_named(s, "a")->inst), "1.10");
 }
 END_TEST
 
@@ -216,14 +224,14 @@ START_TEST(a_suite_that_is_not_automatic_waits_to_be_asked)
 	INDEX("a 1", "b 1");
 	add_index("backports", 100, (const char *const[]){ "a 2; Depends: b (>= 2)", "b 2", NULL });
 	check_install("a", "a");
-	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "1");
+	ck_assert_str_eq(solve_version_str(s, solve_pkg_named(s, "a")->inst), "1");
 	teardown();
 	setup();
 	INDEX("a 1", "b 1");
 	add_index("backports", 100, (const char *const[]){ "a 2; Depends: b (>= 2)", "b 2", NULL });
 	check_install("a/backports", "a b*");
-	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "2");
-	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "b")->inst), "2");
+	ck_assert_str_eq(solve_version_str(s, solve_pkg_named(s, "a")->inst), "2");
+	ck_assert_str_eq(solve_version_str(s, solve_pkg_named(s, "b")->inst), "2");
 }
 END_TEST
 
@@ -231,7 +239,7 @@ START_TEST(a_version_may_be_named)
 {
 	INDEX("a 1", "a 2");
 	check_install("a=1", "a");
-	ck_assert_str_eq(solve_version_str(&s, solve_pkg_named(&s, "a")->inst), "1");
+	ck_assert_str_eq(solve_version_str(s, solve_pkg_named(s, "a")->inst), "1");
 }
 END_TEST
 
@@ -257,7 +265,7 @@ START_TEST(what_cannot_be_is_said_in_words)
 	INDEX("a 1", "p 1; Provides: virtual", "q 1; Provides: virtual",
 	      "broken 1; Depends: middle", "middle 1; Depends: absent",
 	      "enemy 1; Conflicts: a", "old 1; Depends: dep (>= 5)", "dep 1");
-	ck_ok(solve_finish(&s, &err), &err);
+	ck_ok(solve_finish(s, &err), &err);
 	ck_fails(install(impossible[_i].words), EINVAL, impossible[_i].reason, &err);
 }
 END_TEST
@@ -306,10 +314,10 @@ static char *order(void)
 	struct solve_action *v = NULL;
 	size_t n = 0;
 
-	ck_ok(solve_order(&s, &v, &n, &err), &err);
+	ck_ok(solve_order(s, &v, &n, &err), &err);
 	for (size_t i = 0; i < n; i++)
 		sb_addf(&out, "%s%c%s", i ? " " : "", v[i].op == SOLVE_UNPACK ? '+' : '=',
-			solve_name_str(&s, v[i].ver));
+			solve_name_str(s, v[i].version));
 	free(v);
 	return sb_steal(&out);
 }
@@ -328,17 +336,17 @@ END_TEST
 START_TEST(essentials_are_configured_at_once_and_commits_count)
 {
 	cleanup_free char *got = NULL, *then = NULL, *names = NULL;
-	struct solve_set set = { NULL, 0, 0 };
+	struct solve_set set = SOLVE_SET_INIT;
 
 	INDEX("libc 1", "sh 1; Essential: yes; Pre-Depends: libc",
 	      "app 1; Pre-Depends: libc; Depends: sh, more", "more 1");
-	ck_ok(solve_finish(&s, &err), &err);
-	ck_ok(solve_select_essential(&s, "stable", &set), &err);
-	ck_ok(solve_install(&s, set.v, set.n, &err), &err);
+	ck_ok(solve_finish(s, &err), &err);
+	solve_select_essential(s, "stable", &set);
+	ck_ok(solve_install(s, &set, &err), &err);
 	solve_set_release(&set);
 	got = order();
 	ck_assert_str_eq(got, "+libc =libc +sh =sh");
-	solve_commit(&s);
+	solve_commit(s);
 	ck_ok(install("app"), &err);
 	names = marked();
 	ck_assert_str_eq(names, "app more*");
@@ -365,7 +373,136 @@ START_TEST(a_loop_of_pre_depends_is_told)
 
 	INDEX("a 1; Pre-Depends: b", "b 1; Pre-Depends: a");
 	check_install("a", "a b*");
-	ck_fails(solve_order(&s, &v, &n, &err), EINVAL, "Pre-Depends", &err);
+	ck_fails(solve_order(s, &v, &n, &err), EINVAL, "Pre-Depends", &err);
+}
+END_TEST
+
+/* ---- what indexes may hold ---- */
+
+#define SUM "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const struct {
+	const char *fields, *expected;	/* NULL: as if the stanza was not there */
+} stanzas[] = {
+	/* more bytes than libsolv before 0.7.37 has room for */
+	{ "Version: 1\nArchitecture: all\nSHA512: " SUM SUM "\n", "1" },
+	{ "Version: 1\nArchitecture: all\nSHA512: " SUM SUM "\nSHA256: " SUM "\n", "1" },
+	{ "Version: 1\nArchitecture: all\nSHA384: " SUM "0123456789abcdef0123456789abcdef\n", "1" },
+	{ "Version: 1\nSHA224: " SUM "\nSHA1: " SUM SUM SUM "\nMD5sum:\nArchitecture: all\n", "1" },
+	/* of two fields the last, as in apt */
+	{ "Version: 1\nVersion: 2\nArchitecture: all\n", "2" },
+	/* from an editor of another system */
+	{ "Version: 1\r\nArchitecture: all\r\nDepends: dep\r\n", "1" },
+	{ "Version: 1\nArchitecture: all\nDepends: dep,\n dep (>= 0),\n# no more\n\tdep\n", "1" },
+	{ "Version: 1\nArchitecture: all\nNoColon\n: none\n\377\376: x\nDepends: dep\n", "1" },
+	{ "Version: 1\nArchitecture: all\nDepends:\nProvides: \n \n", "1" },
+	/* what makes no sense */
+	{ "Architecture: all\n", NULL },
+	{ "Version: 1\n", NULL },
+	{ "Version: 1 2\nArchitecture: all\n", NULL },
+	{ "Version: ../1\nArchitecture: all\n", NULL },
+	{ "Version: 1\nArchitecture: all/x\n", NULL },
+	{ "Version: 1\nArchitecture: all\nDepends: dep\001\n", NULL },
+	{ "Version: 1\nArchitecture: all\nPackage: -x\n", NULL },
+	{ "Version: 1\nArchitecture: all\nPackage: ../x\n", NULL },
+	{ "Version: 1\nArchitecture: all\nPackage: x\nPackage:\n", NULL },
+};
+
+START_TEST(stanzas_are_filtered)
+{
+	cleanup_free char *text = xasprintf("Package: x\n%s\nPackage: dep\nVersion: 1\n"
+					    "Architecture: amd64\n\n\r\n\n",
+					    stanzas[_i].fields);
+
+	ck_ok(add_text(text, strlen(text), "stable", 500), &err);
+	ck_ok(solve_finish(s, &err), &err);
+	ck_assert_ptr_nonnull(solve_pkg_named(s, "dep"));
+	if (!stanzas[_i].expected) {
+		ck_assert_uint_eq(s->npkgs, 1);
+		ck_fails(install("x"), EINVAL, "1 stanzas of index 'Packages' make no sense", &err);
+		return;
+	}
+	ck_ok(install("x"), &err);
+	ck_assert_str_eq(solve_version_str(s, solve_pkg_named(s, "x")->inst), stanzas[_i].expected);
+	ck_assert_int_eq(solve_pkg_named(s, "dep")->marked,
+			 strstr(stanzas[_i].fields, "Depends: dep") != NULL);
+}
+END_TEST
+
+START_TEST(relations_beyond_measure_are_left_out)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	sb_adds(&text, "Package: x\nVersion: 1\nArchitecture: all\nDepends: a");
+	for (int i = 0; i < 100000; i++)
+		sb_adds(&text, " | a");
+	sb_adds(&text, "\n\nPackage: y\nVersion: 1\nArchitecture: all\nDepends: a");
+	for (int i = 0; i < 1000; i++)
+		sb_adds(&text, " | a");
+	sb_adds(&text, "\n\nPackage: a\nVersion: 1\nArchitecture: all\n");
+	ck_ok(add_text(text.s, text.len, "stable", 500), &err);
+	ck_ok(solve_finish(s, &err), &err);
+	ck_assert_ptr_null(solve_pkg_named(s, "x"));
+	check_marked("y", "a* y");
+}
+END_TEST
+
+START_TEST(an_index_of_nothing_is_empty)
+{
+	static const char nothing[] = "\n\n\r\n# only words\n\n no field\n";
+
+	ck_ok(add_text("", 0, "stable", 500), &err);
+	ck_ok(add_text(nothing, sizeof(nothing) - 1, "stable", 500), &err);
+	ck_fails(solve_finish(s, &err), ENOENT, "empty", &err);
+}
+END_TEST
+
+/* A package file of dpkg-deb's. */
+static int add_deb(const char *control)
+{
+	char dir[] = "/tmp/test-solve-XXXXXX";
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	cleanup_close int dirfd = -1, fd = -1;
+	int status, ret;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_ok(make_dirs(dirfd, "p/DEBIAN", 0755, &err), &err);
+	ck_ok(file_replace(dirfd, "p/DEBIAN/control", control, strlen(control), 0644, &err), &err);
+
+	cleanup_free char *tree = path_join(dir, "p"), *deb = path_join(dir, "x.deb");
+	char *const argv[] = { (char[]){ "dpkg-deb" }, (char[]){ "--nocheck" }, (char[]){ "-b" },
+			       tree, deb, NULL };
+
+	ck_ok(proc_capture(argv, 4096, &out, NULL, &status, &err), &err);
+	ck_assert_msg(status == 0, "%s", sb_str(&out));
+	fd = open(deb, O_RDONLY | O_CLOEXEC);
+	ret = solve_add_deb(s, fd, "/x.deb", &err);
+	ck_ok(remove_tree(AT_FDCWD, dir, &err), &err);
+	return ret;
+}
+
+START_TEST(a_package_file_is_chosen_by_its_path)
+{
+	struct solve_version v;
+
+	INDEX("local 9", "dep 1");
+	ck_ok(add_deb("Package: local\nVersion: 1\nArchitecture: amd64\nDepends: dep\n"
+		      "SHA512: " SUM SUM "\nMaintainer: x <x@x>\nDescription: x\n"), &err);
+	check_install("/x.deb", "dep* local");
+	solve_describe(s, solve_pkg_named(s, "local")->inst, &v);
+	ck_assert(v.local && v.source == 0 && !v.automatic);
+	ck_assert_str_eq(v.version, "1");
+	solve_describe(s, solve_pkg_named(s, "dep")->inst, &v);
+	ck_assert(!v.local && v.source == 0 && v.automatic);
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_package_is_refused)
+{
+	cleanup_close int fd = memfd_with("deb", "!<arch>\nno", 10, &err);
+
+	ck_fails(solve_add_deb(s, fd, "/x.deb", &err), EBADMSG, "/x.deb", &err);
 }
 END_TEST
 
@@ -398,6 +535,11 @@ static Suite *suite(void)
 	tcase_add_test(tc, essentials_are_configured_at_once_and_commits_count);
 	tcase_add_test(tc, a_loop_of_depends_is_no_problem);
 	tcase_add_test(tc, a_loop_of_pre_depends_is_told);
+	tcase_add_loop_test(tc, stanzas_are_filtered, 0, ARRAY_SIZE(stanzas));
+	tcase_add_test(tc, relations_beyond_measure_are_left_out);
+	tcase_add_test(tc, an_index_of_nothing_is_empty);
+	tcase_add_test(tc, a_package_file_is_chosen_by_its_path);
+	tcase_add_test(tc, a_file_that_is_no_package_is_refused);
 	suite_add_tcase(su, tc);
 	return su;
 }

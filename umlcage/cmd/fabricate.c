@@ -228,7 +228,7 @@ static int simulate(const struct fab_options *o, struct progress *progress, stru
 	if (!r)
 		r = debian_archive_update(a, e);
 	if (!r)
-		r = plan_make(o, a, &plan, e);
+		r = plan_make(o, a, progress, &plan, e);
 	progress_end(progress);
 
 	if (r)
