@@ -4,7 +4,7 @@
 $(eval $(call module,base,umlcage/base,confine.c error.c fd.c hash.c interrupt.c landlock.c lazy.c opts.c outfile.c pollset.c proc.c progress.c \
 	pump.c signals.c str.c worker.c xdg.c,libcrypto libseccomp,))
 MOD_base_public := *
-$(eval $(call module,net,umlcage/net,filter.c net.c,slirp,base))
+$(eval $(call module,net,umlcage/net,filter.c helper.c nat.c net.c,slirp libseccomp,base))
 MOD_net_public := net.h addresses.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 

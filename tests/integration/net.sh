@@ -156,3 +156,25 @@ test_packages_are_fetched_over_the_network()
 	contains "Reading package lists" out
 	! grep -qE '^(Err|W:|E:)' out || fail "$(cat out)"
 }
+
+# What parses the guest's packets has nothing but sockets, and its death has a cause.
+test_network_process_has_nothing_to_lose()
+{
+	mkfifo hold
+	SECRET_TOKEN=sesame run_exec -- sh -c 'echo ready; read -r line' <hold >out 2>err &
+	local pid=$! helper got=0
+	exec 7>hold
+	within 30 grep -q ready out
+	helper=$(pgrep -P $pid umlcage-net)
+	equal 2 "$(sed -n 's/^Seccomp:\t//p' /proc/$helper/status)" "seccomp mode"
+	equal 1 "$(sed -n 's/^NoNewPrivs:\t//p' /proc/$helper/status)" no_new_privs
+	equal "" "$(for fd in /proc/$helper/fd/*; do readlink $fd; done |
+		grep -v '^socket:\|^/memfd:resolv.conf\|^/dev/null$\|/control-[0-9a-f]* (deleted)$')" "descriptors"
+	! grep -q sesame /proc/$helper/environ || fail "it has the environment"
+	kill -9 $helper
+	wait $pid || got=$?
+	cat err
+	equal 125 $got status
+	contains "helper process" err
+	contains "signal 9" err
+}

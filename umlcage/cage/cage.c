@@ -145,18 +145,22 @@ static int open_networks(struct cage *c, struct start *s, struct error *e)
 	if (ret < 0)
 		return ret;
 	s->fds.control = pair[1];
-	ret = net_open_control(&c->control_net, pair[0], path, e);
-	if (ret < 0 || cfg->net == CAGE_NET_NONE)
+	ret = net_open(&c->net, pair[0], path, c->control.name_fd, e);
+	if (ret < 0)
 		return ret;
+	if (cfg->net == CAGE_NET_NONE)
+		return net_start(c->net, e);
 	ret = link_pair(pair, e);
 	if (ret < 0)
 		return ret;
 	s->fds.net = pair[1];
-	ret = net_open_user(&c->user_net, pair[0], &user, e);
+	ret = net_open_user(c->net, pair[0], &user, e);
+	if (ret == 0)
+		ret = net_start(c->net, e);
 	for (size_t i = 0; ret == 0 && i < cfg->nforwards; i++) {
 		const struct cage_forward *f = &cfg->forwards[i];
 
-		ret = net_publish(c->user_net, f->udp, (const void *)&f->host, f->guest_port, e);
+		ret = net_publish(c->net, f->udp, (const void *)&f->host, f->guest_port, e);
 	}
 	return ret;
 }
@@ -460,8 +464,7 @@ void cage_free(struct cage *c)
 		(void)kill(c->pid, SIGKILL);
 		(void)cage_reap(c, true);
 	}
-	net_close(c->control_net);
-	net_close(c->user_net);
+	net_close(c->net);
 	control_close(&c->control);
 	console_release(&c->console);
 	close_fd(&c->pidfd);
@@ -473,9 +476,7 @@ void cage_free(struct cage *c)
 
 int cage_publish(struct cage *c, const struct cage_forward *f, struct error *e)
 {
-	if (!c->user_net)
-		return err_set(e, ENETDOWN, "cannot publish a port: the cage has no network");
-	return net_publish(c->user_net, f->udp, (const void *)&f->host, f->guest_port, e);
+	return net_publish(c->net, f->udp, (const void *)&f->host, f->guest_port, e);
 }
 
 char *cage_command_text(const struct cage_config *cfg)

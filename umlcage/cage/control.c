@@ -15,7 +15,6 @@
 #include "umlcage/base/xdg.h"
 
 enum {
-	/* libslirp connects within this very process: the queue must take a whole batch */
 	BACKLOG = 4096,
 	TRIES = 100,
 	STREAMS_MAX = 64,	/* unclaimed, unless told otherwise */
@@ -77,24 +76,28 @@ int control_open(struct control *c, char path[108], struct error *e)
 	return ret;
 }
 
+void control_add(struct control *c, int fd)
+{
+	struct control_stream *s;
+
+	if (c->nstreams >= c->streams_max || fd_set_nonblock(fd, true) < 0) {
+		close(fd);
+		return;
+	}
+	s = xcalloc(1, sizeof(*s));
+	s->fd = fd;
+	s->index = -1;
+	s->next = c->streams;
+	c->streams = s;
+	c->nstreams++;
+}
+
 static void accept_all(struct control *c)
 {
 	int fd;
 
-	while ((fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		struct control_stream *s;
-
-		if (c->nstreams >= c->streams_max) {
-			close(fd);
-			continue;
-		}
-		s = xcalloc(1, sizeof(*s));
-		s->fd = fd;
-		s->index = -1;
-		s->next = c->streams;
-		c->streams = s;
-		c->nstreams++;
-	}
+	while ((fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		control_add(c, fd);
 }
 
 static void drop(struct control *c, struct control_stream **at)

@@ -35,6 +35,8 @@ struct control {
 
 /* Opens the socket; *@path (108 bytes) is what libslirp shall connect to. */
 int control_open(struct control *c, char path[108], struct error *e);
+/* Takes a stream that came in another way. */
+void control_add(struct control *c, int fd);
 void control_fill(struct control *c, struct pollset *ps);
 void control_dispatch(struct control *c, const struct pollset *ps);
 /* Queues a frame; sent as soon as there is a connection.  -EMSGSIZE if too large. */

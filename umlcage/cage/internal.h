@@ -29,7 +29,7 @@ struct cage {
 	int console_index;
 	struct control control;
 	int64_t lost_ms;	/* until when a lost agent may be explained; 0: it is not lost */
-	struct net *control_net, *user_net;
+	struct net *net;
 	struct place place;
 	struct pollset ps;
 	struct progress *progress;

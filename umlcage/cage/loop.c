@@ -74,9 +74,7 @@ static void fill(struct cage *c, int64_t deadline_ms)
 		c->control.streams_max += STREAMS_OF_A_COMMAND;
 	}
 	control_fill(&c->control, ps);
-	net_fill(c->control_net, ps);
-	if (c->user_net)
-		net_fill(c->user_net, ps);
+	net_fill(c->net, ps);
 	drop_members(c, false);
 	for (struct cage_member *m = c->members; m; m = m->next) {
 		m->filled = true;
@@ -176,9 +174,11 @@ int cage_turn(struct cage *c, int64_t deadline_ms, struct error *e)
 		return err_sys(e, -waited, "cannot wait for the cage");
 	if (pollset_revents(&c->ps, c->console_index))
 		console_read(&c->console);
-	(void)net_dispatch(c->control_net, &c->ps, waited < 0);
-	if (c->user_net)
-		(void)net_dispatch(c->user_net, &c->ps, waited < 0);
+	ret = net_dispatch(c->net, &c->ps, e);
+	if (ret < 0)
+		return ret;
+	for (int stream; (stream = net_next_stream(c->net)) >= 0;)
+		control_add(&c->control, stream);
 	control_dispatch(&c->control, &c->ps);
 	for (struct cage_command *x = c->commands; x; x = x->next)
 		command_dispatch(x, &c->ps);

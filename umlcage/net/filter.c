@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 #include "umlcage/net/addresses.h"
 
 enum {
-	REFRESH_MS = 5000,
 	ETH_LEN = 14, ETH_TYPE = 12,
 	ETH_IPV4 = 0x0800, ETH_IPV6 = 0x86dd,
 	IP4_LEN = 20, IP4_DST = 16, IP4_SRC = 12,
@@ -27,17 +25,27 @@ void net_filter_release(struct net_filter *f)
 	*f = (struct net_filter){ 0 };
 }
 
-void net_filter_refresh(struct net_filter *f)
+void net_filter_set_addresses(struct net_filter *f, const void *v4, size_t nv4, const void *v6,
+			      size_t nv6)
+{
+	net_filter_release(f);
+	f->v4 = xcalloc(nv4, sizeof(*f->v4));
+	f->v6 = xcalloc(nv6, sizeof(*f->v6));
+	f->nv4 = nv4;
+	f->nv6 = nv6;
+	if (nv4)
+		memcpy(f->v4, v4, nv4 * sizeof(*f->v4));
+	if (nv6)
+		memcpy(f->v6, v6, nv6 * sizeof(*f->v6));
+}
+
+void net_filter_read_addresses(struct net_filter *f)
 {
 	struct ifaddrs *list;
-	int64_t now = clock_ms();
 
-	if (f->read_ms && now - f->read_ms < REFRESH_MS)
-		return;
+	net_filter_release(f);
 	if (getifaddrs(&list) < 0)
 		return;
-	net_filter_release(f);
-	f->read_ms = now;
 	for (struct ifaddrs *a = list; a; a = a->ifa_next) {
 		if (!a->ifa_addr)
 			continue;

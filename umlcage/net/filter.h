@@ -17,11 +17,13 @@ struct net_filter {
 	size_t nv4;
 	struct in6_addr *v6;
 	size_t nv6;
-	int64_t read_ms;	/* when the host's addresses were last read */
 };
 
-/* Reads the host's addresses again if that was more than a few seconds ago. */
-void net_filter_refresh(struct net_filter *f);
+/* Reads the host's addresses. */
+void net_filter_read_addresses(struct net_filter *f);
+/* Takes these for the host's: @nv4 struct in_addr, @nv6 struct in6_addr, not aligned. */
+void net_filter_set_addresses(struct net_filter *f, const void *v4, size_t nv4, const void *v6,
+			      size_t nv6);
 void net_filter_release(struct net_filter *f);
 
 enum { NET_FILTER_REPLY_MAX = 1280 };

@@ -1,267 +1,175 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libslirp behind a pair of sockets: see net.h. */
+/* The supervisor's side of a cage's networks: see net.h. */
 #include "umlcage/net/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <slirp/libslirp.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/proc.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
-#include "umlcage/net/addresses.h"
 #include "umlcage/net/filter.h"
+#include "umlcage/net/helper.h"
+#include "umlcage/net/nat.h"
 
-enum {
-	FRAME_MAX = 65536,
-	BATCH = 32,		/* frames taken from the guest before others get a turn */
-	QUEUE_MAX = 1024,	/* frames kept for a guest that is behind; then TCP copes */
-};
+enum { LOOK_MS = 5000, RESOLV_MAX = 65536 };
 
-struct packet {
-	struct packet *next;
-	size_t len;
-	uint8_t data[];
-};
-
-struct timer {
-	struct timer *next;
-	SlirpTimerId id;
-	void *cb_opaque;
-	int64_t expires_ms;	/* -1: not set */
-};
+static const char resolv_conf[] = "/etc/resolv.conf";
 
 struct net {
-	Slirp *slirp;
-	int link;
-	int link_index;		/* of the current turn */
-	bool closed;
-	struct packet *queue, **queue_end;
-	size_t queued;
-	struct timer *timers;
-	struct net_filter filter;
-	bool filtering;
-	struct pollset *filling;	/* during net_fill() */
-	const struct pollset *polled;	/* during net_dispatch() */
-	uint8_t frame[FRAME_MAX];
+	struct nat *control, *user;	/* until it starts */
+	bool has_user, filtering;
+	int path_fd;
+	pid_t pid;
+	int pidfd, pidfd_index;
+	int channel, channel_index;
+	bool readable;
+	int64_t looked_ms;		/* when the host was last looked at for changes */
+	struct stat resolv;
+	struct net_filter host;		/* its addresses, as the helper knows them */
 };
 
-static int64_t clock_ns(void *opaque)
-{
-	struct timespec ts;
-
-	(void)opaque;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static ssize_t send_packet(const void *buf, size_t len, void *opaque)
-{
-	struct net *net = opaque;
-
-	if (!net->queue) {
-		ssize_t n = send(net->link, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n >= 0)
-			return n;
-		if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
-			net->closed = true;
-			return (ssize_t)len;
-		}
-	}
-	if (net->queued < QUEUE_MAX) {
-		struct packet *p = xmalloc(sizeof(*p) + len);
-
-		p->next = NULL;
-		p->len = len;
-		memcpy(p->data, buf, len);
-		*net->queue_end = p;
-		net->queue_end = &p->next;
-		net->queued++;
-	}
-	return (ssize_t)len;
-}
-
-static void flush_queue(struct net *net)
-{
-	while (net->queue) {
-		struct packet *p = net->queue;
-
-		if (send(net->link, p->data, p->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-			if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
-				return;
-			net->closed = true;
-		}
-		net->queue = p->next;
-		if (!net->queue)
-			net->queue_end = &net->queue;
-		net->queued--;
-		free(p);
-	}
-}
-
-static void guest_error(const char *msg, void *opaque)
-{
-	(void)msg;
-	(void)opaque;
-}
-
-static void *timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
-{
-	struct net *net = opaque;
-	struct timer *t = xcalloc(1, sizeof(*t));
-
-	t->id = id;
-	t->cb_opaque = cb_opaque;
-	t->expires_ms = -1;
-	t->next = net->timers;
-	net->timers = t;
-	return t;
-}
-
-static void timer_free(void *timer, void *opaque)
-{
-	struct net *net = opaque;
-
-	for (struct timer **at = &net->timers; *at; at = &(*at)->next) {
-		if (*at == timer) {
-			*at = (*at)->next;
-			free(timer);
-			return;
-		}
-	}
-}
-
-static void timer_mod(void *timer, int64_t expires_ms, void *opaque)
-{
-	(void)opaque;
-	((struct timer *)timer)->expires_ms = expires_ms;
-}
-
-static void register_fd(int fd, void *opaque)
-{
-	(void)fd;
-	(void)opaque;
-}
-
-static void notify(void *opaque)
-{
-	(void)opaque;
-}
-
-static const SlirpCb callbacks = {
-	.send_packet = send_packet,
-	.guest_error = guest_error,
-	.clock_get_ns = clock_ns,
-	.timer_new_opaque = timer_new,
-	.timer_free = timer_free,
-	.timer_mod = timer_mod,
-	.register_poll_fd = register_fd,
-	.unregister_poll_fd = register_fd,
-	.notify = notify,
-};
-
-static struct in_addr v4(const char *text)
-{
-	struct in_addr a = { 0 };
-
-	inet_pton(AF_INET, text, &a);
-	return a;
-}
-
-static struct in6_addr v6(const char *text)
-{
-	struct in6_addr a = { 0 };
-
-	inet_pton(AF_INET6, text, &a);
-	return a;
-}
-
-static int open_with(struct net **out, int link_fd, const SlirpConfig *cfg, struct error *e)
+int net_open(struct net **out, int link_fd, const char *path, int path_fd, struct error *e)
 {
 	struct net *net = xcalloc(1, sizeof(*net));
+	int ret = nat_open_control(&net->control, link_fd, path, e);
 
-	net->link = link_fd;
-	net->queue_end = &net->queue;
-	net->link_index = -1;
-
-	int ret = fd_set_nonblock(link_fd, true);
-
+	net->pidfd = net->channel = -1;
+	net->path_fd = path_fd;
 	if (ret < 0) {
-		net_close(net);
-		return err_sys(e, -ret, "cannot use the network link");
-	}
-	net->slirp = slirp_new(cfg, &callbacks, net);
-	if (!net->slirp) {
-		net_close(net);
-		return err_set(e, EINVAL, "libslirp refused its configuration (version %s)",
-			       slirp_version_string());
+		free(net);
+		return ret;
 	}
 	*out = net;
 	return 0;
 }
 
-int net_open_user(struct net **net, int link_fd, const struct net_user_config *user,
-		  struct error *e)
+int net_open_user(struct net *net, int link_fd, const struct net_user_config *cfg, struct error *e)
 {
-	SlirpConfig cfg = {
-		.version = 4,
-		.restricted = user->restricted,
-		.in_enabled = true,
-		.vnetwork = v4(NET_NETWORK), .vnetmask = v4(NET_MASK),
-		.vhost = v4(NET_ROUTER), .vnameserver = v4(NET_DNS),
-		.vdhcp_start = v4(NET_GUEST),
-		.in6_enabled = true,
-		.vprefix_addr6 = v6(NET6_PREFIX), .vprefix_len = NET6_PREFIX_LEN,
-		.vhost6 = v6(NET6_ROUTER), .vnameserver6 = v6(NET6_DNS),
-		.if_mtu = NET_MTU, .if_mru = NET_MTU,
-		.disable_host_loopback = !user->reach_host,
-		.disable_dhcp = true,
-	};
-	int ret = open_with(net, link_fd, &cfg, e);
-
-	if (ret == 0)
-		(*net)->filtering = !user->reach_host;
-	return ret;
+	net->has_user = true;
+	net->filtering = !cfg->reach_host;
+	return nat_open_user(&net->user, link_fd, cfg, e);
 }
 
-int net_open_control(struct net **net, int link_fd, const char *path, struct error *e)
+/* ---- what the helper cannot see of the host ---- */
+
+/* A copy of resolv.conf; an empty one if there is none. */
+static int copy_resolv(struct net *net)
 {
-	SlirpConfig cfg = {
-		.version = 4,
-		.restricted = true,
-		.in_enabled = true,
-		.vnetwork = v4(CONTROL_NETWORK), .vnetmask = v4(CONTROL_MASK),
-		.vhost = v4(CONTROL_ROUTER),
-		.if_mtu = NET_MTU, .if_mru = NET_MTU,
-		.disable_host_loopback = true,
-		.disable_dns = true,
-		.disable_dhcp = true,
-	};
-	int ret = open_with(net, link_fd, &cfg, e);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
-	if (ret < 0)
-		return ret;
+	memset(&net->resolv, 0, sizeof(net->resolv));
+	(void)stat(resolv_conf, &net->resolv);
+	(void)file_read(AT_FDCWD, resolv_conf, RESOLV_MAX, &text, NULL);
+	return memfd_with("resolv.conf", sb_str(&text), text.len, NULL);
+}
 
-	struct in_addr server = v4(CONTROL_SERVER);
+static bool resolv_changed(const struct net *net)
+{
+	struct stat st = { 0 };
 
-	if (slirp_add_unix((*net)->slirp, path, &server, CONTROL_PORT) < 0) {
-		net_close(*net);
-		return err_set(e, EINVAL, "libslirp refused the control socket");
+	(void)stat(resolv_conf, &st);
+	return st.st_ino != net->resolv.st_ino || st.st_dev != net->resolv.st_dev ||
+	       st.st_mtim.tv_sec != net->resolv.st_mtim.tv_sec ||
+	       st.st_mtim.tv_nsec != net->resolv.st_mtim.tv_nsec;
+}
+
+static void send_resolv(struct net *net)
+{
+	struct helper_message m = { .type = HELPER_RESOLV };
+	cleanup_close int fd = copy_resolv(net);
+
+	if (fd >= 0)
+		(void)net_send_fd(net->channel, &m, sizeof(m), fd);
+}
+
+static bool same_addresses(const struct net_filter *a, const struct net_filter *b)
+{
+	return a->nv4 == b->nv4 && a->nv6 == b->nv6 &&
+	       (!a->nv4 || memcmp(a->v4, b->v4, a->nv4 * sizeof(*a->v4)) == 0) &&
+	       (!a->nv6 || memcmp(a->v6, b->v6, a->nv6 * sizeof(*a->v6)) == 0);
+}
+
+static void send_addresses(struct net *net)
+{
+	struct net_filter now = { 0 };
+	cleanup_strbuf struct strbuf data = STRBUF_INIT;
+	struct helper_message m = { .type = HELPER_ADDRESSES };
+
+	net_filter_read_addresses(&now);
+	if (same_addresses(&now, &net->host)) {
+		net_filter_release(&now);
+		return;
 	}
+	m.nv4 = (uint32_t)now.nv4;
+	m.nv6 = (uint32_t)now.nv6;
+	sb_add(&data, &m, sizeof(m));
+	sb_add(&data, now.v6, now.nv6 * sizeof(*now.v6));
+	sb_add(&data, now.v4, now.nv4 * sizeof(*now.v4));
+	if (net_send_fd(net->channel, sb_str(&data), data.len, -1) == 0) {
+		net_filter_release(&net->host);
+		net->host = now;
+	} else {
+		net_filter_release(&now);
+	}
+}
+
+/* ---- its life ---- */
+
+int net_start(struct net *net, struct error *e)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "cannot start the network's helper");
+	if (net->filtering) {
+		net_filter_read_addresses(&net->host);
+		net_filter_set_addresses(nat_filter(net->user), net->host.v4, net->host.nv4,
+					 net->host.v6, net->host.nv6);
+	}
+	net->looked_ms = clock_ms();
+
+	struct helper h = { .control = net->control, .user = net->user, .channel = pair[1],
+			    .path_fd = net->path_fd, .resolv_fd = copy_resolv(net),
+			    .parent = getpid() };
+	pid_t pid = fork();
+	int errnum = errno;
+
+	if (pid == 0)
+		helper_run(&h);
+	close(pair[1]);
+	close_fd(&h.resolv_fd);
+	net->channel = pair[0];
+	(void)fd_set_nonblock(net->channel, true);
+	nat_close(net->control);
+	nat_close(net->user);
+	net->control = net->user = NULL;
+	if (pid < 0)
+		return err_sys(e, errnum, "cannot start the network's helper");
+	net->pid = pid;
+	net->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (net->pidfd < 0)
+		return err_sys(e, errno, "cannot watch the network's helper");
+	(void)fd_set_cloexec(net->pidfd, true);
 	return 0;
 }
 
 static int publish_error(int errnum, const struct sockaddr *host, struct error *e)
 {
+	char text[INET6_ADDRSTRLEN] = "";
 	const struct sockaddr_in *sin = (const void *)host;
 	const struct sockaddr_in6 *sin6 = (const void *)host;
 	bool is6 = host->sa_family == AF_INET6;
-	char text[INET6_ADDRSTRLEN] = "";
 
 	inet_ntop(host->sa_family, is6 ? (const void *)&sin6->sin6_addr :
 					 (const void *)&sin->sin_addr, text, sizeof(text));
@@ -270,150 +178,107 @@ static int publish_error(int errnum, const struct sockaddr *host, struct error *
 	return err_hint(e, "choose another one");
 }
 
+/* A socket for the helper, which may not bind one. */
+static int bind_published(bool udp, const struct sockaddr *host, struct error *e)
+{
+	bool is6 = host->sa_family == AF_INET6;
+	cleanup_close int fd = socket(host->sa_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+	socklen_t len = is6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	int on = 1;
+
+	if (fd < 0)
+		return publish_error(errno, host, e);
+	if (!udp)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (is6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, host, len) < 0 || (!udp && listen(fd, 16) < 0))
+		return publish_error(errno, host, e);
+	return steal_fd(&fd);
+}
+
 int net_publish(struct net *net, bool udp, const struct sockaddr *host, uint16_t guest_port,
 		struct error *e)
 {
-	struct sockaddr_in guest4 = { .sin_family = AF_INET, .sin_port = htons(guest_port),
-				      .sin_addr = v4(NET_GUEST) };
-	struct sockaddr_in6 guest6 = { .sin6_family = AF_INET6, .sin6_port = htons(guest_port),
-				       .sin6_addr = v6(NET6_GUEST) };
-	bool is6 = host->sa_family == AF_INET6;
-	const struct sockaddr *guest = is6 ? (const void *)&guest6 : (const void *)&guest4;
-	socklen_t len = is6 ? sizeof(guest6) : sizeof(guest4);
-	int flags = (udp ? SLIRP_HOSTFWD_UDP : 0) | (is6 ? SLIRP_HOSTFWD_V6ONLY : 0);
+	struct helper_message m = { .type = HELPER_PUBLISH, .guest_port = guest_port, .udp = udp };
+	cleanup_close int fd = -1;
+	int ret;
 
-	if (slirp_add_hostxfwd(net->slirp, host, len, guest, len, flags) < 0)
-		return publish_error(errno ? errno : EINVAL, host, e);
-	return 0;
-}
-
-static int add_poll(int fd, int events, void *opaque)
-{
-	struct net *net = opaque;
-	short wanted = 0;
-
-	if (events & SLIRP_POLL_IN)
-		wanted |= POLLIN;
-	if (events & SLIRP_POLL_OUT)
-		wanted |= POLLOUT;
-	if (events & SLIRP_POLL_PRI)
-		wanted |= POLLPRI;
-	return pollset_add(net->filling, fd, wanted);
-}
-
-static int get_revents(int index, void *opaque)
-{
-	struct net *net = opaque;
-	short got = pollset_revents(net->polled, index);
-	int events = 0;
-
-	if (got & POLLIN)
-		events |= SLIRP_POLL_IN;
-	if (got & POLLOUT)
-		events |= SLIRP_POLL_OUT;
-	if (got & POLLPRI)
-		events |= SLIRP_POLL_PRI;
-	if (got & (POLLERR | POLLNVAL))
-		events |= SLIRP_POLL_ERR;
-	if (got & POLLHUP)
-		events |= SLIRP_POLL_HUP;
-	return events;
+	if (!net->has_user)
+		return err_set(e, ENETDOWN, "cannot publish a port: the cage has no network");
+	fd = bind_published(udp, host, e);
+	if (fd < 0)
+		return fd;
+	memcpy(&m.host, host, host->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+							    sizeof(struct sockaddr_in));
+	ret = net_send_fd(net->channel, &m, sizeof(m), fd);
+	return ret < 0 ? err_sys(e, -ret, "cannot reach the network's helper") : 0;
 }
 
 void net_fill(struct net *net, struct pollset *ps)
 {
-	uint32_t timeout = UINT32_MAX;
-
-	net->filling = ps;
-	net->link_index = pollset_add(ps, net->closed ? -1 : net->link,
-				      (short)(POLLIN | (net->queue ? POLLOUT : 0)));
-	slirp_pollfds_fill(net->slirp, &timeout, add_poll, net);
-	net->filling = NULL;
-	if (timeout != UINT32_MAX)
-		pollset_until(ps, clock_ms() + (int64_t)timeout);
-	for (const struct timer *t = net->timers; t; t = t->next)
-		if (t->expires_ms >= 0)
-			pollset_until(ps, t->expires_ms);
+	net->channel_index = pollset_add(ps, net->channel, POLLIN);
+	net->pidfd_index = pollset_add(ps, net->pidfd, POLLIN);
+	if (net->has_user)
+		pollset_until(ps, net->looked_ms + LOOK_MS);
 }
 
-static void take_frame(struct net *net, size_t len)
+int net_dispatch(struct net *net, const struct pollset *ps, struct error *e)
 {
-	uint8_t reply[NET_FILTER_REPLY_MAX];
-	size_t reply_len = 0;
+	int status;
 
-	if (net->filtering && !net_filter_pass(&net->filter, net->frame, len, reply, &reply_len)) {
-		if (reply_len)
-			send_packet(reply, reply_len, net);
-		return;
+	if (net->has_user && clock_ms() >= net->looked_ms + LOOK_MS) {
+		net->looked_ms = clock_ms();
+		if (resolv_changed(net))
+			send_resolv(net);
+		if (net->filtering)
+			send_addresses(net);
 	}
-	slirp_input(net->slirp, net->frame, (int)len);
+	net->readable = pollset_revents(ps, net->channel_index) != 0;
+	if (!net->pid || !pollset_revents(ps, net->pidfd_index) || proc_wait(net->pid, &status, NULL) < 0)
+		return 0;
+	net->pid = 0;
+	close_fd(&net->pidfd);
+
+	cleanup_free char *how = proc_status_text(status);
+
+	return err_set(e, EIO, "the helper process of the cage's network ended with %s", how);
 }
 
-static void take_frames(struct net *net)
+int net_next_stream(struct net *net)
 {
-	if (net->filtering)
-		net_filter_refresh(&net->filter);
-	for (int i = 0; i < BATCH && !net->closed; i++) {
-		ssize_t n = recv(net->link, net->frame, sizeof(net->frame), MSG_DONTWAIT);
+	char byte;
+	int fd = -1;
 
-		if (n > 0)
-			take_frame(net, (size_t)n);
-		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			net->closed = true;
-		else
-			return;
-	}
-}
-
-bool net_dispatch(struct net *net, const struct pollset *ps, bool wait_failed)
-{
-	short revents = pollset_revents(ps, net->link_index);
-
-	net->polled = ps;
-	slirp_pollfds_poll(net->slirp, wait_failed, get_revents, net);
-	net->polled = NULL;
-	if (revents & POLLOUT)
-		flush_queue(net);
-	if (revents & (POLLIN | POLLHUP | POLLERR))
-		take_frames(net);
-
-	int64_t now = clock_ms();
-
-	for (struct timer *t = net->timers, *next; t; t = next) {
-		next = t->next;
-		if (t->expires_ms >= 0 && t->expires_ms <= now) {
-			t->expires_ms = -1;
-			slirp_handle_timer(net->slirp, t->id, t->cb_opaque);
-		}
-	}
-	return !net->closed;
+	if (net->readable && net_receive_fd(net->channel, &byte, sizeof(byte), &fd) <= 0)
+		net->readable = false;
+	return fd;
 }
 
 void net_close(struct net *net)
 {
+	int status;
+
 	if (!net)
 		return;
-	if (net->slirp)
-		slirp_cleanup(net->slirp);
-	while (net->queue) {
-		struct packet *p = net->queue;
-
-		net->queue = p->next;
-		free(p);
+	if (net->pid) {
+		(void)kill(net->pid, SIGKILL);
+		(void)proc_wait(net->pid, &status, NULL);
 	}
-	while (net->timers)
-		timer_free(net->timers, net);
-	net_filter_release(&net->filter);
-	close_fd(&net->link);
+	nat_close(net->control);
+	nat_close(net->user);
+	net_filter_release(&net->host);
+	close_fd(&net->pidfd);
+	close_fd(&net->channel);
 	free(net);
 }
 
 bool net_host_has_ipv6(void)
 {
 	/* documentation prefix (RFC 3849): connecting a datagram socket sends nothing */
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(9),
-				    .sin6_addr = v6("2001:db8::1") };
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(9) };
 	cleanup_close int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	return fd >= 0 && connect(fd, (const void *)&any, sizeof(any)) == 0;
+	return inet_pton(AF_INET6, "2001:db8::1", &any.sin6_addr) == 1 && fd >= 0 &&
+	       connect(fd, (const void *)&any, sizeof(any)) == 0;
 }
