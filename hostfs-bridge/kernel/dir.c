@@ -32,23 +32,17 @@ int humfs_before_unlink(struct dentry *dentry)
 
 static struct dentry *humfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
-	const char *name = dentry->d_name.name;
-	struct inode *inode = NULL;
-	struct humfs_stat st;
-	int err, fd;
+	struct inode *inode;
+	int fd;
 
 	if (dentry->d_name.len > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
 	fd = humfs_get_fd(dir, false);
 	if (fd < 0)
 		return ERR_PTR(fd);
-	err = humfs_host_stat(fd, name, &st);
-	if (!err)
-		inode = humfs_iget(dir->i_sb, fd, name, -1, &st);
-	else if (err != -ENOENT)
-		inode = ERR_PTR(err);
+	inode = humfs_find(dir->i_sb, fd, dentry->d_name.name);
 	humfs_put_fd(dir);
-	return d_splice_alias(inode, dentry);
+	return d_splice_alias(inode == ERR_PTR(-ENOENT) ? NULL : inode, dentry);
 }
 
 /* What is about to be made. */
@@ -110,9 +104,9 @@ static int make_host_dir(struct new_file *new, int dirfd)
 
 	if (err)
 		return err;
-	if (!humfs_meta_needed(&new->meta) && !new->acl && !new->default_acl)
-		return 0;
 	new->fd = humfs_host_open(dirfd, new->name, HUMFS_OPEN_DIR);
+	if (new->fd < 0)
+		humfs_host_unlink(dirfd, new->name, 1);
 	return new->fd < 0 ? new->fd : 0;
 }
 
@@ -147,9 +141,10 @@ static int record_new(struct new_file *new, int dirfd, bool plain, struct humfs_
 		err = humfs_store_acl(new->fd, new->acl, ACL_TYPE_ACCESS);
 	if (!err && new->fd >= 0)
 		err = humfs_store_acl(new->fd, new->default_acl, ACL_TYPE_DEFAULT);
-	if (!err)
-		err = humfs_host_stat(new->fd < 0 ? dirfd : new->fd, new->fd < 0 ? new->name : "",
-				      st);
+	if (!err && new->fd >= 0)
+		err = humfs_host_stat(new->fd, st);
+	else if (!err)
+		err = humfs_host_stat_name(dirfd, new->name, st);
 	if (err || (new->meta.type != HUMFS_FILE && new->meta.type != HUMFS_DIR))
 		return err;
 
@@ -157,10 +152,6 @@ static int record_new(struct new_file *new, int dirfd, bool plain, struct humfs_
 	mode = plain ? new->meta.mode : humfs_host_mode(&new->meta);
 	if ((st->mode & 0777) == mode)
 		return 0;
-	if (new->fd < 0)
-		new->fd = humfs_host_open(dirfd, new->name, HUMFS_OPEN_DIR);
-	if (new->fd < 0)
-		return new->fd;
 	err = humfs_host_chmod(new->fd, mode);
 	if (!err)
 		st->mode = (st->mode & ~0777) | mode;

@@ -119,6 +119,22 @@ void humfs_adopt_fd(struct inode *inode, int fd, bool write)
 	humfs_put_fd(inode);
 }
 
+/* The same for an inode that others use already and that may have one. */
+void humfs_offer_fd(struct inode *inode, int fd, bool write)
+{
+	struct humfs_inode *hi = HUMFS_I(inode);
+
+	if (mutex_trylock(&hi->open_mutex)) {
+		if (READ_ONCE(hi->fd) < 0) {
+			humfs_adopt_fd(inode, fd, write);
+			fd = -1;
+		}
+		mutex_unlock(&hi->open_mutex);
+	}
+	if (fd >= 0)
+		humfs_host_close(fd);
+}
+
 void humfs_drop_fd(struct inode *inode)
 {
 	int fd;
@@ -134,7 +150,7 @@ void humfs_drop_fd(struct inode *inode)
 static int check_identity(struct humfs_inode *hi, int fd)
 {
 	struct humfs_stat st;
-	int err = humfs_host_stat(fd, "", &st);
+	int err = humfs_host_stat(fd, &st);
 
 	if (err)
 		return err;
@@ -165,8 +181,7 @@ static int open_more(struct humfs_inode *hi, int dirfd, const char *name)
 {
 	int fd, err;
 
-	fd = dirfd >= 0 ? open_name(hi, dirfd, name, HUMFS_OPEN_WRITE) :
-			  humfs_host_reopen(hi->fd, HUMFS_OPEN_WRITE);
+	fd = dirfd >= 0 ? open_name(hi, dirfd, name, HUMFS_OPEN_WRITE) : -ESTALE;
 	if (fd < 0)
 		return fd;
 	err = humfs_host_replace(fd, hi->fd);

@@ -7,8 +7,7 @@
  * positive, or -errno of the host (whose numbers are the kernel's own).
  *
  * A name is one component of a path, never followed if it is a symbolic link,
- * and always relative to an open directory of the share; "" means the
- * descriptor itself where that is said.
+ * and always relative to an open directory of the share.
  */
 #ifndef HUMFS_H
 #define HUMFS_H
@@ -76,34 +75,32 @@ unsigned long humfs_host_max_fds(void);
 void humfs_host_close(int fd);
 int humfs_host_open(int dirfd, const char *name, enum humfs_open how);
 int humfs_host_open_self(int dirfd);
-int humfs_host_reopen(int fd, enum humfs_open how);
 /* @onto means the description of @fd from now on; @fd stays open. */
 int humfs_host_replace(int fd, int onto);
 int humfs_host_create(int dirfd, const char *name, unsigned int mode);
 int humfs_host_tmpfile(int dirfd, unsigned int mode);
-int humfs_host_stat(int dirfd, const char *name, struct humfs_stat *st);
+int humfs_host_stat(int fd, struct humfs_stat *st);
 int humfs_host_mkdir(int dirfd, const char *name, unsigned int mode);
 int humfs_host_mknod(int dirfd, const char *name, unsigned int mode);
 int humfs_host_symlink(const char *target, int dirfd, const char *name);
-int humfs_host_readlink(int dirfd, const char *name, char *buf, unsigned long len);
 int humfs_host_link(int from_fd, const char *from, int to_fd, const char *to);
 int humfs_host_link_fd(int fd, int to_fd, const char *to);
 int humfs_host_unlink(int dirfd, const char *name, int is_dir);
 int humfs_host_rename(int from_fd, const char *from, int to_fd, const char *to,
 		      unsigned int flags);
 int humfs_host_chmod(int fd, unsigned int mode);
-/* A NULL time is left as it is; with the name "", the times of dirfd itself. */
-int humfs_host_utimes(int dirfd, const char *name, const struct humfs_time *atime,
-		      const struct humfs_time *mtime);
-
-/* The *at forms are -ENOSYS where the host has only those on descriptors. */
+/* A NULL time is left as it is. */
+int humfs_host_utimes(int fd, const struct humfs_time *atime, const struct humfs_time *mtime);
 int humfs_host_getxattr(int fd, const char *attr, void *buf, unsigned long len);
-int humfs_host_getxattrat(int dirfd, const char *name, const char *attr, void *buf,
-			  unsigned long len);
 int humfs_host_listxattr(int fd, char *buf, unsigned long len);
-int humfs_host_listxattrat(int dirfd, const char *name, char *buf, unsigned long len);
 int humfs_host_setxattr(int fd, const char *attr, const void *buf, unsigned long len, int flags);
 int humfs_host_removexattr(int fd, const char *attr);
+
+/* What no descriptor can be had for: see the top of humfs_user.c. */
+int humfs_host_stat_name(int dirfd, const char *name, struct humfs_stat *st);
+int humfs_host_readlink_name(int dirfd, const char *name, char *buf, unsigned long len);
+int humfs_host_utimes_name(int dirfd, const char *name, const struct humfs_time *atime,
+			   const struct humfs_time *mtime);
 
 /* humfs_io_user.c: contents. */
 long humfs_host_readv(int fd, const struct humfs_vec *vec, int n, unsigned long long pos);

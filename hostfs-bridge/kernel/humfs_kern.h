@@ -100,6 +100,8 @@ int humfs_get_open_fd(struct inode *inode);
 void humfs_put_fd(struct inode *inode);
 /* Hands @fd to a new inode. */
 void humfs_adopt_fd(struct inode *inode, int fd, bool write);
+/* The same to one that may have one already, and is closed then. */
+void humfs_offer_fd(struct inode *inode, int fd, bool write);
 /* The inode is about to lose its name while somebody may still use it. */
 int humfs_pin(struct inode *inode);
 /* Closes the descriptor of an inode that nobody uses any more. */
@@ -109,8 +111,8 @@ bool humfs_shrink_fds(void);
 void humfs_init_fds(void);
 
 /*
- * An inode's place on the host by its name, for calls that would have to open it first
- * otherwise.  Held until humfs_unlocate(), renames wait.
+ * An inode's place on the host by its name: for opening it, and for what cannot be opened.
+ * Held until humfs_unlocate(), renames wait.
  */
 struct humfs_place {
 	struct dentry *dentry;
@@ -128,9 +130,19 @@ struct inode *humfs_alloc_inode(struct super_block *sb);
 void humfs_free_inode(struct inode *inode);
 void humfs_evict_inode(struct inode *inode);
 int humfs_write_inode(struct inode *inode, struct writeback_control *wbc);
-/* The inode of @name in @dirfd (or of @fd if that is not -1), which has @st. */
-struct inode *humfs_iget(struct super_block *sb, int dirfd, const char *name, int fd,
-			 const struct humfs_stat *st);
+/* The inode of @name in @dirfd. */
+struct inode *humfs_find(struct super_block *sb, int dirfd, const char *name);
+/* Is it a file of the host that can be opened?  If not, there are only its names. */
+static inline bool humfs_opens(const struct inode *inode)
+{
+	return !test_bit(HUMFS_REAL_SYMLINK, &HUMFS_I(inode)->flags) &&
+	       !test_bit(HUMFS_FOREIGN, &HUMFS_I(inode)->flags);
+}
+/* What the host says of it now. */
+int humfs_ask_stat(struct inode *inode, struct humfs_stat *st);
+/* Sets times on the host; a NULL one stays. */
+int humfs_store_times(struct inode *inode, const struct humfs_time *atime,
+		      const struct humfs_time *mtime);
 /* The inode of a file that was just made with that metadata. */
 struct inode *humfs_iget_new(struct super_block *sb, const struct humfs_meta *meta,
 			     const struct humfs_stat *st, const char *link);

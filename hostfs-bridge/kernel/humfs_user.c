@@ -2,25 +2,35 @@
 /*
  * humfs on the host: names, attributes and extended attributes.
  *
- * Every name is relative to a descriptor, beneath it, without following a link:
- * nothing the guest does can name a file outside of the share.
+ * Every name is one component, relative to a descriptor, and a link is not
+ * followed: nothing the guest does can name a file outside of the share.  But
+ * this kernel may have fallen to its guest, and then only what the host checks
+ * counts.  So there are three kinds of calls here:
+ *
+ *  - On descriptors: fstat, statx with a NULL path, fchmod, f*xattr, utimensat
+ *    with a NULL path.  They reach what was opened and nothing else.
+ *  - That open, make, move and remove names: openat, mkdirat, mknodat,
+ *    symlinkat, linkat, renameat2, unlinkat.  Landlock's rules hold for each.
+ *    openat, not openat2, so that a filter can see the flags; never with
+ *    O_PATH, which opens anything.
+ *  - By name, for which no descriptor can be had without O_PATH: statx,
+ *    readlinkat and utimensat of a symbolic link or a special file, and statx of
+ *    anything in a plain share.  humfs_host_*_name() are all of them, for a filter
+ *    or somebody trusted to bound; refused, they fail for these files alone.
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <linux/stat.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <time.h>
 #include "humfs.h"
 #include "humfs_user.h"
 
-#ifndef __NR_getxattrat
-#define __NR_getxattrat		464
-#define __NR_listxattrat	465
-#endif
 #ifndef O_TMPFILE
 #define O_TMPFILE	(020000000 | O_DIRECTORY)
 #endif
@@ -28,15 +38,7 @@
 #define AT_EMPTY_PATH	0x1000
 #endif
 
-/* struct xattr_args of linux/xattr.h, which is newer than many hosts' headers */
-struct xattr_at_args {
-	__aligned_u64 value;
-	unsigned int size;
-	unsigned int flags;
-};
-
-static int have_openat2 = 1;
-static int have_xattrat = 1;
+static int have_null_path = 1;
 
 /* One component that stays where it is: the kernel's VFS passes nothing else. */
 static int check_name(const char *name)
@@ -46,26 +48,8 @@ static int check_name(const char *name)
 	return 0;
 }
 
-/*
- * openat2() is missing on hosts before 5.6 and refused by some container
- * runtimes with EPERM.  One checked component with O_NOFOLLOW is as confined.
- */
-static int open_beneath(int dirfd, const char *name, int flags, unsigned int mode)
+static int open_at(int dirfd, const char *name, int flags, unsigned int mode)
 {
-	struct open_how how = {
-		.flags = flags | O_CLOEXEC | O_NOFOLLOW,
-		.mode = mode,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	int ret;
-
-	if (have_openat2) {
-		ret = HOST_CALL(__NR_openat2, dirfd, name, &how, sizeof(how));
-		if (ret != -ENOSYS && ret != -EPERM && ret != -EAGAIN)
-			return ret;
-		if (ret == -ENOSYS)
-			have_openat2 = 0;
-	}
 	return HOST_CALL(__NR_openat, dirfd, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
 }
 
@@ -73,7 +57,7 @@ static int open_beneath(int dirfd, const char *name, int flags, unsigned int mod
 int humfs_host_adopt(int fd)
 {
 	struct humfs_stat st;
-	int ret = humfs_host_stat(fd, "", &st);
+	int ret = humfs_host_stat(fd, &st);
 
 	if (ret)
 		return ret;
@@ -102,9 +86,9 @@ static int open_flags(enum humfs_open how)
 	case HUMFS_OPEN_DIR:
 		return O_RDONLY | O_DIRECTORY;
 	case HUMFS_OPEN_WRITE:
-		return O_RDWR | O_NONBLOCK;
+		return O_RDWR | O_NONBLOCK | O_NOCTTY;
 	default:
-		return O_RDONLY | O_NONBLOCK;
+		return O_RDONLY | O_NONBLOCK | O_NOCTTY;
 	}
 }
 
@@ -115,29 +99,20 @@ int humfs_host_open(int dirfd, const char *name, enum humfs_open how)
 
 	if (ret)
 		return ret;
-	ret = open_beneath(dirfd, name, open_flags(how) | O_NOATIME, 0);
+	ret = open_at(dirfd, name, open_flags(how) | O_NOATIME, 0);
 	if (ret == -EPERM)
-		ret = open_beneath(dirfd, name, open_flags(how), 0);
+		ret = open_at(dirfd, name, open_flags(how), 0);
 	return ret;
 }
 
 /* A second description of an open directory, with a position of its own. */
 int humfs_host_open_self(int dirfd)
 {
-	int ret = open_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
+	int ret = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
 
 	if (ret == -EPERM)
-		ret = open_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+		ret = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
 	return ret;
-}
-
-/* For a file that has no name any more; needs the host's /proc. */
-int humfs_host_reopen(int fd, enum humfs_open how)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return HOST_CALL(__NR_openat, AT_FDCWD, path, open_flags(how) | O_CLOEXEC, 0);
 }
 
 int humfs_host_replace(int fd, int onto)
@@ -153,12 +128,12 @@ int humfs_host_create(int dirfd, const char *name, unsigned int mode)
 
 	if (ret)
 		return ret;
-	return open_beneath(dirfd, name, O_RDWR | O_CREAT | O_EXCL, mode);
+	return open_at(dirfd, name, O_RDWR | O_CREAT | O_EXCL, mode);
 }
 
 int humfs_host_tmpfile(int dirfd, unsigned int mode)
 {
-	return open_beneath(dirfd, ".", O_RDWR | O_TMPFILE, mode);
+	return open_at(dirfd, ".", O_RDWR | O_TMPFILE, mode);
 }
 
 static void copy_time(struct humfs_time *to, const struct statx_timestamp *from)
@@ -167,32 +142,84 @@ static void copy_time(struct humfs_time *to, const struct statx_timestamp *from)
 	to->nsec = from->tv_nsec;
 }
 
-int humfs_host_stat(int dirfd, const char *name, struct humfs_stat *st)
+static void copy_statx(struct humfs_stat *st, const struct statx *sx)
 {
-	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-	struct statx sx;
-	int ret = *name ? check_name(name) : 0;
+	st->dev = ((unsigned long long)sx->stx_dev_major << 32) | sx->stx_dev_minor;
+	st->ino = sx->stx_ino;
+	st->size = sx->stx_size;
+	st->blocks = sx->stx_blocks;
+	st->mode = sx->stx_mode;
+	st->nlink = sx->stx_nlink;
+	st->rdev_major = sx->stx_rdev_major;
+	st->rdev_minor = sx->stx_rdev_minor;
+	copy_time(&st->atime, &sx->stx_atime);
+	copy_time(&st->mtime, &sx->stx_mtime);
+	copy_time(&st->ctime, &sx->stx_ctime);
+	copy_time(&st->btime, &sx->stx_btime);
+}
+
+static void copy_timespec(struct humfs_time *to, const struct timespec *from)
+{
+	to->sec = from->tv_sec;
+	to->nsec = from->tv_nsec;
+}
+
+/* All but the time of birth, for which the change of the inode must do. */
+static int stat_fd(int fd, struct humfs_stat *st)
+{
+	struct stat old;
+	int ret = HOST_CALL(__NR_fstat, fd, &old);
 
 	if (ret)
 		return ret;
-	if (!*name)
-		flags |= AT_EMPTY_PATH;
-	ret = HOST_CALL(__NR_statx, dirfd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &sx);
+	st->dev = ((unsigned long long)major(old.st_dev) << 32) | minor(old.st_dev);
+	st->ino = old.st_ino;
+	st->size = old.st_size;
+	st->blocks = old.st_blocks;
+	st->mode = old.st_mode;
+	st->nlink = old.st_nlink;
+	st->rdev_major = major(old.st_rdev);
+	st->rdev_minor = minor(old.st_rdev);
+	copy_timespec(&st->atime, &old.st_atim);
+	copy_timespec(&st->mtime, &old.st_mtim);
+	copy_timespec(&st->ctime, &old.st_ctim);
+	st->btime = st->ctime;
+	return 0;
+}
+
+/*
+ * Since Linux 6.11 a NULL path means the descriptor.  Before, that takes an empty
+ * one, which a filter cannot tell from any other.
+ */
+int humfs_host_stat(int fd, struct humfs_stat *st)
+{
+	struct statx sx;
+	int ret;
+
+	if (have_null_path) {
+		ret = HOST_CALL(__NR_statx, fd, NULL, AT_EMPTY_PATH | AT_NO_AUTOMOUNT,
+				STATX_BASIC_STATS | STATX_BTIME, &sx);
+		if (!ret)
+			copy_statx(st, &sx);
+		if (ret != -EFAULT && ret != -ENOSYS && ret != -EPERM && ret != -EINVAL)
+			return ret;
+		have_null_path = 0;
+	}
+	return stat_fd(fd, st);
+}
+
+int humfs_host_stat_name(int dirfd, const char *name, struct humfs_stat *st)
+{
+	struct statx sx;
+	int ret = check_name(name);
+
 	if (ret)
 		return ret;
-	st->dev = ((unsigned long long)sx.stx_dev_major << 32) | sx.stx_dev_minor;
-	st->ino = sx.stx_ino;
-	st->size = sx.stx_size;
-	st->blocks = sx.stx_blocks;
-	st->mode = sx.stx_mode;
-	st->nlink = sx.stx_nlink;
-	st->rdev_major = sx.stx_rdev_major;
-	st->rdev_minor = sx.stx_rdev_minor;
-	copy_time(&st->atime, &sx.stx_atime);
-	copy_time(&st->mtime, &sx.stx_mtime);
-	copy_time(&st->ctime, &sx.stx_ctime);
-	copy_time(&st->btime, &sx.stx_btime);
-	return 0;
+	ret = HOST_CALL(__NR_statx, dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+			STATX_BASIC_STATS | STATX_BTIME, &sx);
+	if (!ret)
+		copy_statx(st, &sx);
+	return ret;
 }
 
 int humfs_host_mkdir(int dirfd, const char *name, unsigned int mode)
@@ -216,7 +243,7 @@ int humfs_host_symlink(const char *target, int dirfd, const char *name)
 	return ret ? ret : HOST_CALL(__NR_symlinkat, target, dirfd, name);
 }
 
-int humfs_host_readlink(int dirfd, const char *name, char *buf, unsigned long len)
+int humfs_host_readlink_name(int dirfd, const char *name, char *buf, unsigned long len)
 {
 	int ret = check_name(name);
 
@@ -285,15 +312,19 @@ static struct timespec to_timespec(const struct humfs_time *t)
 	return (struct timespec){ .tv_sec = t->sec, .tv_nsec = t->nsec };
 }
 
-int humfs_host_utimes(int dirfd, const char *name, const struct humfs_time *atime,
-		      const struct humfs_time *mtime)
+int humfs_host_utimes(int fd, const struct humfs_time *atime, const struct humfs_time *mtime)
 {
 	struct timespec ts[2] = { to_timespec(atime), to_timespec(mtime) };
-	int ret;
 
-	if (!*name)
-		return HOST_CALL(__NR_utimensat, dirfd, NULL, ts, 0);
-	ret = check_name(name);
+	return HOST_CALL(__NR_utimensat, fd, NULL, ts, 0);
+}
+
+int humfs_host_utimes_name(int dirfd, const char *name, const struct humfs_time *atime,
+			   const struct humfs_time *mtime)
+{
+	struct timespec ts[2] = { to_timespec(atime), to_timespec(mtime) };
+	int ret = check_name(name);
+
 	return ret ? ret : HOST_CALL(__NR_utimensat, dirfd, name, ts, AT_SYMLINK_NOFOLLOW);
 }
 
@@ -305,41 +336,6 @@ int humfs_host_getxattr(int fd, const char *attr, void *buf, unsigned long len)
 int humfs_host_listxattr(int fd, char *buf, unsigned long len)
 {
 	return HOST_CALL(__NR_flistxattr, fd, buf, len);
-}
-
-/* These came with Linux 6.13; a seccomp filter may not know them either. */
-static int xattrat_result(int ret)
-{
-	if (ret != -ENOSYS && ret != -EPERM)
-		return ret;
-	have_xattrat = 0;
-	return -ENOSYS;
-}
-
-int humfs_host_getxattrat(int dirfd, const char *name, const char *attr, void *buf,
-			  unsigned long len)
-{
-	struct xattr_at_args args = { .value = (unsigned long)buf, .size = len };
-	int ret = check_name(name);
-
-	if (ret)
-		return ret;
-	if (!have_xattrat)
-		return -ENOSYS;
-	return xattrat_result(HOST_CALL(__NR_getxattrat, dirfd, name, AT_SYMLINK_NOFOLLOW, attr,
-					&args, sizeof(args)));
-}
-
-int humfs_host_listxattrat(int dirfd, const char *name, char *buf, unsigned long len)
-{
-	int ret = check_name(name);
-
-	if (ret)
-		return ret;
-	if (!have_xattrat)
-		return -ENOSYS;
-	return xattrat_result(HOST_CALL(__NR_listxattrat, dirfd, name, AT_SYMLINK_NOFOLLOW, buf,
-					len));
 }
 
 int humfs_host_setxattr(int fd, const char *attr, const void *buf, unsigned long len, int flags)

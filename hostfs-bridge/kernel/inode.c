@@ -3,9 +3,10 @@
  * humfs: inodes, and what of them is found on the host.
  *
  * A host file without HUMFS_META_XATTR is root's with the host's permissions.
- * One call lists the attributes that a file has, so that for most files it is
- * known from the beginning that there is neither metadata, nor an ACL, nor a
- * capability, and nobody asks again.
+ * A file is found by opening it, and keeps the descriptor.  One call lists the
+ * attributes that it has, so that for most files it is known from the beginning
+ * that there is neither metadata, nor an ACL, nor a capability, and nobody asks
+ * again.
  */
 #include <linux/pagemap.h>
 #include <linux/posix_acl.h>
@@ -59,21 +60,55 @@ int humfs_write_inode(struct inode *inode, struct writeback_control *wbc)
 {
 	struct humfs_time atime = humfs_time(inode_get_atime(inode));
 	struct humfs_time mtime = humfs_time(inode_get_mtime(inode));
-	struct humfs_place place;
-	int fd, err;
+	int err;
 
 	if (!inode->i_nlink || IS_RDONLY(inode) || humfs_plain(inode))
 		return 0;
-	fd = humfs_get_open_fd(inode);
-	if (fd >= 0) {
-		err = humfs_host_utimes(fd, "", &atime, &mtime);
+	err = humfs_store_times(inode, &atime, &mtime);
+	return err == -ESTALE ? 0 : err;
+}
+
+int humfs_store_times(struct inode *inode, const struct humfs_time *atime,
+		      const struct humfs_time *mtime)
+{
+	struct humfs_place place;
+	int fd, err;
+
+	if (humfs_opens(inode)) {
+		fd = humfs_get_fd(inode, false);
+		if (fd < 0)
+			return fd;
+		err = humfs_host_utimes(fd, atime, mtime);
 		humfs_put_fd(inode);
 		return err;
 	}
 	err = humfs_locate(inode, &place);
 	if (err)
-		return 0;
-	err = humfs_host_utimes(place.dirfd, place.name, &atime, &mtime);
+		return err;
+	err = humfs_host_utimes_name(place.dirfd, place.name, atime, mtime);
+	humfs_unlocate(inode, &place);
+	return err;
+}
+
+/* In plain mode there are files that may be looked at but not opened. */
+int humfs_ask_stat(struct inode *inode, struct humfs_stat *st)
+{
+	struct humfs_place place;
+	int fd, err;
+
+	if (humfs_opens(inode) && !humfs_plain(inode))
+		fd = humfs_get_fd(inode, false);
+	else
+		fd = humfs_get_open_fd(inode);
+	if (fd >= 0) {
+		err = humfs_host_stat(fd, st);
+		humfs_put_fd(inode);
+		return err;
+	}
+	err = humfs_locate(inode, &place);
+	if (err)
+		return err;
+	err = humfs_host_stat_name(place.dirfd, place.name, st);
 	humfs_unlocate(inode, &place);
 	return err;
 }
@@ -150,28 +185,16 @@ static void note_names(struct humfs_inode *hi, const char *names, int len)
 	}
 }
 
-/*
- * Finds out which attributes a file or directory has.  On a host that cannot be
- * asked by name, the file is opened, and its descriptor goes to the inode.
- */
-static int list_names(struct inode *inode, int dirfd, const char *name, int *fd)
+/* Finds out which attributes a file or directory has. */
+static int list_names(struct inode *inode, int fd)
 {
 	struct humfs_inode *hi = HUMFS_I(inode);
 	char *names = kmalloc(LIST_MAX, GFP_KERNEL);
-	int len = -ENOSYS;
+	int len;
 
 	if (!names)
 		return -ENOMEM;
-	if (*fd < 0)
-		len = humfs_host_listxattrat(dirfd, name, names, LIST_MAX - 1);
-	if (*fd < 0 && len == -ENOSYS) {
-		*fd = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
-		if (*fd == -EMFILE && humfs_shrink_fds())
-			*fd = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
-		len = *fd;
-	}
-	if (*fd >= 0)
-		len = humfs_host_listxattr(*fd, names, LIST_MAX - 1);
+	len = humfs_host_listxattr(fd, names, LIST_MAX - 1);
 	if (len >= 0) {
 		names[len] = '\0';
 		note_names(hi, names, len);
@@ -187,16 +210,12 @@ static int list_names(struct inode *inode, int dirfd, const char *name, int *fd)
 }
 
 /* Metadata that cannot be right is not guessed at: the tools can mend it. */
-static int read_recorded(struct inode *inode, int dirfd, const char *name, int fd,
-			 enum humfs_type host, struct humfs_meta *meta)
+static int read_recorded(struct inode *inode, const char *name, int fd, enum humfs_type host,
+			 struct humfs_meta *meta)
 {
 	char text[HUMFS_META_READ_MAX];
-	int len;
+	int len = humfs_host_getxattr(fd, HUMFS_META_XATTR, text, sizeof(text));
 
-	if (fd >= 0)
-		len = humfs_host_getxattr(fd, HUMFS_META_XATTR, text, sizeof(text));
-	else
-		len = humfs_host_getxattrat(dirfd, name, HUMFS_META_XATTR, text, sizeof(text));
 	if (len == -ENODATA) {
 		clear_bit(HUMFS_HAS_META, &HUMFS_I(inode)->flags);
 		return 0;
@@ -214,25 +233,17 @@ static int read_recorded(struct inode *inode, int dirfd, const char *name, int f
 }
 
 /* The target of a symbolic link, wherever the host keeps it. */
-static char *read_link(int dirfd, const char *name, int fd, bool real)
+static char *read_link(int dirfd, const char *name, int fd)
 {
 	char *target = kmalloc(PATH_MAX, GFP_KERNEL);
-	int opened = -1;
 	int len;
 
 	if (!target)
 		return ERR_PTR(-ENOMEM);
-	if (real) {
-		len = humfs_host_readlink(dirfd, name, target, PATH_MAX);
-	} else {
-		if (fd < 0) {
-			opened = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
-			fd = opened;
-		}
-		len = fd < 0 ? fd : humfs_host_read(fd, target, PATH_MAX, 0);
-		if (opened >= 0)
-			humfs_host_close(opened);
-	}
+	if (fd < 0)
+		len = humfs_host_readlink_name(dirfd, name, target, PATH_MAX);
+	else
+		len = humfs_host_read(fd, target, PATH_MAX, 0);
 	if (len <= 0 || len == PATH_MAX) {
 		kfree(target);
 		return ERR_PTR(len < 0 ? len : -EUCLEAN);
@@ -241,14 +252,15 @@ static char *read_link(int dirfd, const char *name, int fd, bool real)
 	return target;
 }
 
-static int load_inode(struct inode *inode, int dirfd, const char *name, int *fd,
+/* @fd is open unless it is a symbolic link, a special file or in a plain share. */
+static int load_inode(struct inode *inode, int dirfd, const char *name, int fd,
 		      const struct humfs_stat *st)
 {
 	int host = humfs_type_of_mode(st->mode);
 	struct humfs_inode *hi = HUMFS_I(inode);
 	struct humfs_meta meta;
 	char *link = NULL;
-	int err;
+	int err = 0;
 
 	if (host < 0)
 		return -EUCLEAN;
@@ -256,9 +268,12 @@ static int load_inode(struct inode *inode, int dirfd, const char *name, int *fd,
 	meta.major = st->rdev_major;
 	meta.minor = st->rdev_minor;
 	if (host == HUMFS_FILE || host == HUMFS_DIR) {
-		err = list_names(inode, dirfd, name, fd);
+		if (fd < 0)	/* asked when somebody wants to know */
+			set_bit(HUMFS_HAS_XATTRS, &hi->flags);
+		else
+			err = list_names(inode, fd);
 		if (!err && !humfs_plain(inode) && test_bit(HUMFS_HAS_META, &hi->flags))
-			err = read_recorded(inode, dirfd, name, *fd, host, &meta);
+			err = read_recorded(inode, name, fd, host, &meta);
 		if (err)
 			return err;
 	} else {
@@ -266,7 +281,7 @@ static int load_inode(struct inode *inode, int dirfd, const char *name, int *fd,
 	}
 	if (meta.type == HUMFS_SYMLINK) {
 		meta.mode = 0777;
-		link = read_link(dirfd, name, *fd, host == HUMFS_SYMLINK);
+		link = read_link(dirfd, name, host == HUMFS_SYMLINK ? -1 : fd);
 		if (IS_ERR(link))
 			return PTR_ERR(link);
 	}
@@ -296,10 +311,10 @@ static int set_file(struct inode *inode, void *data)
 	return 0;
 }
 
-struct inode *humfs_iget(struct super_block *sb, int dirfd, const char *name, int fd,
-			 const struct humfs_stat *st)
+/* The inode of @name in @dirfd, which has @st, and is open as @fd or cannot be (-1). */
+static struct inode *get_inode(struct super_block *sb, int dirfd, const char *name, int fd,
+			       const struct humfs_stat *st)
 {
-	int opened = fd;
 	struct inode *inode;
 	int err;
 
@@ -308,16 +323,51 @@ struct inode *humfs_iget(struct super_block *sb, int dirfd, const char *name, in
 		return ERR_PTR(-ENOMEM);
 	if (!(inode_state_read_once(inode) & I_NEW))
 		return inode;
-	err = load_inode(inode, dirfd, name, &opened, st);
-	if (!err && opened != fd)
-		humfs_adopt_fd(inode, opened, false);
-	else if (opened != fd && opened >= 0)
-		humfs_host_close(opened);
+	err = load_inode(inode, dirfd, name, fd, st);
 	if (err) {
 		iget_failed(inode);
 		return ERR_PTR(err);
 	}
 	unlock_new_inode(inode);
+	return inode;
+}
+
+static int open_found(int dirfd, const char *name)
+{
+	int fd = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
+
+	if ((fd == -EMFILE || fd == -ENFILE) && humfs_shrink_fds())
+		fd = humfs_host_open(dirfd, name, HUMFS_OPEN_READ);
+	return fd;
+}
+
+/*
+ * What is in a share of recorded ownership can be opened, but for symbolic links.  Anything
+ * may be in a plain one, where opening could wake up a device or somebody at a fifo.
+ */
+struct inode *humfs_find(struct super_block *sb, int dirfd, const char *name)
+{
+	bool plain = humfs_share_of(sb)->plain;
+	int fd = plain ? -EOPNOTSUPP : open_found(dirfd, name);
+	struct inode *inode;
+	struct humfs_stat st;
+	int err;
+
+	if (fd == -ENOENT || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return ERR_PTR(fd);
+	err = fd >= 0 ? humfs_host_stat(fd, &st) : humfs_host_stat_name(dirfd, name, &st);
+	if (err)
+		inode = ERR_PTR(err);
+	else if (fd < 0 && !plain && (S_ISREG(st.mode) || S_ISDIR(st.mode)))
+		inode = ERR_PTR(fd);	/* the host's owner was taken a right on it */
+	else
+		inode = get_inode(sb, dirfd, name, fd, &st);
+	if (fd < 0)
+		return inode;
+	if (!IS_ERR(inode) && humfs_opens(inode))
+		humfs_offer_fd(inode, fd, false);
+	else
+		humfs_host_close(fd);
 	return inode;
 }
 
@@ -383,10 +433,10 @@ struct inode *humfs_iget_root(struct super_block *sb, int fd)
 	struct inode *inode;
 	int err;
 
-	err = humfs_host_stat(fd, "", &st);
+	err = humfs_host_stat(fd, &st);
 	if (err)
 		return ERR_PTR(err);
-	inode = humfs_iget(sb, -1, "/", fd, &st);
+	inode = get_inode(sb, -1, "/", fd, &st);
 	if (IS_ERR(inode))
 		return inode;
 	humfs_adopt_fd(inode, fd, false);

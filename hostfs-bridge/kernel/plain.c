@@ -48,7 +48,7 @@ static int humfs_revalidate(struct inode *dir, const struct qstr *name, struct d
 	fd = humfs_get_fd(dir, false);
 	if (fd < 0)
 		return fd == -ESTALE || fd == -ENOENT ? 0 : fd;
-	err = humfs_host_stat(fd, dentry->d_name.name, &st);
+	err = humfs_host_stat_name(fd, dentry->d_name.name, &st);
 	humfs_put_fd(dir);
 	inode = d_inode(dentry);
 	if (!inode)

@@ -97,18 +97,15 @@ static struct humfs_dirent *next_entry(struct reader *reader)
 
 static unsigned int recorded_type(int fd, const char *name)
 {
+	int file = humfs_host_open(fd, name, HUMFS_OPEN_READ);
 	char text[HUMFS_META_READ_MAX];
 	struct humfs_meta meta;
-	int file, len;
+	int len;
 
-	len = humfs_host_getxattrat(fd, name, HUMFS_META_XATTR, text, sizeof(text));
-	if (len == -ENOSYS) {
-		file = humfs_host_open(fd, name, HUMFS_OPEN_READ);
-		if (file < 0)
-			return DT_REG;
-		len = humfs_host_getxattr(file, HUMFS_META_XATTR, text, sizeof(text));
-		humfs_host_close(file);
-	}
+	if (file < 0)
+		return DT_REG;
+	len = humfs_host_getxattr(file, HUMFS_META_XATTR, text, sizeof(text));
+	humfs_host_close(file);
 	if (len < 0 || humfs_meta_parse(text, len, HUMFS_FILE, &meta))
 		return DT_REG;
 	return S_DT(humfs_type_bits(meta.type));
@@ -138,7 +135,7 @@ static unsigned int guest_type(struct inode *dir, struct reader *reader,
 	struct humfs_stat st;
 	struct inode *inode;
 
-	if (type == DT_UNKNOWN && !humfs_host_stat(reader->fd, entry->name, &st))
+	if (type == DT_UNKNOWN && !humfs_host_stat_name(reader->fd, entry->name, &st))
 		type = S_DT(st.mode);
 	if (type != DT_REG || humfs_plain(dir))
 		return type;

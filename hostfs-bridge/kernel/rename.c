@@ -41,7 +41,7 @@ static int make_aside_with(int dirfd, char *name, const struct humfs_meta *meta,
 	if (!err)
 		err = humfs_host_setxattr(fd, HUMFS_META_XATTR, text, len, 0);
 	if (!err)
-		err = humfs_host_stat(fd, "", st);
+		err = humfs_host_stat(fd, st);
 	humfs_host_close(fd);
 	if (err)
 		humfs_host_unlink(dirfd, name, 0);

@@ -104,8 +104,6 @@ static int store_times(struct inode *inode, const struct iattr *attr)
 	struct humfs_time atime, mtime;
 	struct humfs_time *a = NULL;
 	struct humfs_time *m = NULL;
-	struct humfs_place place;
-	int err, fd;
 
 	if (attr->ia_valid & ATTR_ATIME_SET) {
 		atime = humfs_time(attr->ia_atime);
@@ -115,20 +113,7 @@ static int store_times(struct inode *inode, const struct iattr *attr)
 		mtime = humfs_time(attr->ia_mtime);
 		m = &mtime;
 	}
-	if (!a && !m)
-		return 0;
-	fd = humfs_get_open_fd(inode);
-	if (fd >= 0) {
-		err = humfs_host_utimes(fd, "", a, m);
-		humfs_put_fd(inode);
-		return err;
-	}
-	err = humfs_locate(inode, &place);
-	if (err)
-		return err;
-	err = humfs_host_utimes(place.dirfd, place.name, a, m);
-	humfs_unlocate(inode, &place);
-	return err;
+	return a || m ? humfs_store_times(inode, a, m) : 0;
 }
 
 int humfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr)
@@ -173,22 +158,9 @@ int humfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
  */
 static void ask_host(struct inode *inode)
 {
-	struct humfs_place place;
 	struct humfs_stat st;
-	int fd = humfs_get_open_fd(inode);
-	int err;
 
-	if (fd >= 0) {
-		err = humfs_host_stat(fd, "", &st);
-		humfs_put_fd(inode);
-	} else {
-		err = humfs_locate(inode, &place);
-		if (!err) {
-			err = humfs_host_stat(place.dirfd, place.name, &st);
-			humfs_unlocate(inode, &place);
-		}
-	}
-	if (err)
+	if (humfs_ask_stat(inode, &st))
 		return;
 	if (humfs_plain(inode)) {
 		humfs_refresh(inode, &st);

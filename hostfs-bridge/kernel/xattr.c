@@ -19,18 +19,9 @@ static bool takes_none(const struct inode *inode)
 
 int humfs_get_host_xattr(struct inode *inode, const char *attr, void *buf, size_t size)
 {
-	struct humfs_place place;
-	int fd, len;
+	int fd = humfs_get_fd(inode, false);
+	int len;
 
-	fd = humfs_get_open_fd(inode);
-	if (fd < 0 && !humfs_locate(inode, &place)) {
-		len = humfs_host_getxattrat(place.dirfd, place.name, attr, buf, size);
-		humfs_unlocate(inode, &place);
-		if (len != -ENOSYS)
-			return len;
-	}
-	if (fd < 0)
-		fd = humfs_get_fd(inode, false);
 	if (fd < 0)
 		return fd;
 	len = humfs_host_getxattr(fd, attr, buf, size);
