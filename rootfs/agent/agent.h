@@ -30,6 +30,28 @@ int network_connect(enum proto_channel channel, uint32_t exec, struct error *e);
 /* Configures lo and, with @have_link, vec0 in the namespace of commands. */
 int network_configure(int user_net, bool have_link, bool ipv6_route, struct error *e);
 
+/* Places in the initramfs. */
+#define ROOT "/root"		/* where the new root is put together */
+#define MEMORY "/memory"	/* the one file system in memory */
+#define ETC_LAYER "/etc-layer"	/* see etc.c */
+
+/* ---- kernelfs.c ---- */
+
+/* Mounts MEMORY, which leaves the kernel and processes enough to say that it is full. */
+int memory_mount(struct error *e);
+bool memory_full(void);
+/* /proc, /sys and /dev in ROOT; with @booted all that an init would mount. */
+int kernelfs_mount(int user_net, bool booted, struct error *e);
+
+/* ---- etc.c ---- */
+
+/* Makes the files that MSG_SETUP asks for in ETC_LAYER, seeing what @root has: 1; 0: none. */
+int etc_prepare(const char *root, const struct proto_msg *m, struct error *e);
+/* In the finished root: mounts them where no overlay has them already. */
+void etc_place(bool layered, bool booted);
+/* Before the end: what was made in the root for their sake goes. */
+void etc_remove(void);
+
 /* ---- root.c ---- */
 
 /* Mounts what MSG_SETUP asks for and makes it the root of the agent and its children. */

@@ -30,7 +30,7 @@ struct agent {
 	struct strbuf in;
 	struct command *commands;
 	uint64_t oom_kills;
-	bool set_up;
+	bool set_up, booted;
 };
 
 static void __attribute__((noreturn)) power_off(void)
@@ -97,6 +97,7 @@ static void handle_setup(struct agent *a, const struct proto_msg *m)
 		return;
 	}
 	a->set_up = true;
+	a->booted = proto_get_number(m, F_BOOTED, 0) != 0;
 	a->oom_kills = count_oom_kills();
 	send_simple(a, MSG_READY, 0, NULL, -1);
 }
@@ -241,6 +242,7 @@ static void finish_commands(struct agent *a)
 			proto_number(&m, F_EXEC, c->id);
 			proto_number(&m, F_STATUS, (uint64_t)(unsigned int)c->status);
 			proto_number(&m, F_OOM, c->oom);
+			proto_number(&m, F_FULL, a->booted && memory_full());
 			send_msg(a, &m);
 			proto_release(&m);
 			c->told = true;

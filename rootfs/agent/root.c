@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The root of a cage: mounted from a share or a block device, with an overlay
- * where changes are to go elsewhere, and the usual kernel file systems in it.
+ * The root of a cage: mounted from a share or a block device, with an overlay where changes
+ * are to go elsewhere, and the user's folders in it.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "rootfs/agent/agent.h"
 #include "umlcage/base/fd.h"
-#include "umlcage/net/addresses.h"
 
 #define LOWER "/lower"
 #define UPPER "/upper"
-#define ROOT "/root"
 
 static int mount_humfs(const char *tag, const char *where, const char *options, struct error *e)
 {
@@ -80,16 +76,20 @@ static void accept_volatile(void)
  * it is on.  With it, inode numbers have their top bit set, which is too much for cpio archives
  * and for programs of 32 bits.
  */
-static int mount_overlay(const char *upper, bool nosync, struct error *e)
+static int mount_overlay(const char *upper, const struct proto_msg *m, bool nosync, struct error *e)
 {
-	const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER "/work,"
-			      "xino=off";
-	cleanup_free char *full = xasprintf("%s%s", options, nosync ? ",volatile" : "");
-	int ret = 0;
+	int ret = etc_prepare(LOWER, m, e);
+
+	if (ret < 0)
+		return ret;
+
+	cleanup_free char *full = xasprintf("lowerdir=%s" LOWER ",upperdir=" UPPER "/upper,workdir="
+					    UPPER "/work,xino=off%s", ret ? ETC_LAYER ":" : "",
+					    nosync ? ",volatile" : "");
 
 	if (strcmp(upper, "memory") == 0) {
-		if (mount("tmpfs", UPPER, "tmpfs", 0, "mode=755,size=90%") < 0)
-			return err_sys(e, errno, "cannot mount guest memory for changes");
+		if (mount(MEMORY, UPPER, NULL, MS_BIND, NULL) < 0)
+			return err_sys(e, errno, "cannot use guest memory for changes");
 	} else {
 		ret = mount_humfs(upper, UPPER, nosync ? "nosync" : "", e);
 		if (ret < 0)
@@ -112,7 +112,8 @@ static int mount_overlay(const char *upper, bool nosync, struct error *e)
 	return 0;
 }
 
-static int mount_root(const struct proto_msg *m, struct error *e)
+/* *@layered: there is an overlay. */
+static int mount_root(const struct proto_msg *m, bool *layered, struct error *e)
 {
 	cleanup_free char *root = proto_get_string(m, F_ROOT);
 	cleanup_free char *upper = proto_get_string(m, F_UPPER);
@@ -122,6 +123,7 @@ static int mount_root(const struct proto_msg *m, struct error *e)
 	bool read_only = false;
 	int ret;
 
+	*layered = true;
 	if (!root)
 		return err_set(e, EPROTO, "no root was named");
 	if (str_starts(root, "humfs ")) {
@@ -130,79 +132,19 @@ static int mount_root(const struct proto_msg *m, struct error *e)
 		ret = mount_device(root, fstype, &read_only, e);
 		/* a block device with its own copy-on-write needs no overlay if it is writable */
 		if (ret == 0 && read_only && none)
-			return mount_overlay("memory", false, e);
+			return mount_overlay("memory", m, false, e);
 	}
 	if (ret < 0)
 		return ret;
 	if (!none)
-		return mount_overlay(str_starts(upper, "share ") ? upper + 6 : upper, nosync, e);
+		return mount_overlay(str_starts(upper, "share ") ? upper + 6 : upper, m, nosync, e);
+	*layered = false;
+	ret = etc_prepare(LOWER, m, e);
+	if (ret < 0)
+		return ret;
 	if (mount(LOWER, ROOT, NULL, MS_MOVE, NULL) < 0)
 		return err_sys(e, errno, "cannot move the root into place");
 	return 0;
-}
-
-/* A kernel file system at @where below the new root; a read-only root may lack the place. */
-static int mount_in(const char *source, const char *where, const char *type, unsigned long flags,
-		    const char *options, struct error *e)
-{
-	cleanup_free char *path = xasprintf(ROOT "%s", where);
-
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return err_sys(e, errno, "the root has no '%s'", where);
-	if (mount(source, path, type, flags, options) < 0)
-		return err_sys(e, errno, "cannot mount '%s' in the root", where);
-	return 0;
-}
-
-/* sysfs shows the network namespace of whoever mounts it. */
-static int mount_sys(int user_net, struct error *e)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		return err_sys(e, errno, "cannot mount '/sys' in the root");
-	if (pid == 0) {
-		if (setns(user_net, CLONE_NEWNET) < 0)
-			_exit(1);
-		_exit(mount_in("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "",
-			       NULL) < 0);
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "cannot mount '/sys' in the root");
-	return status ? err_set(e, EIO, "cannot mount '/sys' in the root") : 0;
-}
-
-static int mount_kernel_filesystems(int user_net, struct error *e)
-{
-	static const struct { const char *target, *path; } links[] = {
-		{ "/proc/self/fd", ROOT "/dev/fd" },
-		{ "/proc/self/fd/0", ROOT "/dev/stdin" },
-		{ "/proc/self/fd/1", ROOT "/dev/stdout" },
-		{ "/proc/self/fd/2", ROOT "/dev/stderr" },
-	};
-	int ret = mount_in("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", e);
-
-	if (ret == 0)
-		ret = mount_sys(user_net, e);
-	if (ret == 0)
-		ret = mount_in("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=755", e);
-	if (ret < 0)
-		return ret;
-	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
-		(void)symlink(links[i].target, links[i].path);
-	ret = mount_in("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		       "gid=5,mode=620,ptmxmode=666", e);
-	if (ret < 0)
-		return ret;
-	(void)unlink(ROOT "/dev/ptmx");
-	(void)symlink("pts/ptmx", ROOT "/dev/ptmx");
-	ret = mount_in("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", e);
-	if (ret == 0)
-		(void)mount_in("mqueue", "/dev/mqueue", "mqueue",
-			       MS_NOSUID | MS_NODEV | MS_NOEXEC, "", NULL);
-	return ret;
 }
 
 static int switch_root(struct error *e)
@@ -233,45 +175,21 @@ static int mount_share(const char *spec, struct error *e)
 	return ret < 0 ? err_wrap(e, "cannot mount at '%s'", where) : 0;
 }
 
-/*
- * Name resolution.  A root that keeps its changes gets the file laid over what it
- * has (nothing if it has none), any other gets it written.
- */
-static void write_resolv_conf(bool keeps, bool ipv6)
-{
-	static const char text[] = "nameserver " NET_DNS "\n";
-	static const char text6[] = "nameserver " NET_DNS "\nnameserver " NET6_DNS "\n";
-	const char *use = ipv6 ? text6 : text;
-	struct stat st;
-
-	if (!keeps) {
-		(void)mkdir("/etc", 0755);
-		(void)unlink("/etc/resolv.conf");
-		(void)file_replace(AT_FDCWD, "/etc/resolv.conf", use, strlen(use), 0644, NULL);
-		return;
-	}
-	if (stat("/etc/resolv.conf", &st) < 0 || !S_ISREG(st.st_mode))
-		return;
-	if (file_replace(AT_FDCWD, "/dev/shm/.resolv.conf", use, strlen(use), 0644, NULL) == 0) {
-		(void)mount("/dev/shm/.resolv.conf", "/etc/resolv.conf", NULL, MS_BIND, NULL);
-		(void)unlink("/dev/shm/.resolv.conf");
-	}
-}
-
 int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 {
 	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME);
-	cleanup_free char *upper = proto_get_string(m, F_UPPER);
-	bool keeps = !upper || strcmp(upper, "memory") != 0;
+	bool booted = proto_get_number(m, F_BOOTED, 0) != 0, layered = false;
 	struct proto_field f;
 	int ret;
 
 	(void)mkdir(LOWER, 0755);
 	(void)mkdir(UPPER, 0755);
 	(void)mkdir(ROOT, 0755);
-	ret = mount_root(m, e);
+	ret = memory_mount(e);
 	if (ret == 0)
-		ret = mount_kernel_filesystems(user_net, e);
+		ret = mount_root(m, &layered, e);
+	if (ret == 0)
+		ret = kernelfs_mount(user_net, booted, e);
 	if (ret == 0)
 		ret = switch_root(e);
 	for (size_t pos = 0; ret == 0 && proto_next(m, &pos, &f);) {
@@ -285,8 +203,10 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 		return ret;
 	if (hostname)
 		(void)sethostname(hostname, strlen(hostname));
-	if (proto_get_number(m, F_DNS, 0))
-		write_resolv_conf(keeps, proto_get_number(m, F_IPV6, 0) != 0);
+	etc_place(layered, booted);
+	/* as systemd has it; who wants a namespace of mounts to itself asks for one */
+	if (booted)
+		(void)mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL);
 	return 0;
 }
 
@@ -321,6 +241,7 @@ int root_sync(struct error *e)
 	cleanup_strv struct strv lines = STRV_INIT;
 	int ret = 0;
 
+	etc_remove();
 	if (file_read(AT_FDCWD, "/proc/self/mounts", 1 << 20, &text, NULL) < 0)
 		return err_set(e, EIO, "cannot read the list of mounts");
 	strv_split(&lines, sb_str(&text), "\n");

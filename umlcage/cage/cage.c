@@ -323,6 +323,7 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 	proto_number(&m, F_NET, cfg->net != CAGE_NET_NONE);
 	proto_number(&m, F_DNS, cfg->resolv_conf && cfg->net == CAGE_NET_NAT);
 	proto_number(&m, F_IPV6, cfg->net == CAGE_NET_NAT && net_host_has_ipv6());
+	proto_number(&m, F_BOOTED, cfg->booted);
 	(void)control_send(&c->control, &m);
 	proto_release(&m);
 }

@@ -95,6 +95,11 @@ struct cage_config {
 	size_t nforwards;
 	bool reach_host;		/* the host's own addresses may be reached */
 	bool resolv_conf;		/* give the guest an /etc/resolv.conf for its network */
+	/*
+	 * As an init leaves a machine: /run empty but for its folders, /etc/hosts with the names
+	 * of the machine, cgroups and other file systems of the kernel, mounts shared.
+	 */
+	bool booted;
 	const char *hostname;		/* NULL: "cage" */
 	int console_fd;			/* the kernel's console goes here too; -1: kept only */
 	enum cage_require require_jail;	/* what of the jail must not be missing; see jail.h */
@@ -139,6 +144,7 @@ struct cage_exit {
 	int signal;		/* N, or 0 */
 	bool timed_out;
 	bool oom;		/* the guest kernel killed it, or a process of it, for lack of memory */
+	bool full;		/* files in guest memory can grow no more */
 	int output_error;	/* errno of writing to stdout_fd or stderr_fd; 0: none, or EPIPE */
 	char *reason;		/* 126, 127: why; malloc'ed, NULL otherwise */
 };

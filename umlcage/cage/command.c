@@ -231,6 +231,7 @@ static void finish(struct cage_command *x, const struct proto_msg *m)
 
 	x->exited = true;
 	x->exit.oom = proto_get_number(m, F_OOM, 0) != 0;
+	x->exit.full = proto_get_number(m, F_FULL, 0) != 0;
 	if (WIFSIGNALED(status)) {
 		x->exit.signal = WTERMSIG(status);
 		x->exit.status = 128 + x->exit.signal;

@@ -47,7 +47,7 @@ enum proto_type {
 	MSG_FAILED,	/* answer to MSG_SETUP: F_TEXT, F_ERRNO */
 	MSG_STARTED,	/* answer to MSG_EXEC */
 	MSG_REFUSED,	/* answer to MSG_EXEC: F_TEXT, F_STATUS (126 or 127) */
-	MSG_EXITED,	/* F_STATUS as of waitpid(), F_OOM */
+	MSG_EXITED,	/* F_STATUS as of waitpid(), F_OOM, F_FULL */
 	MSG_STOPPED,	/* synced and unmounted; power-off follows; F_TEXT on trouble */
 	MSG_WARNING,	/* F_TEXT for the user */
 	MSG_LAST = MSG_WARNING,
@@ -76,7 +76,9 @@ enum proto_field_id {
 	F_NET,		/* number: 1 if the command has vec0 */
 	F_DNS,		/* number: 1 to write resolv.conf */
 	F_IPV6,		/* number: 1 for a default route over IPv6 */
-	F_LAST = F_IPV6,
+	F_BOOTED,	/* number: 1 for what an init would set up, see struct cage_config */
+	F_FULL,		/* number: 1 if no file in guest memory can grow */
+	F_LAST = F_FULL,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

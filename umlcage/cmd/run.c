@@ -130,6 +130,7 @@ static int check_options(struct run_options *o, struct cage_config *cfg, struct 
 		return -e->errnum;
 	machine_configure(&o->machine, cfg);
 	cfg->hostname = o->hostname;
+	cfg->booted = true;
 	return 0;
 }
 
@@ -156,6 +157,10 @@ static void report(const struct cage_exit *exit, const struct run_options *o, ui
 	else if (exit->oom && exit->status)
 		fprintf(stderr, "umlcage: the cage ran out of memory (%llu MiB) and killed a process; "
 			"give it more with --memory\n", (unsigned long long)(memory >> 20));
+	else if (exit->full && exit->status)
+		fprintf(stderr, "umlcage: files in the cage's memory (%llu MiB) can grow no more; give "
+			"it more with --memory, or let changes go to the disk with --scratch=disk\n",
+			(unsigned long long)(memory >> 20));
 	else if (exit->timed_out && !o->quiet)
 		fprintf(stderr, "umlcage: the command timed out after %g s\n",
 			(double)o->timeout / 1000);

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The files of /etc that only the machine can know: resolv.conf for its network, hosts for its
+ * name.  They are the cage's and never stay in a root, a share or a folder of the user:
+ *
+ *  - over a root with an overlay they are in a layer of their own between root and changes,
+ *    ordinary files there that may be changed, replaced and mounted over;
+ *  - elsewhere they are bind mounts on what is there; where nothing is, on an empty file that
+ *    goes again at the end.
+ *
+ * A bind mount's source stays linked, in the initramfs: who binds it again must find it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/agent/agent.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/net/addresses.h"
+
+enum { HOSTS_MAX = 1 << 20 };
+
+static struct own_file {
+	const char *path;
+	bool everywhere;	/* over the user's, too: no other would work */
+	int fd;			/* O_PATH, of the file in ETC_LAYER; -1: there is none */
+	bool placeholder;	/* an empty file of ours is below it */
+} files[] = {
+	{ "/etc/resolv.conf", true, -1, false },
+	{ "/etc/hosts", false, -1, false },
+};
+
+static int own(struct own_file *f, const char *text, struct error *e)
+{
+	cleanup_free char *path = xasprintf(ETC_LAYER "%s", f->path);
+	int ret = file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
+
+	if (ret < 0)
+		return ret;
+	f->fd = open(path, O_PATH | O_CLOEXEC);
+	return f->fd < 0 ? err_sys(e, errno, "cannot open '%s'", path) : 0;
+}
+
+/* Does a line of hosts(5) give @name an address? */
+static bool has_host(const char *hosts, const char *name)
+{
+	cleanup_strv struct strv lines = STRV_INIT;
+
+	strv_split(&lines, hosts, "\n");
+	for (size_t i = 0; i < lines.n; i++) {
+		cleanup_strv struct strv words = STRV_INIT;
+
+		lines.v[i][strcspn(lines.v[i], "#")] = '\0';
+		strv_split(&words, lines.v[i], " \t");
+		for (size_t j = 1; j < words.n; j++)
+			if (strcmp(words.v[j], name) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* What the root has, and the names it lacks. */
+static int own_hosts(const char *root, const char *hostname, struct error *e)
+{
+	cleanup_free char *path = xasprintf("%s/etc/hosts", root);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct stat st;
+	size_t had;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		(void)file_read(AT_FDCWD, path, HOSTS_MAX, &text, NULL);
+	if (text.len && text.s[text.len - 1] != '\n')
+		sb_addc(&text, '\n');
+	had = text.len;
+	if (!has_host(sb_str(&text), "localhost"))
+		sb_addf(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	if (!has_host(sb_str(&text), hostname))
+		sb_addf(&text, "127.0.1.1\t%s\n", hostname);
+	return text.len > had ? own(&files[1], sb_str(&text), e) : 0;
+}
+
+/* The layer's /etc hides the root's own: it must look like it. */
+static int make_folder(const char *root, struct error *e)
+{
+	cleanup_free char *etc = xasprintf("%s/etc", root);
+	struct stat st = { .st_mode = 0755 };
+
+	if (lstat(etc, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_set(e, ENOTDIR, "the root's '/etc' is not a directory");
+	if (mkdir(ETC_LAYER, 0755) < 0 || mkdir(ETC_LAYER "/etc", 0755) < 0 ||
+	    chmod(ETC_LAYER "/etc", st.st_mode & 07777) < 0 ||
+	    chown(ETC_LAYER "/etc", st.st_uid, st.st_gid) < 0)
+		return err_sys(e, errno, "cannot prepare '/etc'");
+	return 0;
+}
+
+static void copy_times(const char *root)
+{
+	cleanup_free char *etc = xasprintf("%s/etc", root);
+	struct stat st;
+
+	if (lstat(etc, &st) == 0)
+		(void)utimensat(AT_FDCWD, ETC_LAYER "/etc",
+				(struct timespec[]){ st.st_atim, st.st_mtim }, 0);
+}
+
+int etc_prepare(const char *root, const struct proto_msg *m, struct error *e)
+{
+	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME);
+	bool dns = proto_get_number(m, F_DNS, 0) != 0, booted = proto_get_number(m, F_BOOTED, 0) != 0;
+	int ret = 0;
+
+	if (!dns && !booted)
+		return 0;
+	ret = make_folder(root, e);
+	if (ret == 0 && dns)
+		ret = own(&files[0], proto_get_number(m, F_IPV6, 0) ?
+			  "nameserver " NET_DNS "\nnameserver " NET6_DNS "\n" :
+			  "nameserver " NET_DNS "\n", e);
+	if (ret == 0 && booted && hostname)
+		ret = own_hosts(root, hostname, e);
+	copy_times(root);
+	return ret < 0 ? ret : 1;
+}
+
+/* Is something mounted on exactly this? */
+static bool is_mount(const char *path)
+{
+	struct statx sx;
+
+	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &sx) == 0 &&
+	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+static void lay(const struct own_file *f)
+{
+	char source[64];
+
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", f->fd);
+	(void)mount(source, f->path, NULL, MS_BIND, NULL);
+}
+
+/* A link into /run, as systemd's resolver has it, is answered there: that is the cage's own. */
+static bool put_into_run(const struct own_file *f)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	char target[PATH_MAX], source[64];
+	const char *path = target;
+	ssize_t n = readlink(f->path, target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	if (str_starts(target, "../run/"))
+		path += 2;
+	if (!str_starts(path, "/run/") || strstr(path, "/../"))
+		return false;
+
+	cleanup_free char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", f->fd);
+	if (file_read(AT_FDCWD, source, HOSTS_MAX, &text, NULL) < 0 ||
+	    make_dirs(AT_FDCWD, dir, 0755, NULL) < 0)
+		return false;
+	return file_replace(AT_FDCWD, path, text.s, text.len, 0644, NULL) == 0;
+}
+
+static void place(struct own_file *f, bool layered, bool booted)
+{
+	struct stat root, etc, st;
+
+	if (f->fd < 0 || stat("/", &root) < 0 || stat("/etc", &etc) < 0)
+		return;
+	/* a folder of the user in the place of /etc has another device */
+	if (root.st_dev == etc.st_dev ? layered : !f->everywhere)
+		return;
+	if (lstat(f->path, &st) < 0) {
+		cleanup_close int fd = -1;
+
+		if (!booted || root.st_dev != etc.st_dev)
+			return;
+		fd = open(f->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		f->placeholder = fd >= 0;
+		if (f->placeholder)
+			lay(f);
+	} else if (S_ISREG(st.st_mode) && !is_mount(f->path)) {
+		lay(f);
+	} else if (S_ISLNK(st.st_mode)) {
+		if (booted && is_mount("/run") && put_into_run(f))
+			return;
+		if (stat(f->path, &st) == 0 && S_ISREG(st.st_mode))
+			lay(f);
+	}
+}
+
+void etc_place(bool layered, bool booted)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		place(&files[i], layered, booted);
+}
+
+void etc_remove(void)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (!files[i].placeholder)
+			continue;
+		(void)umount2(files[i].path, MNT_DETACH);
+		if (lstat(files[i].path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+			(void)unlink(files[i].path);
+	}
+}
