@@ -156,6 +156,11 @@ check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 		UMLCAGE_TEST_REPORTS=1 tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' \
 		$(INTEGRATION_RUN) tests/debug
 
+# mmdebstrap's own tests, of Debian's source package; about half an hour (see the file)
+.PHONY: check-mmdebstrap
+check-mmdebstrap: all
+	@tests/mmdebstrap/suite $(O)/umlcage $(TESTS)
+
 # every C file that is ours and runs on the host
 LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) $(wildcard tests/*/*.c))
 # (with quotes for the shell below)

@@ -25,7 +25,8 @@ void fab_options_init(struct fab_options *o)
 void fab_options_release(struct fab_options *o)
 {
 	struct strv *lists[] = { &o->include, &o->components, &o->architectures, &o->mirrors,
-				 &o->aptopts, &o->dpkgopts, &o->keyrings, &o->skip };
+				 &o->aptopts, &o->dpkgopts, &o->keyrings, &o->skip,
+				 &o->warnings };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		strv_release(lists[i]);
@@ -134,6 +135,8 @@ int fab_options_hook_directory(struct fab_options *o, const char *dir, struct er
 	cleanup_free char *real = realpath(dir, NULL);
 	DIR *d = real ? opendir(real) : NULL;
 	const struct dirent *de;
+	size_t found = 0;
+	struct stat st;
 
 	if (!d)
 		return err_usage(e, "cannot read hook directory '%s': %s", dir, strerror(errno));
@@ -144,13 +147,24 @@ int fab_options_hook_directory(struct fab_options *o, const char *dir, struct er
 	strv_sort(&files);
 	for (size_t i = 0; i < files.n; i++) {
 		cleanup_free char *path = path_join(real, files.v[i]);
+		int w = 0;
 
-		if (access(path, X_OK) < 0)
+		while (w < FAB_HOOK_WHEN_MAX && !str_starts(files.v[i], names[w]))
+			w++;
+		if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 			continue;
-		for (int w = 0; w < FAB_HOOK_WHEN_MAX; w++)
-			if (str_starts(files.v[i], names[w]))
-				fab_options_add_hook(o, w, false, path);
+		if (access(path, X_OK) == 0 && w < FAB_HOOK_WHEN_MAX)
+			fab_options_add_hook(o, w, false, path);
+		else if (access(path, X_OK) == 0)
+			strv_addf(&o->warnings, "'%s' can be run, but is not called setup*, extract*, "
+				  "essential* or customize*: it is no hook", path);
+		else if (w < FAB_HOOK_WHEN_MAX)
+			strv_addf(&o->warnings, "'%s' is called like a hook, but cannot be run: chmod "
+				  "+x it", path);
+		found += access(path, X_OK) == 0 && w < FAB_HOOK_WHEN_MAX;
 	}
+	if (!found)
+		strv_addf(&o->warnings, "there is no hook in '%s'", dir);
 	return 0;
 }
 

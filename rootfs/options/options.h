@@ -79,6 +79,7 @@ struct fab_options {
 	struct fab_sources_file *sources;	/* made from the mirrors */
 	size_t nsources;
 	char *logfile;		/* NULL: none */
+	struct strv warnings;	/* about what was given; for the command to show */
 	bool simulate;
 	bool no_valid_until;	/* take an expired Release file */
 	bool no_cache;		/* neither answer from nor store finished trees */

@@ -28,6 +28,8 @@ static const struct word modes[] = {
 };
 
 /* All of mmdebstrap's; some have nothing to skip here, see umlcage/doc/mmdebstrap. */
+enum { UNSUPPORTED = 1 };
+
 static const struct word steps[] = {
 	{ "check", 0 }, { "check/chrootless", 0 }, { "check/empty", 0 }, { "check/qemu", 0 },
 	{ "check/signed-by", 0 }, { "chroot", 0 }, { "chroot/mount", 0 },
@@ -37,7 +39,7 @@ static const struct word steps[] = {
 	{ "cleanup/apt/lists", 0 }, { "cleanup/dev", 0 }, { "cleanup/mmdebstrap", 0 },
 	{ "cleanup/reproducible", 0 }, { "cleanup/reproducible/machine-id", 0 },
 	{ "cleanup/run", 0 }, { "cleanup/tmp", 0 }, { "copy-in/mknod", 0 },
-	{ "download/empty", 0 }, { "essential/unlink", 0 }, { "output", 0 }, { "output/dev", 0 },
+	{ "download/empty", 0 }, { "essential/unlink", UNSUPPORTED }, { "output", 0 }, { "output/dev", 0 },
 	{ "output/mknod", 0 }, { "setup", 0 }, { "sync-in/mknod", 0 }, { "tar-in/mknod", 0 },
 	{ "update", 0 }, { "zombie-reaping", 0 }, { NULL, 0 },
 };
@@ -105,6 +107,9 @@ int fab_options_skip(struct fab_options *o, const char *arg, struct error *e)
 	strv_split(&words, arg, ", \t\n");
 	for (size_t i = 0; i < words.n && ret == 0; i++) {
 		ret = find(steps, "step", words.v[i], &number, e);
+		if (ret == 0 && number == UNSUPPORTED)
+			return err_usage(e, "'%s' is not supported: packages never lie in the tree "
+					 "before they are unpacked", words.v[i]);
 		if (ret == 0 && !strv_has(&o->skip, words.v[i]))
 			strv_add(&o->skip, words.v[i]);
 	}

@@ -144,6 +144,11 @@ START_TEST(hooks_of_a_directory_go_by_their_names)
 	ck_assert_uint_eq(o.hooks[FAB_HOOK_ESSENTIAL].n, 0);
 	ck_assert_uint_eq(o.hooks[FAB_HOOK_CUSTOMIZE].n, 2);
 	ck_assert(str_ends(o.hooks[FAB_HOOK_CUSTOMIZE].v[0].script, "/h/customize10"));
+	ck_assert_uint_eq(o.warnings.n, 1);
+	ck_assert_ptr_nonnull(strstr(o.warnings.v[0], "/h/essential' is called like a hook"));
+	ck_assert_int_eq(mkdir("none", 0755), 0);
+	ck_ok(fab_options_hook_directory(&o, "none", &err), &err);
+	ck_assert_str_eq(o.warnings.v[1], "there is no hook in 'none'");
 	ck_fails(fab_options_hook_directory(&o, "gone", &err), EINVAL, "gone", &err);
 }
 END_TEST
@@ -316,6 +321,7 @@ START_TEST(words_are_checked)
 	ck_ok(fab_options_skip(&o, "output/dev,cleanup/apt update", &err), &err);
 	ck_assert_uint_eq(o.skip.n, 3);
 	ck_fails(fab_options_skip(&o, "output/dve", &err), EINVAL, "did you mean 'output/dev'", &err);
+	ck_fails(fab_options_skip(&o, "essential/unlink", &err), EINVAL, "is not supported", &err);
 }
 END_TEST
 

@@ -253,6 +253,8 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 	progress_init(&progress, STDERR_FILENO, c->verbosity);
 	if (ret == 0)
 		ret = fab_options_resolve(&c->o, e);
+	for (size_t i = 0; i < c->o.warnings.n && ret == 0; i++)
+		progress_warn(&progress, "%s", c->o.warnings.v[i]);
 	if (ret == 0)
 		ret = c->o.simulate ? simulate(&c->o, &progress, e) :
 		      fabricate_request(&c->o, &c->machine, &progress, e);
