@@ -108,6 +108,8 @@ static int make_tree(struct fabricate *f, struct fabricate_times *times, struct 
 	if (ret == 0 && interrupted())
 		ret = err_set(e, EINTR, "interrupted");
 	start = clock_ms();
+	if (ret == 0)
+		ret = fabricate_unprepare(f, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup"))
 		ret = fabricate_cleanup(f, e);
 	times->cleanup = clock_ms() - start;

@@ -49,6 +49,8 @@ int fabricate_check_setup(struct fabricate *f, struct error *e);
 int fabricate_put_deb(struct fabricate *f, size_t index, struct error *e);
 /* What the cage needs once the base is unpacked: policy-rc.d, apt's lists and states. */
 int fabricate_prepare(struct fabricate *f, struct error *e);
+/* Takes away what was there for the cage alone. */
+int fabricate_unprepare(struct fabricate *f, struct error *e);
 /* mmdebstrap's run_cleanup(), as far as --skip allows. */
 int fabricate_cleanup(struct fabricate *f, struct error *e);
 /* The options of dpkg.cfg.d/99mmdebstrap that filter paths. */

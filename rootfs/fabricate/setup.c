@@ -314,6 +314,33 @@ int fabricate_put_deb(struct fabricate *f, size_t i, struct error *e)
 	}
 }
 
+#define STARTER "usr/sbin/start-stop-daemon"
+
+/* Nothing is to be started: dpkg's program for it gives way to one that only says so. */
+static int fake_daemons(struct share_tree *t, struct error *e)
+{
+	static const char fake[] = "#!/bin/sh\n"
+		"echo \"Warning: Fake start-stop-daemon called, doing nothing\">&2\n";
+	struct share_attr program = file_attr, there;
+	int ret;
+
+	if (share_stat(t, STARTER, &there, NULL) < 0 || !S_ISREG(there.mode))
+		return 0;
+	ret = share_rename(t, STARTER, STARTER ".REAL", e);
+	program.mode = S_IFREG | 0755;
+	return ret ? ret : share_file(t, STARTER, &program, fake, strlen(fake), e);
+}
+
+/* The real one again, even if a hook removed the other. */
+static int real_daemons(struct share_tree *t, struct error *e)
+{
+	struct share_attr there;
+
+	if (share_stat(t, STARTER ".REAL", &there, NULL) < 0)
+		return 0;
+	return share_rename(t, STARTER ".REAL", STARTER, e);
+}
+
 int fabricate_prepare(struct fabricate *f, struct error *e)
 {
 	cleanup_share_tree struct share_tree *t =
@@ -323,8 +350,9 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 	int ret = 0;
 
 	program.mode = S_IFREG | 0755;
-	/* a fake start-stop-daemon, too, would be overwritten when dpkg installs dpkg */
-	if (!fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr", &there, NULL) == 0 &&
+	if (!fab_skips(f->o, "chroot/start-stop-daemon"))
+		ret = fake_daemons(t, e);
+	if (ret == 0 && !fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr", &there, NULL) == 0 &&
 	    share_stat(t, "usr/sbin", &there, NULL) == 0)
 		ret = share_file(t, "usr/sbin/policy-rc.d", &program, deny, strlen(deny), e);
 	for (size_t i = 0; f->reinstall && i < f->plan->nbase && ret == 0; i++)
@@ -402,6 +430,19 @@ static int sort_triggers(struct fabricate *f, struct share_tree *t, struct error
 	return ret;
 }
 
+int fabricate_unprepare(struct fabricate *f, struct error *e)
+{
+	cleanup_share_tree struct share_tree *t =
+		share_tree_new(f->share->fd, SHARE_REPLACE | SHARE_KEEP_DIRS);
+	int ret = 0;
+
+	if (!fab_skips(f->o, "chroot/start-stop-daemon"))
+		ret = real_daemons(t, e);
+	if (ret == 0 && !fab_skips(f->o, "chroot/policy-rc.d"))
+		ret = share_remove(t, "usr/sbin/policy-rc.d", e);
+	return ret;
+}
+
 int fabricate_cleanup(struct fabricate *f, struct error *e)
 {
 	static const char *const logs[] = {
@@ -414,8 +455,6 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 	struct share_attr there;
 	int ret = 0;
 
-	if (!fab_skips(f->o, "chroot/policy-rc.d"))
-		ret = share_remove(t, "usr/sbin/policy-rc.d", e);
 	for (size_t i = f->plan->nbase; f->unpack && i < f->plan->n && ret == 0; i++) {
 		cleanup_free char *deb = plan_deb_name(&f->plan->packages[i]);
 		cleanup_free char *path = xasprintf("var/cache/apt/archives/%s", deb);

@@ -99,3 +99,17 @@ test_sources_of_a_setup_hook_are_refused()
 	contains "/etc/apt/preferences.d/mine" err
 	equal precious "$(cat x.tar)"
 }
+
+# limit: 600
+test_no_daemon_is_started()
+{
+	mirrored
+	# shellcheck disable=SC2016
+	fabricate -q --no-cache --variant=essential --skip=cleanup \
+		--essential-hook='test -x "$1/usr/sbin/policy-rc.d"' \
+		--customize-hook='start-stop-daemon --start --exec /bin/sh 2>&1 | grep -q Fake' \
+		--customize-hook='rm "$1/usr/sbin/start-stop-daemon"' trixie x.tar
+	content x.tar usr/sbin/start-stop-daemon | head -c 4 | grep -q ELF || fail "it stayed a fake"
+	tar -tf x.tar >list
+	! grep -E 'REAL|sbin/policy-rc.d' list || fail "what is for the cage alone was left behind"
+}
