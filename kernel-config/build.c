@@ -168,7 +168,7 @@ static int unpack(struct build *b, struct error *e)
 	ret = file_read(b->tree_fd, "Makefile", 1 << 20, &makefile, NULL);
 	b->k->version = ret == 0 ? source_version(sb_str(&makefile)) : NULL;
 	if (!b->k->version)
-		return err_set(e, EBADMSG, "'%s' is no Linux source: it has no top Makefile with a "
+		return err_set(e, EBADMSG, "'%s' is not a Linux source: it has no top Makefile with a "
 			       "version", b->source->name);
 	if (version_compare(b->k->version, KERNEL_OLDEST) < 0)
 		return err_set(e, EINVAL, "'%s' is Linux %s; umlcage needs " KERNEL_OLDEST

@@ -176,9 +176,9 @@ static int check_elf(const char *path, struct kernel_info *k, struct error *e)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, errno, "cannot open kernel '%s'", path);
 	if (!S_ISREG(st.st_mode))
-		return err_set(e, ENOEXEC, "'%s' is no kernel: it is not a file", path);
+		return err_set(e, ENOEXEC, "'%s' is not a kernel: it is not a file", path);
 	if (pread_full(fd, &h, sizeof(h), 0) != sizeof(h) || memcmp(h.e_ident, ELFMAG, SELFMAG) != 0)
-		return err_set(e, ENOEXEC, "'%s' is no UML kernel: it is not a program", path);
+		return err_set(e, ENOEXEC, "'%s' is not a UML kernel: it is not a program", path);
 
 	cleanup_close int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
@@ -201,7 +201,7 @@ static int ask(const char *path, const char *option, struct strbuf *out, struct 
 	if (status != 0) {
 		cleanup_free char *how = proc_status_text(status);
 
-		return err_set(e, ENOEXEC, "'%s' is no UML kernel: '%s' gave %s", path, option, how);
+		return err_set(e, ENOEXEC, "'%s' is not a UML kernel: '%s' gave %s", path, option, how);
 	}
 	return 0;
 }
@@ -230,7 +230,7 @@ int kernel_inspect(const char *path, struct kernel_info *k, struct error *e)
 	free(k->version);
 	k->version = xstrndup(sb_str(&version), strcspn(sb_str(&version), " \n"));
 	if (!strstr(sb_str(&dotconfig), "CONFIG_UML=y"))
-		return err_set(e, ENOEXEC, "'%s' is no UML kernel", path);
+		return err_set(e, ENOEXEC, "'%s' is not a UML kernel", path);
 	if (version_compare(k->version, KERNEL_OLDEST) < 0)
 		return err_set(e, EINVAL, "kernel '%s' is Linux %s; umlcage needs " KERNEL_OLDEST
 			       " or later", path, k->version);

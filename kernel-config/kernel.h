@@ -66,7 +66,7 @@ int kernel_lookup(const char *prefix, struct kernel_info *k, struct error *e);
 int kernel_remove(const struct kernel_info *k, struct error *e);
 /*
  * Looks at a kernel binary from anywhere: runs it with --version and --showconfig.
- * -ENOEXEC if it is no UML kernel, -EINVAL with every reason if it is one that a cage
+ * -ENOEXEC if it is not a UML kernel, -EINVAL with every reason if it is one that a cage
  * cannot use.  Fills path, version and size.
  */
 int kernel_inspect(const char *path, struct kernel_info *k, struct error *e);

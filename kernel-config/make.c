@@ -151,7 +151,7 @@ int make_run(struct make *m, char *const *argv, int input, struct error *e)
 			ret = err_sys(e, -logged, "cannot write the log of the build");
 		else if (ret == 0 && status != 0)
 			ret = err_set(e, ENOEXEC, "%s", m->complaint.len ? sb_str(&m->complaint) :
-				      "failed without a word");
+				      "failed without a message");
 	}
 	close(pipes[0]);
 	return ret;

@@ -121,7 +121,7 @@ int manifest_parse(const char *text, struct kernel_info *k, struct error *e)
 			if (!str_eq(line, fields[i].name))
 				continue;
 			if (take(k, &fields[i], value + 2) < 0)
-				return err_set(e, EBADMSG, "the manifest's %s is no number", line);
+				return err_set(e, EBADMSG, "the manifest's %s is not a number", line);
 			seen |= 1U << i;
 		}
 	}
@@ -129,6 +129,6 @@ int manifest_parse(const char *text, struct kernel_info *k, struct error *e)
 		if (!(seen & 1U << i))
 			return err_set(e, EBADMSG, "the manifest has no %s", fields[i].name);
 	if (!hash_valid(k->key))
-		return err_set(e, EBADMSG, "the manifest's Key is no sha256");
+		return err_set(e, EBADMSG, "the manifest's Key is not a sha256");
 	return 0;
 }

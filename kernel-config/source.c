@@ -57,7 +57,7 @@ static int open_path(struct source *s, const char *path, const struct exclude *x
 		cleanup_free char *makefile = path_join(full, "Makefile");
 
 		if (access(makefile, R_OK) < 0)
-			return err_sys(e, errno, "'%s' is no Linux source: cannot read its Makefile",
+			return err_sys(e, errno, "'%s' is not a Linux source: cannot read its Makefile",
 				       path);
 		s->dir = steal_ptr(&full);
 		return tree_identity(x, s->dir, &s->id, e);

@@ -106,7 +106,7 @@ static int find_entry(struct layer *l, const char *pattern, const char *name, st
 		int ret = archive_read_next_header(l->a, &entry);
 
 		if (ret == ARCHIVE_EOF)
-			return err_set(e, EBADMSG, "'%s' holds no %s: it is no linux-source package",
+			return err_set(e, EBADMSG, "'%s' holds no %s: it is not a linux-source package",
 				       name, pattern);
 		if (ret < ARCHIVE_WARN)
 			return layer_fail(l, name, e);
@@ -172,7 +172,7 @@ static int write_tree(struct tree *t, struct layer *l, struct layer *bottom, con
 		if (!path)
 			continue;
 		if (archive_entry_hardlink(entry))
-			ret = err_set(e, EBADMSG, "'%s' has a hard link, '%s': it is no Linux source",
+			ret = err_set(e, EBADMSG, "'%s' has a hard link, '%s': it is not a Linux source",
 				      name, path);
 		else if (S_ISREG(mode))
 			ret = write_file(t, l, path, mode, name, e);

@@ -355,7 +355,7 @@ int root_resolve(struct root_spec *r, const char *arg, struct progress *progress
 	if (access(arg, R_OK | X_OK) < 0)
 		return err_sys(e, errno, "cannot use '%s' as a root", arg);
 	if (!share_is_share(AT_FDCWD, arg))
-		return err_set(e, EINVAL, "cannot use '%s' as a root: it is no share; make one of an "
+		return err_set(e, EINVAL, "cannot use '%s' as a root: it is not a share; make one of an "
 			       "archive with 'umlcage share import'", arg);
 	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = xstrdup(arg) };
 	return 0;

@@ -124,12 +124,12 @@ int share_owner_parse(const char *text, uint32_t *uid, uint32_t *gid, struct err
 		return err_usage(e, "bad owner '%s': it is UID, UID:GID or :GID", text);
 	if (*copy) {
 		if (parse_u64(copy, 10, UINT32_MAX - 1, &value) < 0)
-			return err_usage(e, "bad owner '%s': '%s' is no user number", text, copy);
+			return err_usage(e, "bad owner '%s': '%s' is not a user number", text, copy);
 		*uid = (uint32_t)value;
 	}
 	if (colon && colon[1]) {
 		if (parse_u64(colon + 1, 10, UINT32_MAX - 1, &value) < 0)
-			return err_usage(e, "bad owner '%s': '%s' is no group number", text,
+			return err_usage(e, "bad owner '%s': '%s' is not a group number", text,
 					 colon + 1);
 		*gid = (uint32_t)value;
 	}

@@ -107,7 +107,7 @@ static int check_dir(const struct carrier *c, const char *dir, const char *shown
 	cleanup_error struct error why = ERROR_INIT;
 
 	if (guest_run(c->guest, "test", argv, NULL, -1, &why) < 0)
-		return err_set(e, ENOTDIR, "%s: '%s' is no directory of the new root", c->name, shown);
+		return err_set(e, ENOTDIR, "%s: '%s' is not a directory of the new root", c->name, shown);
 	return 0;
 }
 

@@ -102,7 +102,7 @@ static int fabricate(struct fab_options *o, const struct machine *machine,
 	r = make(o, machine, a, &kernel, &recipe, progress, start, e);
 	if (r == -ESTALE) {
 		/* the mirror moved on between its index and a package */
-		progress_note(progress, "%s; planning anew", err_text(e));
+		progress_note(progress, "%s; planning again", err_text(e));
 		err_release(e);
 		r = debian_archive_update(a, e);
 		if (!r)

@@ -116,7 +116,7 @@ static int read_conffiles(struct unpacked *p, const struct deb *d, struct error 
 			line += strlen("remove-on-upgrade ");
 		}
 		if (line[0] != '/') {
-			ret = err_set(e, EBADMSG, "bad package '%s': conffile '%s' is no absolute path",
+			ret = err_set(e, EBADMSG, "bad package '%s': conffile '%s' is not an absolute path",
 				      d->label, line);
 			break;
 		}

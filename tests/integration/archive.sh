@@ -43,7 +43,7 @@ source_fails()
 
 source_works()
 {
-	source_fails "'linux-source-9.1 9.1.2-1~bpo1+1' is no Linux source" "$@"
+	source_fails "'linux-source-9.1 9.1.2-1~bpo1+1' is not a Linux source" "$@"
 }
 
 nothing_kept()
@@ -193,7 +193,7 @@ test_runs_at_the_same_time_download_once()
 		status 1 wait "$pid"
 	done
 	for i in 1 2 3 4; do
-		contains "is no Linux source" err.$i
+		contains "is not a Linux source" err.$i
 	done
 	equal 1 "$(grep -c linux-source-9.1 requests)" "downloads of the package"
 }

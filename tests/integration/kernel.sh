@@ -120,7 +120,7 @@ test_tarball()
 	contains "nothing-here" err
 	mkdir empty
 	status 1 build --source empty
-	contains "is no Linux source" err
+	contains "is not a Linux source" err
 	equal 1 "$("$UMLCAGE" kernel list | grep -c 7.3.99)" "kernels listed"
 }
 

@@ -134,8 +134,8 @@ START_TEST(unpack_tarball_and_package)
 
 	ck_ok(unpack_into("deb", deb, &e), &e);
 	check_tree("deb");
-	ck_fails(unpack_into("bare", bare, &e), EBADMSG, "no linux-source package", &e);
-	ck_fails(unpack_into("wrong", wrong, &e), EBADMSG, "no linux-source package", &e);
+	ck_fails(unpack_into("bare", bare, &e), EBADMSG, "not a linux-source package", &e);
+	ck_fails(unpack_into("wrong", wrong, &e), EBADMSG, "not a linux-source package", &e);
 
 	/* cut short, it says so */
 	ck_assert_int_eq(ftruncate(deb, (off_t)data.len / 2), 0);

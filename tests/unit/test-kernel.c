@@ -189,8 +189,8 @@ START_TEST(files_that_are_no_kernel)
 	ck_fails(kernel_inspect(text, &k, &e), ENOEXEC, "not a program", &e);
 	ck_fails(kernel_inspect(top, &k, &e), ENOEXEC, "not a file", &e);
 	/* a program that is none of ours */
-	ck_fails(kernel_inspect("/bin/false", &k, &e), ENOEXEC, "no UML kernel", &e);
-	ck_fails(kernel_inspect("/bin/true", &k, &e), ENOEXEC, "no UML kernel", &e);
+	ck_fails(kernel_inspect("/bin/false", &k, &e), ENOEXEC, "not a UML kernel", &e);
+	ck_fails(kernel_inspect("/bin/true", &k, &e), ENOEXEC, "not a UML kernel", &e);
 	kernel_info_release(&k);
 }
 END_TEST

@@ -247,7 +247,7 @@ START_TEST(what_is_no_root)
 	ck_fails(root_resolve(&r, "nothing", NULL, &err), ENOENT, "no root 'nothing'", &err);
 	ck_fails(root_resolve(&r, "./nothing", NULL, &err), ENOENT, "'./nothing'", &err);
 	ck_assert_int_eq(mkdir("folder", 0700), 0);
-	ck_fails(root_resolve(&r, "./folder", NULL, &err), EINVAL, "it is no share", &err);
+	ck_fails(root_resolve(&r, "./folder", NULL, &err), EINVAL, "it is not a share", &err);
 	ck_assert_int_eq(mkfifo("fifo", 0600), 0);
 	ck_fails(root_resolve(&r, "./fifo", NULL, &err), EINVAL, "neither", &err);
 }

@@ -79,12 +79,12 @@ int cage_explain(struct cage *c, struct error *e, const char *what)
 	else if (!end)
 		err_set(e, EIO, "%s: its agent is gone", what);
 	else if (!c->up)
-		err_set(e, EIO, "%s: it ended with %s before it was up; is it a UML kernel made for "
+		err_set(e, EIO, "%s: it ended (%s) before it was up; is it a UML kernel made for "
 			"cages?", what, end);
 	else if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
 		err_set(e, EIO, "%s: it was powered off from inside", what);
 	else
-		err_set(e, EIO, "%s: its kernel ended with %s", what, end);
+		err_set(e, EIO, "%s: its kernel ended (%s)", what, end);
 	if (*tail && e) {
 		cleanup_free char *text = xasprintf("%s\nthe last lines of its console:\n%s",
 						    err_text(e), tail);
