@@ -118,10 +118,12 @@ static void setup(void)
 	len = abstract_address(&sun);
 	ck_assert_int_eq(bind(w.abstract, (void *)&sun, len), 0);
 	ck_assert_int_eq(listen(w.abstract, 5), 0);
+	/* check's own handler would end the test, if the victim were hit before it has no more */
+	signal(SIGTERM, SIG_DFL);
 	w.victim = fork();
+	ck_assert_int_ge(w.victim, 0);
 	if (w.victim == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		signal(SIGTERM, SIG_DFL);
 		setpgid(0, 0);
 		for (;;)
 			pause();
