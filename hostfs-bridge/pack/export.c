@@ -100,7 +100,8 @@ static void set_sparse(struct exporter *ex, const struct share_entry *ent)
 {
 	off_t size = ent->host.st_size, at = 0;
 
-	if (!ex->opts->format->sparse || (off_t)ent->host.st_blocks * 512 >= size)
+	if (!ex->opts->sparse || !ex->opts->format->sparse ||
+	    (off_t)ent->host.st_blocks * 512 >= size)
 		return;
 	while (at < size) {
 		off_t data = lseek(ent->fd, at, SEEK_DATA);

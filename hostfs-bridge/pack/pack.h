@@ -54,6 +54,8 @@ struct share_export_opts {
 	const char *level;		/* of the compression; NULL: its default */
 	unsigned int threads;		/* that compress; 0: as many as processors */
 	int64_t epoch;		/* no time is later than this; -1: any */
+	/* tar: leave out the holes of files, which not every reader of tar files understands */
+	bool sparse;
 	struct progress *progress;	/* may be NULL */
 };
 

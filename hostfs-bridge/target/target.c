@@ -146,6 +146,7 @@ int target_parse(struct target *t, const struct target_request *r, struct error 
 	t->label = t->is_stdout ? "standard output" : t->name;
 	t->level = r->level ? xstrdup(r->level) : NULL;
 	t->threads = r->threads;
+	t->sparse = r->sparse;
 	there = t->is_stdout ? fstat(STDOUT_FILENO, &st) == 0 : stat(t->name, &st) == 0;
 	if (!there && !t->is_stdout && errno != ENOENT)
 		return err_sys(e, errno, "cannot write '%s'", t->name);
@@ -228,6 +229,7 @@ int target_write(struct target *t, struct share *s, struct progress *progress,
 	opts.compression = t->compression ? t->compression->name : NULL;
 	opts.level = t->level;
 	opts.threads = t->threads;
+	opts.sparse = t->sparse;
 	opts.epoch = t->epoch;
 	opts.progress = progress;
 	return share_export(s, fd, t->label, &opts, totals, e);

@@ -58,6 +58,7 @@ struct target_request {
 	const char *format;	/* "tar", "cpio.gz", "directory"; NULL or "auto": by name */
 	const char *level;	/* of the compression */
 	unsigned int threads;	/* that compress; 0: as many as processors */
+	bool sparse;		/* leave out the holes of files, where the format can */
 	bool directories;	/* names that say nothing are directories, as with mmdebstrap */
 	bool no_check;		/* only say what it would be: nothing is going to be written */
 };
@@ -69,6 +70,7 @@ struct target {
 	const struct target_compression *compression;	/* NULL: none */
 	char *level;
 	unsigned int threads;
+	bool sparse;
 	int64_t epoch;		/* SOURCE_DATE_EPOCH, no time is later; -1: unset */
 	bool is_stdout;
 	bool is_device;		/* or a pipe: written to, not replaced */

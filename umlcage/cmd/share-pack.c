@@ -120,7 +120,7 @@ static int export(const char *dir, struct target *out, struct progress *progress
 struct export_options {
 	const char *format, *level;
 	unsigned int jobs;
-	bool quiet;
+	bool quiet, sparse;
 	int verbose;
 };
 
@@ -132,6 +132,8 @@ static const struct opt export_opts[] = {
 	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct export_options, jobs),
 	  "threads that compress .xz and .zst (default: one a processor); the bytes\n"
 	  "are the same for any number" },
+	{ OPT_FLAG, 'S', "sparse", NULL, OPT_BOOL(struct export_options, sparse),
+	  "leave out the holes of files; not every reader of tar files understands it" },
 	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct export_options, verbose),
 	  "say what was done" },
 	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct export_options, quiet),
@@ -161,7 +163,8 @@ static int run_export(const struct command *self, int argc, char **argv)
 		return status;
 	progress_init(&progress, 2, o.quiet ? -1 : o.verbose);
 	request = (struct target_request){ .name = argc == 2 ? argv[1] : NULL, .format = o.format,
-					   .level = o.level, .threads = o.jobs };
+					   .level = o.level, .threads = o.jobs,
+					   .sparse = o.sparse };
 	ret = argc != 2 ? err_usage(&e, "export takes a share and an archive; see '%s --help'",
 				    "umlcage share export") : target_parse(&target, &request, &e);
 	if (ret == 0) {
