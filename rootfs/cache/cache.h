@@ -50,6 +50,9 @@ int tree_cache_store(const struct recipe *recipe, const struct fab_options *o,
 /* Bytes of finished trees that are kept without being told otherwise. */
 #define TREE_CACHE_MAX (16ull << 30)
 
+/* Of roots with tools: seconds since the epoch, when they were made. */
+#define CACHE_MADE_XATTR "user.containers.umlcage_made"
+
 struct cache_item {
 	const char *kind;	/* "trees", "tools", "roots", "archives", "indexes" */
 	char *name;		/* below the kind's folder */

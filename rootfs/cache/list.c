@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,13 +53,28 @@ static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used
 	return sum;
 }
 
+/* When a root with tools was made, which tells when it will be renewed. */
+static char *made(int dirfd, const char *name)
+{
+	cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char text[32] = "", date[32];
+	uint64_t at;
+	struct tm tm;
+
+	if (fd < 0 || fgetxattr(fd, CACHE_MADE_XATTR, text, sizeof(text) - 1) < 0 ||
+	    parse_u64(text, 10, INT64_MAX, &at) < 0 || !localtime_r(&(time_t){ (time_t)at }, &tm))
+		return xstrdup("");
+	strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	return xasprintf("made %s", date);
+}
+
 static char *described(int dirfd, const char *name)
 {
 	cleanup_free char *path = xasprintf("%s/manifest", name);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
 	if (file_read(dirfd, path, 1 << 16, &text, NULL) || !str_starts(sb_str(&text), "what: "))
-		return xstrdup("");
+		return made(dirfd, name);
 	return xstrndup(text.s + 6, strcspn(text.s + 6, "\n"));
 }
 

@@ -16,7 +16,7 @@
 #include "umlcage/base/hash.h"
 
 /* Raised whenever the same request no longer has the same result. */
-#define RECIPE_FORMAT "1"
+#define RECIPE_FORMAT "2"
 
 struct cook {
 	struct hash hash;
@@ -195,6 +195,7 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 	add_str(&c, "aptopt", o->apt_text);
 	add_str(&c, "dpkgopt", o->dpkg_text);
 	add_list(&c, "skip", &o->skip, false);
+	add_num(&c, "net", o->net);
 	add_hooks(&c, o);
 	form = target_form(&o->out);
 	add_str(&c, "form", form);

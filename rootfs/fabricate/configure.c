@@ -113,6 +113,10 @@ static int start(struct guest **out, struct fabricate *f, const struct share *ro
 	cfg.root.nosync = true;
 	cfg.mounts = target;
 	cfg.nmounts = target ? 1 : 0;
+	/* ports and the host are for the command that the machine was described for */
+	cfg.forwards = NULL;
+	cfg.nforwards = 0;
+	cfg.reach_host = false;
 	cfg.net = online ? CAGE_NET_NAT : CAGE_NET_NONE;
 	cfg.resolv_conf = cfg.net != CAGE_NET_NONE;
 	cfg.progress = f->progress;
@@ -236,7 +240,17 @@ static void show_tail(struct guest *g)
 	if (g->f->progress && g->f->progress->verbosity > 0)
 		return;
 	for (size_t i = first; i < g->lines; i++)
-		progress_note(g->f->progress, "  | %s", g->tail[i % TAIL_LINES]);
+		progress_show(g->f->progress, "  | %s", g->tail[i % TAIL_LINES]);
+}
+
+static int package_failed(struct guest *g, struct error *e)
+{
+	int ret = err_set(e, EIO, "package '%s' could not be installed: %s", g->culprit,
+			  g->reason ? g->reason : "see the lines above");
+
+	if (!g->f->online)
+		err_hint(e, "if its scripts want the network, give it to them with --net");
+	return ret;
 }
 
 static int run(struct guest *g, const char *what, char *const *argv, char *const *more,
@@ -266,8 +280,7 @@ static int run(struct guest *g, const char *what, char *const *argv, char *const
 	if (ret == 0 && exit.status != 0) {
 		show_tail(g);
 		if (g->culprit)
-			ret = err_set(e, EIO, "package '%s' could not be installed: %s", g->culprit,
-				      g->reason ? g->reason : "see the lines above");
+			ret = package_failed(g, e);
 		else if (exit.reason)
 			ret = err_set(e, EIO, "%s failed: %s", what, exit.reason);
 		else if (exit.oom)

@@ -7,6 +7,7 @@
 #define ROOTFS_FABRICATE_H
 
 #include "hostfs-bridge/share/share.h"
+#include "rootfs/cache/cache.h"
 #include "rootfs/options/options.h"
 #include "rootfs/plan/plan.h"
 #include "umlcage/base/error.h"
@@ -50,9 +51,14 @@ int fabricate_request(struct fab_options *o, const struct machine *machine,
 
 /*
  * A root with tools in it: minbase of @suite (NULL: the host's own release if its mirror
- * has one, else stable) and @include, kept in the cache under those words until pruned.
- * @mirror as of `umlcage fabricate`, may be NULL.  *@path is malloc'ed: a share.
+ * has one, else stable) and @include, kept in the cache under those words until pruned, and
+ * made anew when it is older than FABRICATE_TOOLS_AGE seconds; where that fails the old one
+ * is used, with a warning.  @mirror as of `umlcage fabricate`, may be NULL; @machine too.
+ * *@path is malloc'ed: a share.
  */
+#define FABRICATE_TOOLS_AGE (7 * 24 * 3600)
+/* When it was made, in seconds since the epoch, on the share's directory. */
+#define FABRICATE_MADE_XATTR CACHE_MADE_XATTR
 int fabricate_tools_root(const char *suite, const char *include, const char *mirror,
 			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/share/share.h"
@@ -76,26 +78,72 @@ static void log_line(const struct fab_options *o, const char *line)
 		(void)write_full(fd, line, strlen(line));
 }
 
+/*
+ * Of equal requests one is carried out at a time; the others wait, and then the cache has the
+ * answer.  One file does for all: a request's place in it follows from its recipe.  Returns a
+ * descriptor, which holds the lock; *@waited says whether it was somebody else's.
+ */
+static int enter_request(const struct recipe *recipe, struct progress *progress, bool *waited,
+			 struct error *e)
+{
+	cleanup_free char *dir = NULL, *path = NULL, *digits = xstrndup(recipe->key, 15);
+	struct flock place = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1,
+			       .l_start = (off_t)strtoull(digits, NULL, 16) };
+	int r = xdg_dir(XDG_CACHE, "work", &dir, e);
+	cleanup_close int fd = -1;
+
+	if (r)
+		return r;
+	path = path_join(dir, "lock");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open '%s'", path);
+	if (fcntl(fd, F_OFD_SETLK, &place) == 0)
+		return steal_fd(&fd);
+	*waited = true;
+	progress_note(progress, "the same is being made already; waiting for it");
+	while (fcntl(fd, F_OFD_SETLKW, &place) < 0)
+		if (errno != EINTR)
+			return err_sys(e, errno, "cannot lock '%s'", path);
+	return steal_fd(&fd);
+}
+
+/* From the cache: 1, and 0 if it has nothing. */
+static int deliver(struct fab_options *o, const struct recipe *recipe,
+		   struct progress *progress, int64_t start, struct error *e)
+{
+	int r = o->no_cache ? 0 : tree_cache_deliver(recipe, o, e);
+
+	if (r > 0) {
+		progress_note(progress, "unchanged since it was last made: copied from the "
+			      "cache in %.1f s", (double)(clock_ms() - start) / 1000);
+		log_line(o, "unchanged since it was last made: copied from the cache\n");
+	}
+	return r;
+}
+
 static int fabricate(struct fab_options *o, const struct machine *machine,
 		     struct debian_archive *a, struct progress *progress, int64_t start,
 		     struct error *e)
 {
 	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
 	cleanup_error struct error kept = ERROR_INIT;
+	cleanup_close int lock = -1;
 	struct recipe recipe = { "" };
+	bool waited = false;
 	int r = machine_kernel(machine, NULL, false, progress, &kernel, e);
 
 	if (!r)
 		r = recipe_make(o, a, kernel.key, &recipe, e);
+	if (!r)
+		r = deliver(o, &recipe, progress, start, e);
 	if (r)
-		return r;
-	if (!o->no_cache) {
-		r = tree_cache_deliver(&recipe, o, e);
-		if (r > 0)
-			progress_note(progress, "unchanged since it was last made: copied from the "
-				      "cache in %.1f s", (double)(clock_ms() - start) / 1000);
-		if (r > 0)
-			log_line(o, "unchanged since it was last made: copied from the cache\n");
+		return r < 0 ? r : 0;
+	if (!o->no_cache && recipe.key[0]) {
+		lock = enter_request(&recipe, progress, &waited, e);
+		if (lock < 0)
+			return lock;
+		r = waited ? deliver(o, &recipe, progress, start, e) : 0;
 		if (r)
 			return r < 0 ? r : 0;
 	}
@@ -178,6 +226,65 @@ static int make_tools(const char *suite, const char *include, const char *mirror
 	return r;
 }
 
+/* Seconds since the epoch when the tools at @path were made; 0: nobody knows. */
+static int64_t made_at(const char *path)
+{
+	char text[32] = "";
+	uint64_t at = 0;
+
+	if (getxattr(path, FABRICATE_MADE_XATTR, text, sizeof(text) - 1) < 0 ||
+	    parse_u64(text, 10, INT64_MAX, &at) < 0)
+		return 0;
+	return (int64_t)at;
+}
+
+static int note_time(const char *path, struct error *e)
+{
+	cleanup_free char *text = xasprintf("%lld", (long long)time(NULL));
+
+	return setxattr(path, FABRICATE_MADE_XATTR, text, strlen(text), 0) < 0 ?
+		err_sys(e, errno, "cannot note the age of '%s'", path) : 0;
+}
+
+/* Unless a cage runs on it; then the next renewal does it. */
+static void remove_unused(const char *path)
+{
+	struct share s = SHARE_INIT;
+
+	if (!share_is_share(AT_FDCWD, path)) {
+		(void)remove_tree(AT_FDCWD, path, NULL);
+		return;
+	}
+	if (share_open(&s, path, SHARE_WRITE, NULL) < 0)
+		return;
+	(void)remove_tree(AT_FDCWD, path, NULL);
+	share_close(&s);
+}
+
+/* Makes it anew beside what there is, and lets the two change places. */
+static int renew_tools(const char *suite, const char *include, const char *mirror,
+		       const struct machine *machine, const char *dir, const char *name,
+		       struct progress *progress, struct error *e)
+{
+	cleanup_free char *full = path_join(dir, name);
+	/* of one that was in use at the time of the last renewal */
+	cleanup_free char *old = xasprintf("%s/.%s.old", dir, name);
+	cleanup_free char *next = xasprintf("%s/.%s.new", dir, name);
+	int r;
+
+	remove_unused(old);
+	remove_unused(next);
+	r = make_tools(suite, include, mirror, machine, next, progress, e);
+	if (!r)
+		r = note_time(next, e);
+	if (!r && rename(full, old) < 0 && errno != ENOENT)
+		r = err_sys(e, errno, "cannot replace '%s'", full);
+	if (!r && rename(next, full) < 0)
+		r = err_sys(e, errno, "cannot replace '%s'", full);
+	remove_unused(old);
+	return r;
+}
+
 int fabricate_tools_root(const char *suite, const char *include, const char *mirror,
 			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e)
@@ -186,6 +293,8 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 	cleanup_free char *name = xasprintf("%s-%s", own, include);
 	cleanup_free char *full = NULL, *lock_path = NULL;
 	cleanup_close int lock = -1;
+	int64_t age;
+	bool there;
 	int r = xdg_dir(XDG_CACHE, "tools", &dir, e);
 
 	if (r)
@@ -199,13 +308,22 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 	lock = lock_file(AT_FDCWD, lock_path, true, true, e);
 	if (lock < 0)
 		return lock;
-	if (!share_is_share(AT_FDCWD, full)) {
-		progress_note(progress, "making a root with the tools (%s, %s); this is done once",
-			      own, include);
-		r = make_tools(own, include, mirror, machine, full, progress, e);
-		if (r)
-			return err_wrap(e, "cannot make the root with the tools");
+	there = share_is_share(AT_FDCWD, full);
+	age = time(NULL) - made_at(full);
+	if (!there || age > FABRICATE_TOOLS_AGE) {
+		progress_note(progress, "%s a root with the tools (%s%s%s); this is done %s",
+			      there ? "renewing" : "making", own, *include ? ", " : "", include,
+			      there ? "once a week" : "once");
+		r = renew_tools(own, include, mirror, machine, dir, name, progress, e);
 	}
+	if (r && there && r != -EINTR) {
+		progress_warn(progress, "the root with the tools is old and could not be renewed: %s",
+			      err_text(e));
+		err_release(e);
+		r = 0;
+	}
+	if (r)
+		return err_wrap(e, "cannot make the root with the tools");
 	*path = steal_ptr(&full);
 	return 0;
 }

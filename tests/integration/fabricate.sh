@@ -67,6 +67,41 @@ test_same_bytes_twice()
 	cmp one.tar two.tar
 }
 
+test_equal_requests_at_once()
+{
+	local i
+	fixture
+	export SOURCE_DATE_EPOCH=1600000000
+	for i in 1 2 3; do
+		"$UMLCAGE" fabricate --logfile=log$i --variant=extract --include=pen-big,pen-late \
+			--keyring="$T/a/key.gpg" pen $i.tar "$T/a" 2>err$i &
+	done
+	wait
+	cmp 1.tar 2.tar
+	cmp 1.tar 3.tar
+	equal 2 "$(cat err? | grep -c "^unchanged since")" "answered from the cache"
+	equal 1 "$(cat err? | grep -c "packages in .* s: planning")" "built"
+	equal 2 "$(cat log? | grep -c "^unchanged since")" "logs that say so"
+}
+
+# limit: 900
+test_tools_are_renewed()
+{
+	mirrored
+	tools() { "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --root default -- true; }
+	tools 2>err
+	"$UMLCAGE" cache list >list
+	grep "tools.*made $(date +%Y-%m-%d)" list || { cat list; fail "no age in the list"; }
+	setfattr -n user.containers.umlcage_made -v 1000000000 "$XDG_CACHE_HOME"/umlcage/tools/*-
+	UMLCAGE_MIRROR=http://127.0.0.1:1/debian tools 2>err
+	contains "could not be renewed" err
+	tools 2>err
+	contains "renewing a root with the tools (" err
+	! grep ', )' err || fail "an empty list of packages"
+	tools 2>err
+	! grep renewing err || fail "renewed twice"
+}
+
 test_filtered_paths()
 {
 	fixture

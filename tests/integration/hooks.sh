@@ -113,3 +113,12 @@ test_no_daemon_is_started()
 	tar -tf x.tar >list
 	! grep -E 'REAL|sbin/policy-rc.d' list || fail "what is for the cage alone was left behind"
 }
+
+# limit: 600
+test_quiet_shows_what_a_failing_hook_said()
+{
+	mirrored
+	status 1 fabricate -q --no-cache --variant=essential \
+		--essential-hook='echo the reason; false' trixie x.tar 2>err
+	contains "the reason" err
+}

@@ -141,6 +141,17 @@ void progress_note(struct progress *p, const char *fmt, ...)
 	va_end(ap);
 }
 
+void progress_show(struct progress *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!p)
+		return;
+	va_start(ap, fmt);
+	print_line(p, "", fmt, ap);
+	va_end(ap);
+}
+
 void progress_warn(struct progress *p, const char *fmt, ...)
 {
 	va_list ap;

@@ -32,6 +32,9 @@ void progress_note(struct progress *p, const char *fmt, ...)
 /* "warning: ..." also when quiet. */
 void progress_warn(struct progress *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* A lasting line, also when quiet: what an error is about. */
+void progress_show(struct progress *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* A lasting line for --verbose. */
 void progress_detail(struct progress *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

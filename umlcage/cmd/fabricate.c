@@ -162,6 +162,8 @@ static const struct opt run_opts[] = {
 	{ OPT_FLAG, 0, "no-cache", NULL, FAB(no_cache, BOOL),
 	  "neither answer from finished trees nor keep this one" },
 	{ OPT_UINT, 'j', "jobs", "N", FAB(jobs, UNSIGNED), "threads that unpack and compress" },
+	{ OPT_FLAG, 0, "net", NULL, FAB(net, BOOL),
+	  "let the scripts of packages reach the network, as hooks can" },
 	{ OPT_FLAG, 0, "no-valid-until", NULL, FAB(no_valid_until, BOOL),
 	  "take indexes that have expired" },
 	OPT_END,
