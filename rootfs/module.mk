@@ -19,7 +19,7 @@ $(eval $(call module,solve,rootfs/solve,filter.c index.c mark.c order.c packages
 	libsolv libsolvext,deb deb822 base))
 
 # what fabricate was asked for
-$(eval $(call module,options,rootfs/options,aptconf.c options.c sources.c texts.c words.c,,\
+$(eval $(call module,options,rootfs/options,aptconf.c environment.c options.c sources.c texts.c words.c,,\
 	debian target base))
 
 # the plan: packages and the steps by which dpkg would install them

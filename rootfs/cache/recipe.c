@@ -139,6 +139,14 @@ static void add_special(struct cook *c, const char *script)
 
 static void add_hooks(struct cook *c, const struct fab_options *o)
 {
+	cleanup_strv struct strv env = STRV_INIT;
+	size_t any = 0;
+
+	for (int w = 0; w < FAB_HOOK_WHEN_MAX; w++)
+		any += o->hooks[w].n;
+	if (any)
+		fab_hook_environment(&env);
+	add_list(c, "environment", &env, false);
 	for (int w = 0; w < FAB_HOOK_WHEN_MAX; w++) {
 		const struct fab_hooks *h = &o->hooks[w];
 

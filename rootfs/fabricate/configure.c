@@ -290,6 +290,7 @@ static int run(struct guest *g, const char *what, char *const *argv, char *const
 			ret = err_set(e, EIO, "%s was ended by signal %d", what, exit.signal);
 		else
 			ret = err_set(e, EIO, "%s failed with exit status %d", what, exit.status);
+		ret = err_mark(e, ERR_PACKAGES);
 	}
 	cage_exit_release(&exit);
 	return ret;

@@ -221,39 +221,66 @@ static bool needs_shell(const char *script)
 	return false;
 }
 
-static void hook_environment(struct fabricate *f, enum fab_hook_when when, struct strv *env)
+/* --include as hooks get it: with commas between, and those within as in an address. */
+static char *included(const struct fab_options *o)
 {
-	struct strbuf include = STRBUF_INIT;
+	struct strbuf out = STRBUF_INIT;
 
-	for (size_t i = 0; i < f->o->include.n; i++) {
+	sb_adds(&out, "");
+	for (size_t i = 0; i < o->include.n; i++) {
 		if (i)
-			sb_addc(&include, ',');
-		for (const char *s = f->o->include.v[i]; *s; s++) {
+			sb_addc(&out, ',');
+		for (const char *s = o->include.v[i]; *s; s++) {
 			if (*s == '%')
-				sb_adds(&include, "%25");
+				sb_adds(&out, "%25");
 			else if (*s == ',')
-				sb_adds(&include, "%2C");
+				sb_adds(&out, "%2C");
 			else
-				sb_addc(&include, *s);
+				sb_addc(&out, *s);
 		}
 	}
-	strv_add(env, "MMDEBSTRAP_MODE=root");
-	strv_addf(env, "MMDEBSTRAP_HOOK=%s", moments[when]);
-	strv_add(env, "MMDEBSTRAP_VERBOSITY=1");
-	strv_addf(env, "MMDEBSTRAP_INCLUDE=%s", sb_str(&include));
-	sb_release(&include);
-	if (when == FAB_HOOK_EXTRACT && f->plan->nbase) {
-		struct strbuf debs = STRBUF_INIT;
-
-		for (size_t i = 0; i < f->plan->nbase; i++) {
-			cleanup_free char *name = plan_deb_name(&f->plan->packages[i]);
-
-			sb_addf(&debs, "%s/var/cache/apt/archives/%s", i ? " " : "", name);
-		}
-		strv_addf(env, "MMDEBSTRAP_ESSENTIAL=%s", sb_str(&debs));
-		sb_release(&debs);
-	}
+	return sb_steal(&out);
 }
+
+/* The first stage's packages, as paths in the new root, where they are now. */
+static char *essential(const struct plan *plan)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	for (size_t i = 0; i < plan->nbase; i++) {
+		cleanup_free char *name = plan_deb_name(&plan->packages[i]);
+
+		sb_addf(&out, "%s/var/cache/apt/archives/%s", i ? " " : "", name);
+	}
+	return sb_steal(&out);
+}
+
+static void hook_environment(const struct carrier *c, enum fab_hook_when when, struct strv *env)
+{
+	const struct fab_options *o = c->f->o;
+	cleanup_free char *include = included(o), *debs = essential(c->f->plan);
+	cleanup_free char *config = inside(c, when == FAB_HOOK_SETUP ? FABRICATE_SETUP_APT_CONFIG
+									: FABRICATE_APT_CONFIG);
+
+	fab_hook_environment(env);
+	strv_add(env, "MMDEBSTRAP_ARGV0=mmdebstrap");
+	strv_add(env, "MMDEBSTRAP_MODE=root");
+	if (o->suite && *o->suite)
+		strv_addf(env, "MMDEBSTRAP_SUITE=%s", o->suite);
+	strv_addf(env, "MMDEBSTRAP_FORMAT=%s", o->out.format->name);
+	strv_addf(env, "MMDEBSTRAP_HOOK=%s", moments[when]);
+	strv_addf(env, "MMDEBSTRAP_VERBOSITY=%d", c->f->progress ? c->f->progress->verbosity + 1 : 1);
+	strv_addf(env, "MMDEBSTRAP_INCLUDE=%s", include);
+	strv_addf(env, "MMDEBSTRAP_APT_CONFIG=%s", config);
+	if (when == FAB_HOOK_EXTRACT && c->f->plan->nbase)
+		strv_addf(env, "MMDEBSTRAP_ESSENTIAL=%s", debs);
+}
+
+/*
+ * A folder for each hook to start in, as the caller's is for mmdebstrap's.  What it writes there
+ * by a relative name is not for the new root; it goes with the cage.
+ */
+#define OWN_FOLDER "/dev/shm/.hook"
 
 /* A program of the host: its contents go in, it runs from /tmp and is removed again. */
 static int run_file(struct carrier *c, const char *path, char *const *env, struct error *e)
@@ -261,10 +288,54 @@ static int run_file(struct carrier *c, const char *path, char *const *env, struc
 	cleanup_free char *root = inside(c, "/");
 	char *argv[] = { (char *)"sh", (char *)"-c",
 			 (char *)"t=/tmp/umlcage-hook.$$; cat > $t && chmod 755 $t || exit 125\n"
+			 "mkdir -p " OWN_FOLDER " && cd " OWN_FOLDER " || exit 125\n"
 			 "$t \"$1\" < /dev/null; s=$?; rm -f $t; exit $s", (char *)"exec", root, NULL };
 	cleanup_close int fd = open_host(path, e);
 
 	return fd < 0 ? fd : guest_run(c->guest, path, argv, env, fd, e);
+}
+
+/*
+ * Files of the host that a hook names and that are not in the cage: why it failed, probably.
+ */
+static void hint_at_files(const struct carrier *c, const char *script, struct error *e)
+{
+	cleanup_share_tree struct share_tree *t = share_tree_new(c->f->share->fd, 0);
+	cleanup_strv struct strv words = STRV_INIT;
+
+	strv_split(&words, script, " \t\n\"'`;|&<>()$={}");
+	for (size_t i = 0; i < words.n; i++) {
+		const char *word = words.v[i];
+		struct share_attr attr;
+
+		/* where it is in both it is hardly what is missed */
+		if (!strchr(word, '/') && !strchr(word, '.'))
+			continue;
+		if (str_starts(word, "/dev/") || str_starts(word, "/proc/") || access(word, F_OK) < 0 ||
+		    share_stat(t, word + strspn(word, "/"), &attr, NULL) == 0)
+			continue;
+		err_hint(e, "hooks run in the cage, where '%s' of this host is not: "
+			 "bring it in with a hook 'copy-in %s /DIRECTORY' or 'upload' before", word,
+			 word);
+		return;
+	}
+}
+
+static void leave_folder(const struct carrier *c, const char *script)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c",
+			 (char *)"cd " OWN_FOLDER " && for f in * .[!.]*; do\n"
+			 "[ ! -e \"$f\" ] || echo \"$f\"\ndone; cd / && rm -rf " OWN_FOLDER, NULL };
+	cleanup_error struct error why = ERROR_INIT;
+	cleanup_close int fd = memfd_with("left", "", 0, &why);
+	char names[256] = "";
+
+	if (fd < 0 || guest_run_to(c->guest, "cleaning up after a hook", argv, fd, &why) < 0 ||
+	    pread(fd, names, sizeof(names) - 1, 0) <= 0)
+		return;
+	names[strcspn(names, "\n")] = '\0';
+	progress_warn(c->f->progress, "hook '%s' wrote '%s' in the cage, in a folder that is gone now; "
+		      "write to \"$1/tmp\" and fetch it with a hook 'download'", script, names);
 }
 
 static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const *env,
@@ -272,19 +343,27 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 {
 	cleanup_free char *root = inside(c, "/");
 	cleanup_free char *what = xasprintf("hook '%s'", hook->script);
-	char *shell[] = { (char *)"sh", (char *)"-c", hook->script, (char *)"exec", root, NULL };
+	char *chrooted[] = { (char *)"sh", (char *)"-c", hook->script, NULL };
+	char *shell[] = { (char *)"sh", (char *)"-c",
+			  (char *)"mkdir -p " OWN_FOLDER " && cd " OWN_FOLDER " && s=$2 && "
+			  "exec sh -c \"$s\" exec \"$1\"", (char *)"sh", root, hook->script, NULL };
 	char *direct[] = { hook->script, root, NULL };
 	struct stat st;
+	int ret;
 
-	if (hook->chrooted) {
-		shell[3] = NULL;
-		return guest_run(c->guest, what, shell, env, -1, e);
-	}
+	if (hook->chrooted)
+		return guest_run(c->guest, what, chrooted, env, -1, e);
 	if (hooks_special(hook->script))
 		return special(c, hook->script, e);
 	if (access(hook->script, X_OK) == 0 && stat(hook->script, &st) == 0 && S_ISREG(st.st_mode))
-		return run_file(c, hook->script, env, e);
-	return guest_run(c->guest, what, needs_shell(hook->script) ? shell : direct, env, -1, e);
+		ret = run_file(c, hook->script, env, e);
+	else if (!needs_shell(hook->script))
+		return guest_run(c->guest, what, direct, env, -1, e);
+	else if ((ret = guest_run(c->guest, what, shell, env, -1, e)) < 0 && ret != -EINTR)
+		hint_at_files(c, hook->script, e);
+	if (ret == 0)
+		leave_folder(c, hook->script);
+	return ret;
 }
 
 int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
@@ -306,7 +385,7 @@ int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
 		ret = cage_enter(f, true, e);
 		c.guest = f->guest;
 	}
-	hook_environment(f, when, &env);
+	hook_environment(&c, when, &env);
 	for (size_t i = 0; i < hooks->n && ret == 0; i++) {
 		progress_detail(f->progress, "%s hook: %s", moments[when], hooks->v[i].script);
 		ret = run_hook(&c, &hooks->v[i], strv_argv(&env), e);

@@ -38,6 +38,10 @@ struct fabricate {
 
 /* ---- fabricate-setup.c: the tree before and after, natively ---- */
 
+/* Configuration of apt for hooks that call it, in the new root; the first where that is /target. */
+#define FABRICATE_SETUP_APT_CONFIG "tmp/mmdebstrap.apt.conf.setup"
+#define FABRICATE_APT_CONFIG "tmp/mmdebstrap.apt.conf"
+
 /* mmdebstrap's run_setup(): directories, apt's configuration, devices. */
 int fabricate_setup(struct fabricate *f, struct error *e);
 /*

@@ -183,6 +183,31 @@ static int write_apt(struct fabricate *f, struct share_tree *t, struct error *e)
 	return ret;
 }
 
+static int put_apt_config(const struct fabricate *f, struct share_tree *t, const char *path,
+			  const char *root, struct error *e)
+{
+	const struct strv *arches = &f->o->architectures;
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	if (arches->n)
+		sb_addf(&text, "Apt::Architecture \"%s\";\nApt::Architectures {", arches->v[0]);
+	for (size_t i = 0; i < arches->n; i++)
+		sb_addf(&text, " \"%s\";%s", arches->v[i], i + 1 == arches->n ? " };\n" : "");
+	sb_addf(&text, "Dir \"%s\";\nDPkg::Chroot-Directory \"%s\";\n", root, root);
+	return put(t, path, &text, e);
+}
+
+static int put_apt_configs(const struct fabricate *f, struct share_tree *t, struct error *e)
+{
+	int ret = 0;
+
+	if (f->o->hooks[FAB_HOOK_SETUP].n)
+		ret = put_apt_config(f, t, FABRICATE_SETUP_APT_CONFIG, GUEST_TARGET "/", e);
+	if (ret == 0 && f->hooks)
+		ret = put_apt_config(f, t, FABRICATE_APT_CONFIG, "/", e);
+	return ret;
+}
+
 int fabricate_setup(struct fabricate *f, struct error *e)
 {
 	static const char *const dirs[] = {
@@ -229,6 +254,8 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 		ret = copy_from_host(t, "/etc/hostname", "etc/hostname", e);
 	if (ret == 0)
 		ret = make_devices(t, e);
+	if (ret == 0)
+		ret = put_apt_configs(f, t, e);
 	return ret ? ret : make_links(f, t, e);
 }
 
@@ -262,7 +289,14 @@ int fabricate_check_setup(struct fabricate *f, struct error *e)
 	static const char *const dirs[] = { "etc/apt/preferences.d", "etc/apt/sources.list.d",
 					    "etc/apt" };
 	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_KEEP_DIRS);
+	struct stat st;
+	const char *name;
+	int admin = share_parent(t, "var/lib/dpkg/status", &name, NULL);
 
+	if (admin >= 0 && fstatat(admin, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0)
+		return err_set(e, EOPNOTSUPP, "a setup hook installed packages, which comes too "
+			       "late: packages are chosen already; do it in an essential or "
+			       "customize hook, or name them with --include");
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		cleanup_strv struct strv names = STRV_INIT;
 
@@ -355,7 +389,7 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 	if (ret == 0 && !fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr", &there, NULL) == 0 &&
 	    share_stat(t, "usr/sbin", &there, NULL) == 0)
 		ret = share_file(t, "usr/sbin/policy-rc.d", &program, deny, strlen(deny), e);
-	for (size_t i = 0; f->reinstall && i < f->plan->nbase && ret == 0; i++)
+	for (size_t i = 0; f->o->hooks[FAB_HOOK_EXTRACT].n && i < f->plan->nbase && ret == 0; i++)
 		ret = fabricate_put_deb(f, i, e);
 	/* in the end mmdebstrap, too, leaves none */
 	if (ret == 0 && (f->hooks || fab_skips(f->o, "cleanup/apt/lists")))
@@ -468,6 +502,10 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 		ret = empty_apt(f, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
 		ret = share_remove(t, "etc/apt/apt.conf.d/00mmdebstrap", e);
+	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
+		ret = share_remove(t, FABRICATE_SETUP_APT_CONFIG, e);
+	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
+		ret = share_remove(t, FABRICATE_APT_CONFIG, e);
 	if (!fab_skips(f->o, "cleanup/reproducible")) {
 		for (size_t i = 0; i < ARRAY_SIZE(logs) && ret == 0; i++)
 			ret = share_remove(t, logs[i], e);

@@ -110,6 +110,8 @@ int fab_options_keyring(struct fab_options *o, const char *arg, struct error *e)
 int fab_options_include(struct fab_options *o, const char *arg, struct error *e);
 /* Adds the hooks of a --hook-directory. */
 int fab_options_hook_directory(struct fab_options *o, const char *dir, struct error *e);
+/* The caller's variables that hooks get, "NAME=VALUE", sorted: environment.c. */
+void fab_hook_environment(struct strv *env);
 void fab_options_add_hook(struct fab_options *o, enum fab_hook_when when, bool chrooted,
 			  const char *script);
 /*

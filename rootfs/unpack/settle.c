@@ -132,9 +132,10 @@ int unpack_settle(struct job *j, const char *path, const char *target, bool dir,
 			drop_from_list(j->pkg, path);
 			return 0;
 		} else if (!u->cfg.plain) {
-			return err_set(e, EEXIST, "cannot unpack '%s': trying to overwrite '%s', "
-				       "which is also in package %s %s", j->deb->label, path,
-				       old->name, old->version);
+			err_set(e, EEXIST, "cannot unpack '%s': trying to overwrite '%s', "
+				"which is also in package %s %s", j->deb->label, path, old->name,
+				old->version);
+			return err_mark(e, ERR_PACKAGES);
 		}
 	}
 	if (kind == CLAIM_DIR || claim->kind == CLAIM_DIR) {

@@ -24,7 +24,7 @@ test_failing_postinst_is_named()
 	printf '%s\n' '#!/bin/sh' 'echo the reason in its own words' 'exit 7' >bad/DEBIAN/postinst
 	chmod 755 bad bad/DEBIAN bad/DEBIAN/postinst
 	dpkg-deb --root-owner-group -b bad bad.deb >/dev/null
-	status 1 fabricate --no-cache --variant=essential --include=./bad.deb trixie x.tar 2>err
+	status 5 fabricate --no-cache --variant=essential --include=./bad.deb trixie x.tar 2>err
 	contains "package 'pen-bad' could not be installed" err
 	contains "exit status 7" err
 	contains "the reason in its own words" err
@@ -112,13 +112,13 @@ test_full_disk_at_every_stage()
 	chmod 711 ..
 	chmod 1777 .
 	echo precious >x.tar
-	status 1 fabricate --no-cache --variant=essential trixie x.tar 2>err
+	status 6 fabricate --no-cache --variant=essential trixie x.tar 2>err
 	contains "No space left on device" err
 	untouched
 	equal "" "$(find small/cache/umlcage/work -mindepth 1 ! -name lock)" "left of the work"
 
 	mount -o remount,size=400m small
-	status 1 fabricate --no-cache --variant=essential trixie x.tar \
+	status 5 fabricate --no-cache --variant=essential trixie x.tar \
 		--essential-hook='head -c 600M /dev/zero >"$1/filling"' 2>err
 	contains "No space left on device" err
 	untouched
@@ -130,7 +130,7 @@ test_full_disk_at_every_stage()
 	trap 'umount -l small tiny' EXIT
 	echo precious >tiny/x.tar
 	chown 65534 tiny/x.tar
-	status 1 fabricate --no-cache --variant=essential trixie tiny/x.tar 2>err
+	status 6 fabricate --no-cache --variant=essential trixie tiny/x.tar 2>err
 	contains "No space left on device" err
 	equal precious "$(cat tiny/x.tar)"
 	equal "" "$(find tiny -maxdepth 1 -name '.x.tar*')" "beside the target"

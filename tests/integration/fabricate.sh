@@ -128,7 +128,7 @@ test_full_disk()
 {
 	fixture
 	[ -w /dev/full ] || host_cannot "there is no /dev/full"
-	status 1 pen - pen-big --format=tar >/dev/full 2>err
+	status 6 pen - pen-big --format=tar >/dev/full 2>err
 	contains "No space left" err
 }
 
@@ -184,7 +184,7 @@ test_failing_hook_is_named()
 {
 	mirrored
 	echo precious >x.tar
-	status 1 fabricate --no-cache --variant=essential \
+	status 5 fabricate --no-cache --variant=essential \
 		--essential-hook='echo out of order; exit 3' trixie x.tar 2>err
 	contains "out of order" err
 	contains "failed with exit status 3" err

@@ -118,7 +118,38 @@ test_no_daemon_is_started()
 test_quiet_shows_what_a_failing_hook_said()
 {
 	mirrored
-	status 1 fabricate -q --no-cache --variant=essential \
+	status 5 fabricate -q --no-cache --variant=essential \
 		--essential-hook='echo the reason; false' trixie x.tar 2>err
 	contains "the reason" err
+}
+
+# limit: 600
+test_what_hooks_see()
+{
+	mirrored
+	export CALLERS="a  value" ftp_proxy=http://proxy.invalid:3128 XDG_SEAT=seat0
+	# shellcheck disable=SC2016
+	fabricate --no-cache --variant=essential \
+		--extract-hook='for deb in $MMDEBSTRAP_ESSENTIAL; do [ -s "$1/$deb" ] || exit 9; done' \
+		--essential-hook='env >"$1/seen"; cat "$MMDEBSTRAP_APT_CONFIG" >"$1/seen-apt"' \
+		--essential-hook='chroot "$1" cat /etc/debian_version >mine' \
+		--chrooted-customize-hook='echo "$PWD" >>/seen' \
+		trixie x.tar 2>err
+	contains "wrote 'mine' in the cage" err
+	tar -tf x.tar >list
+	! grep 'mine$\|apt.conf$\|archives/.*deb' list || fail "left in the image"
+	content x.tar seen >seen
+	for line in "CALLERS=a  value" ftp_proxy=http://proxy.invalid:3128 MMDEBSTRAP_HOOK=essential \
+		MMDEBSTRAP_MODE=root MMDEBSTRAP_SUITE=trixie MMDEBSTRAP_FORMAT=tar \
+		MMDEBSTRAP_VERBOSITY=1 MMDEBSTRAP_INCLUDE= HOME=/root; do
+		grep -qxF "$line" seen || { cat seen; fail "no '$line'"; }
+	done
+	! grep -E '^(TMPDIR|XDG_SEAT)=' seen || fail "of the host alone"
+	content x.tar seen-apt | grep -F 'Dir "/";'
+	equal / "$(tail -n 1 seen)"
+	echo x >here.txt
+	# shellcheck disable=SC2016
+	status 5 fabricate -q --no-cache --variant=essential \
+		--essential-hook='cp ./here.txt "$1/etc"' trixie x.tar 2>err
+	contains "'./here.txt' of this host is not" err
 }
