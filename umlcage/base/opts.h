@@ -53,7 +53,7 @@ struct opt {
 
 /* The offset of a field, which the compiler checks to have the type that the kind needs. */
 #define OPT_FIELD(type, s, field) \
-	(offsetof(s, field) + 0 * sizeof(_Generic(&((s *)0)->field, type *: 1)))
+	(offsetof(s, field) + _Generic(&((s *)0)->field, __typeof__(type) *: 0))
 #define OPT_BOOL(s, field) OPT_FIELD(bool, s, field)
 #define OPT_INT(s, field) OPT_FIELD(int, s, field)
 #define OPT_STR(s, field) OPT_FIELD(const char *, s, field)

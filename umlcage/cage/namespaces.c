@@ -196,7 +196,7 @@ enum { DIRS_MAX = 128 };
 int namespaces_enter(void *arg, const char **what)
 {
 	const struct namespaces *ns = arg;
-	int mounts[ARRAY_SIZE(places)], shares[DIRS_MAX], ret;
+	int mounts[ARRAY_SIZE(places)], shares[DIRS_MAX] = { 0 }, ret;
 	char links[ARRAY_SIZE(places)][64] = { "" };
 
 	*what = "have a user namespace of its own";
