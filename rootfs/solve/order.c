@@ -16,6 +16,10 @@ enum {
 	UNPACKED = 32, CONFIGURED = 64,
 };
 
+/* turns of one loop over a package's dependencies, as apt's MaxLoopCount: circles of them can
+ * go on for ever */
+enum { MAX_TURNS = 5000 };
+
 /* which dependencies of a package come before it */
 enum rule { RULE_NONE, RULE_CRITICAL, RULE_DEEP, RULE_PRE, RULE_DEPENDS };
 
@@ -267,9 +271,12 @@ static bool unpack(struct order *o, struct solve_pkg *p, bool immediate, int dep
 {
 	bool loop = p->order_flags & LOOP, changed, failed = false;
 	const struct solve_dep *d;
+	int turns = 0;
 	size_t n;
 
 	do {
+		if (turns++ == MAX_TURNS)
+			return false;
 		changed = false;
 		d = solve_deps(o->s, p->inst, &n);
 		for (size_t i = 0, len; i < n; i += len) {
@@ -294,6 +301,17 @@ static bool unpack(struct order *o, struct solve_pkg *p, bool immediate, int dep
 	if (immediate)
 		configure(o, p, depth + 1);	/* if not now, then with the rest */
 	return true;
+}
+
+/* A package that depends on itself has what it needs. */
+static bool itself(const struct order *o, const struct solve_pkg *p, const struct solve_dep *d,
+		   size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		for (const Id *v = solve_targets(o->s, d[i].rel); *v; v++)
+			if (*v == p->inst)
+				return true;
+	return false;
 }
 
 /* Is one alternative in place?  If not, unpacks what would do.  -1: failed. */
@@ -368,9 +386,12 @@ static bool configure_deps(struct order *o, struct solve_pkg *p, int depth, bool
 			   size_t *todo, const struct solve_dep *d, size_t n)
 {
 	bool changed, bad = false;
+	int turns = 0;
 	size_t ntodo;
 
 	do {
+		if (turns++ == MAX_TURNS)
+			return false;
 		changed = false;
 		ntodo = 0;
 		for (size_t i = 0, len; i < n; i += len) {
@@ -380,6 +401,8 @@ static bool configure_deps(struct order *o, struct solve_pkg *p, int depth, bool
 				;
 			if (d[i].type != SOLVE_PREDEPENDS && d[i].type != SOLVE_DEPENDS)
 				continue;
+			if (d[i].type == SOLVE_DEPENDS && itself(o, p, d + i, len))
+				continue;
 			r = unpack_missing(o, p, d + i, len, depth, loop, &changed);
 			if (r < 0)
 				return false;
@@ -388,6 +411,8 @@ static bool configure_deps(struct order *o, struct solve_pkg *p, int depth, bool
 		}
 	} while (changed);
 	do {
+		if (turns++ == MAX_TURNS)
+			return false;
 		changed = bad = false;
 		for (size_t k = 0; k < ntodo; k++) {
 			size_t i = todo[k], len = 1;

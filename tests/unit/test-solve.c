@@ -366,6 +366,17 @@ START_TEST(a_loop_of_depends_is_no_problem)
 }
 END_TEST
 
+START_TEST(a_package_may_depend_on_itself)
+{
+	cleanup_free char *got = NULL;
+
+	INDEX("a 1; Essential: yes; Provides: x; Depends: a, b | x", "b 1");
+	check_install("?essential", "a");
+	got = order();
+	ck_assert_str_eq(got, "+a =a");
+}
+END_TEST
+
 START_TEST(a_loop_of_pre_depends_is_told)
 {
 	struct solve_action *v = NULL;
@@ -534,6 +545,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_pre_depends_is_configured_first);
 	tcase_add_test(tc, essentials_are_configured_at_once_and_commits_count);
 	tcase_add_test(tc, a_loop_of_depends_is_no_problem);
+	tcase_add_test(tc, a_package_may_depend_on_itself);
 	tcase_add_test(tc, a_loop_of_pre_depends_is_told);
 	tcase_add_loop_test(tc, stanzas_are_filtered, 0, ARRAY_SIZE(stanzas));
 	tcase_add_test(tc, relations_beyond_measure_are_left_out);
