@@ -103,9 +103,9 @@ static int fetch(struct source *s, struct debian_archive *a, const char *where, 
 			.uri = p.index->base, .filename = p.filename, .size = p.size, .fd = -1,
 		};
 
-		memcpy(item.sha256, p.sha256, sizeof(item.sha256));
+		memcpy(item.sum, p.sum, sizeof(item.sum));
 		s->name = xasprintf("%s %s", p.name, p.version);
-		s->id = xstrdup(p.sha256);
+		s->id = xstrdup(p.sum);
 		ret = debian_fetch(a, &item, 1, take_fd, s, e);
 	}
 	debian_package_release(&p);
@@ -136,7 +136,7 @@ static int open_suite(struct source *s, const struct kernel_request *req, struct
 	cleanup_free char *mirror = NULL, *names = NULL, *where = NULL;
 	cleanup_error struct error first = ERROR_INIT;
 	struct debian_config config = { .keyrings = req->keyrings, .progress = req->progress };
-	int ret = debian_mirror_find(req->mirror, &mirror, e);
+	int ret = debian_mirror_find(req->mirror, &mirror, req->progress, e);
 
 	if (ret < 0)
 		return ret;

@@ -189,7 +189,7 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 	add_str(&c, "recipe", RECIPE_FORMAT " " UMLCAGE_VERSION);
 	for (size_t i = 0; i < n; i++) {
 		add_str(&c, "index", v[i].base);
-		add_str(&c, "sha256", v[i].sha256);
+		add_str(&c, "sha256", v[i].sum);
 	}
 	for (size_t i = 0; i < o->nsources; i++) {
 		add_str(&c, "sources", o->sources[i].path);

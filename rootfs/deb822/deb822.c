@@ -155,6 +155,9 @@ int deb822_next(struct deb822 *d, struct error *e)
 
 		if (first == '#') {
 			drop_line(d, at);
+		} else if (!len && d->n && strchr(" \t", d->buf.s[d->start + at]) &&
+			   d->buf.s[d->start + at]) {
+			continue;	/* to apt a line of blanks ends no stanza */
 		} else if (!len && d->n) {
 			break;
 		} else if (!len) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A session with package archives: see archive.h. */
+/* A session with package archives: see debian.h. */
 #include "rootfs/debian/debian.h"
 
 #include <errno.h>
@@ -41,6 +41,27 @@ bool debian_stage(const struct debian_archive *a, const char *stage)
 	return true;
 }
 
+void debian_add_urls(const struct debian_archive *a, struct fetch_item *d, const char *base,
+		     const char *path)
+{
+	strv_take(&d->urls, fetch_url_join(base, path));
+	for (size_t i = 0; i < a->sources.n; i++) {
+		const struct debian_source *s = &a->sources.v[i];
+		size_t len = strlen(s->uri);
+
+		if (!s->alternates.n || strncmp(base, s->uri, len) != 0 ||
+		    (base[len] && base[len] != '/'))
+			continue;
+		for (size_t k = 0; k < s->alternates.n; k++) {
+			cleanup_free char *other = xasprintf("%s%s", s->alternates.v[k],
+							     base + len);
+
+			strv_take(&d->urls, fetch_url_join(other, path));
+		}
+		break;
+	}
+}
+
 static void copy_strv(struct strv *to, const struct strv *from)
 {
 	for (size_t i = 0; from && i < from->n; i++)
@@ -58,10 +79,14 @@ static void copy_sources(struct debian_sources *to, const struct debian_sources 
 		*t = (struct debian_source){
 			.uri = xstrdup(f->uri), .suite = xstrdup(f->suite),
 			.key = f->key ? xstrdup(f->key) : NULL, .trusted = f->trusted,
-			.optional = f->optional, .no_valid_until = f->no_valid_until,
+			.allow_insecure = f->allow_insecure, .optional = f->optional,
+			.no_valid_until = f->no_valid_until, .no_date = f->no_date,
 		};
+		copy_strv(&t->alternates, &f->alternates);
 		copy_strv(&t->components, &f->components);
 		copy_strv(&t->architectures, &f->architectures);
+		copy_strv(&t->more_architectures, &f->more_architectures);
+		copy_strv(&t->less_architectures, &f->less_architectures);
 		copy_strv(&t->keyrings, &f->keyrings);
 		copy_strv(&t->fingerprints, &f->fingerprints);
 	}
@@ -89,6 +114,9 @@ int debian_archive_open(const struct debian_config *config, const struct debian_
 	a->fetch.proxy = config->proxy;
 	a->fetch.proxy_arg = config->proxy_arg;
 	a->no_valid_until = config->no_valid_until;
+	a->no_date = config->no_date;
+	a->allow_insecure = config->allow_insecure;
+	a->allow_unauthenticated = config->allow_unauthenticated;
 	a->now = config->now;
 	ret = fetch_open_dir(config->cache, "archives", &a->packages_dir, &a->packages_fd, e);
 	if (ret == 0)

@@ -15,16 +15,14 @@
  *
  * What is believed, and why: a Release file because gpgv accepts its signature
  * by the keyring, it is for the suite that was asked for, and it has not expired;
- * an index because its sha256 is in the Release file; a package because its
- * sha256 is in the index.  Nothing unverified ever has its final name in the
+ * an index because its sha256 (or sha512) is in the Release file; a package because its
+ * own is in the index.  Nothing unverified ever has its final name in the
  * cache, and what is found there is hashed again before it is used.
- *
- * Names begin with pkg_, because archive_ is libarchive's.
  *
  * Formats: sources.list(5), deb822(5), the Debian repository format.
  */
-#ifndef ROOTFS_ARCHIVE_H
-#define ROOTFS_ARCHIVE_H
+#ifndef ROOTFS_DEBIAN_H
+#define ROOTFS_DEBIAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +31,7 @@
 
 #include "rootfs/deb822/deb822.h"
 #include "umlcage/base/error.h"
+#include "umlcage/base/hash.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
@@ -41,27 +40,32 @@
 /* One suite of one mirror. */
 struct debian_source {
 	char *uri;			/* http:, https: or file:, no slash at the end */
+	struct strv alternates;		/* of a list of mirrors: the others, in their order */
 	char *suite;			/* "bookworm"; "./" (slash at the end): a flat archive */
 	struct strv components;		/* empty for a flat archive */
 	struct strv architectures;	/* empty: those of the session */
+	struct strv more_architectures, less_architectures;	/* on top, taken away */
 	struct strv keyrings;		/* Signed-By: absolute paths; empty: those of the session */
 	struct strv fingerprints;	/* Signed-By: only keys with these count; empty: all */
 	char *key;			/* Signed-By: an armoured key itself; NULL: none */
-	bool trusted;			/* take it without a signature */
+	bool trusted;			/* whatever its signature says, and without one */
+	bool allow_insecure;		/* without a signature, if the session allows that, too */
 	bool optional;			/* absent: no error; expired: a warning */
 	bool no_valid_until;		/* do not mind an expired Release file */
+	bool no_date;			/* nor one from the future */
 };
 
 struct debian_sources {
 	struct debian_source *v;
 	size_t n, cap;
+	struct strv skipped;	/* of the host's own: what could not be used, and why */
 };
 
-#define DEBIAN_SOURCES_INIT { NULL, 0, 0 }
+#define DEBIAN_SOURCES_INIT { NULL, 0, 0, STRV_INIT }
 
 /*
- * Adds one entry; @components is split at blanks and commas.  @mirror is a URI, or
- * the absolute path of a directory.  Returns the entry (valid until the next is
+ * Adds one entry; @components is split at blanks and commas.  @mirror is a URI (copy: is file:,
+ * mirror+file: a list of them), or the absolute path of a directory; @suite "/" is "./".  Returns the entry (valid until the next is
  * added) to set more in, or NULL with a usage error.
  */
 struct debian_source *debian_sources_add(struct debian_sources *s, const char *mirror,
@@ -69,8 +73,8 @@ struct debian_source *debian_sources_add(struct debian_sources *s, const char *m
 					   struct error *e);
 /*
  * Adds what @text says: "deb [options] URI suite component..." lines or deb822
- * stanzas, told apart by their look.  Source-only and disabled entries are left
- * out.  @name is for messages: "name:line: ...".
+ * stanzas, told apart by their look, as apt reads them.  Source-only and disabled entries are
+ * left out.  @name is for messages: "name:line: ...".
  */
 int debian_sources_parse(struct debian_sources *s, const char *text, const char *name,
 			  struct error *e);
@@ -78,19 +82,20 @@ int debian_sources_parse(struct debian_sources *s, const char *text, const char 
 int debian_sources_read(struct debian_sources *s, const char *path, struct error *e);
 /*
  * Adds the host's own: etc/apt/sources.list, sources.list.d/ *.list and *.sources
- * below @root (NULL: "/").  Absent files are no error; entries with a transport
- * other than http, https and file are left out.
+ * below @root (NULL: "/").  Absent files are no error; entries that make no sense, or have a
+ * transport that is not known here, go to s->skipped.
  */
-int debian_sources_host(struct debian_sources *s, const char *root, struct error *e);
+void debian_sources_host(struct debian_sources *s, const char *root);
 void debian_sources_release(struct debian_sources *s);
 #define cleanup_debian_sources __attribute__((cleanup(debian_sources_release)))
 
 /*
  * The mirror: @option if not NULL, else UMLCAGE_MIRROR, else the one that the
- * host's own sources have for the host's release.  malloc'ed into *@mirror; -ENOENT says how to
- * name one.
+ * host's own sources have for the host's release; what of these is no use is warned about.
+ * malloc'ed into *@mirror; -ENOENT says how to name one.
  */
-int debian_mirror_find(const char *option, char **mirror, struct error *e);
+int debian_mirror_find(const char *option, char **mirror, struct progress *progress,
+		       struct error *e);
 /*
  * The same for the security suites ("*-security") of the mirror that
  * debian_mirror_find() gave: only from the host's sources; -ENOENT if they have none.
@@ -109,6 +114,9 @@ struct debian_config {
 	unsigned int stall_seconds;	/* no data for so long is a failure; 0: 30 */
 	bool offline;			/* only what the cache has */
 	bool no_valid_until;		/* do not mind expired Release files */
+	bool no_date;			/* nor those from the future */
+	bool allow_insecure;		/* sources without a signature, as apt's */
+	bool allow_unauthenticated;	/* AllowInsecureRepositories, AllowUnauthenticated: both */
 	char *(*proxy)(const char *url, const void *arg);	/* as in struct fetch_config */
 	const void *proxy_arg;
 	time_t now;			/* for tests; 0: the clock */
@@ -126,6 +134,7 @@ struct debian_release {
 	bool not_automatic, but_automatic_upgrades;	/* for apt's priorities */
 	char *text;			/* the signed text */
 	char *signer;			/* fingerprint; NULL if trusted without */
+	bool absent;			/* there is no Release file, and that is allowed */
 };
 
 /* One verified Packages file, decompressed in the cache. */
@@ -137,7 +146,7 @@ struct debian_index {
 	char *path;			/* of the decompressed file */
 	int fd;				/* the same, open: use pread, fd_dup or /proc/self/fd */
 	uint64_t size;
-	char sha256[65];		/* of the decompressed file */
+	char sum[SUM_HEX + 1];		/* of the decompressed file */
 };
 
 /*
@@ -167,13 +176,13 @@ void debian_archive_closep(struct debian_archive **a);
 /* "amd64" for the machine this program was built for. */
 const char *debian_native_architecture(void);
 
-/* ---- looking through indexes without a solver: archive-find.c ---- */
+/* ---- looking through indexes without a solver: find.c ---- */
 
 struct debian_package {
 	const struct debian_index *index;
 	char *name, *version, *architecture, *filename;
 	uint64_t size;
-	char sha256[65];
+	char sum[SUM_HEX + 1];
 };
 
 #define DEBIAN_PACKAGE_INIT { NULL, NULL, NULL, NULL, NULL, 0, "" }
@@ -197,13 +206,13 @@ int debian_each(struct debian_archive *a,
 int debian_find_newest(struct debian_archive *a, const char *pattern, struct debian_package *out,
 			struct error *e);
 
-/* ---- packages: fetch.c ---- */
+/* ---- packages: packages.c ---- */
 
 struct debian_item {
 	const char *uri;	/* what filename is relative to: debian_index.base */
 	const char *filename;	/* the Filename field */
 	uint64_t size;
-	char sha256[65];
+	char sum[SUM_HEX + 1];
 	void *user;		/* the caller's */
 	int fd;			/* out: the verified file at offset 0, read only */
 };
@@ -235,6 +244,6 @@ int debian_fetch_next(struct debian_transfer *t, struct debian_item **item, stru
 void debian_fetch_end(struct debian_transfer *t);	/* NULL is fine */
 
 /* Where the cache keeps (or would keep) a package; malloc'ed. */
-char *debian_item_path(const struct debian_archive *a, const char *sha256);
+char *debian_item_path(const struct debian_archive *a, const char *sum);
 
 #endif

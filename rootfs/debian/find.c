@@ -26,11 +26,12 @@ int debian_package_read(struct debian_package *p, const struct deb822 *stanza,
 	const char *name = deb822_get(stanza, "Package"), *version = deb822_get(stanza, "Version");
 	const char *arch = deb822_get(stanza, "Architecture");
 	const char *filename = deb822_get(stanza, "Filename");
-	const char *sha256 = deb822_get(stanza, "SHA256"), *size = deb822_get(stanza, "Size");
+	const char *sum = deb822_get(stanza, "SHA256") ?: deb822_get(stanza, "SHA512");
+	const char *size = deb822_get(stanza, "Size");
 	uint64_t bytes;
 
-	if (!name || !version || !arch || !filename || !fetch_path_is_below(filename) || !sha256 ||
-	    !hash_valid(sha256) || !size || parse_u64(size, 10, INT64_MAX, &bytes) < 0)
+	if (!name || !version || !arch || !filename || !fetch_path_is_below(filename) || !sum ||
+	    !hash_valid_sum(sum) || !size || parse_u64(size, 10, INT64_MAX, &bytes) < 0)
 		return err_set(e, EBADMSG, "%s:%u: package '%s' lacks a field, or one is damaged",
 			       stanza->name, stanza->line, name ?: "?");
 	debian_package_release(p);
@@ -40,7 +41,7 @@ int debian_package_read(struct debian_package *p, const struct deb822 *stanza,
 	p->architecture = xstrdup(arch);
 	p->filename = xstrdup(filename);
 	p->size = bytes;
-	memcpy(p->sha256, sha256, sizeof(p->sha256));
+	strcpy(p->sum, sum);
 	return 0;
 }
 

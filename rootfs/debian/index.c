@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Packages files: found in the Release file in the smallest form on offer, by hash
- * where the mirror has it, and kept decompressed under the sha256 of the
+ * where the mirror has it, and kept decompressed under the sum of the
  * decompressed text, so that a solver reads it at once.
  */
 #include <archive.h>
@@ -16,7 +16,7 @@
 #include "rootfs/debian/private.h"
 #include "umlcage/base/fd.h"
 
-enum { CHUNK = 256 * 1024, MAX_FORMS = 6, KEEP_DAYS = 14 };
+enum { CHUNK = 256 * 1024, MAX_FORMS = 6, KEEP_DAYS = 14, MAX_UNLISTED = 512 << 20 };
 #define MAX_INDEX (4ULL << 30)
 
 static const char *const suffixes[] = { "", ".zst", ".xz", ".lzma", ".bz2", ".gz" };
@@ -24,7 +24,7 @@ static const char *const suffixes[] = { "", ".zst", ".xz", ".lzma", ".bz2", ".gz
 /* One form of an index on the mirror. */
 struct form {
 	const char *suffix;
-	char sha256[SHA256_HEX + 1];
+	char sum[SUM_HEX + 1];
 	uint64_t size;
 };
 
@@ -34,7 +34,7 @@ struct wanted {
 	char *path;			/* in the suite, without suffix */
 	struct form forms[MAX_FORMS];	/* smallest first */
 	size_t nforms, form;
-	bool done;
+	bool optional, done;
 };
 
 void debian_indexes_clear(struct debian_archive *a)
@@ -101,7 +101,8 @@ static int copy_out(struct archive *la, int out, struct hash *h, uint64_t *size,
 	return 0;
 }
 
-static int decompress(int in, int out, char sha256[SHA256_HEX + 1], uint64_t *size,
+/* Its sum in @sum is of the kind that @like is of. */
+static int decompress(int in, int out, const char *like, char sum[SUM_HEX + 1], uint64_t *size,
 		      const char *what, struct error *e)
 {
 	cleanup_free char *buf = xmalloc(CHUNK);
@@ -121,7 +122,7 @@ static int decompress(int in, int out, char sha256[SHA256_HEX + 1], uint64_t *si
 	ret = archive_read_open(la, &reader, NULL, read_compressed, NULL);
 	if (ret == ARCHIVE_OK)
 		ret = archive_read_next_header(la, &entry);
-	hash_start(&h);
+	hash_start_like(&h, like);
 	*size = 0;
 	if (ret == ARCHIVE_OK)
 		ret = copy_out(la, out, &h, size, what, e);
@@ -130,7 +131,7 @@ static int decompress(int in, int out, char sha256[SHA256_HEX + 1], uint64_t *si
 			      archive_error_string(la) ?: "damaged");
 	else
 		ret = 0;
-	hash_end(&h, sha256);
+	hash_end(&h, sum);
 	hash_release(&h);
 	archive_read_free(la);
 	return ret;
@@ -147,34 +148,34 @@ static const char *plain_hash(const struct wanted *w)
 {
 	for (size_t i = 0; i < w->nforms; i++)
 		if (!*w->forms[i].suffix)
-			return w->forms[i].sha256;
+			return w->forms[i].sum;
 	return NULL;
 }
 
 /* Takes the decompressed file that is in the cache, if it is there and right. */
-static bool take_cached(const struct debian_archive *a, struct wanted *w, const char *sha256,
+static bool take_cached(const struct debian_archive *a, struct wanted *w, const char *sum,
 			uint64_t size)
 {
-	cleanup_close int fd = openat(a->indexes_fd, sha256, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_close int fd = openat(a->indexes_fd, sum, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0 || hash_matches_noted(fd, size, sha256) != 1)
+	if (fd < 0 || hash_matches_noted(fd, size, sum) != 1)
 		return false;
 	/* the time of modification belongs to the note that it was hashed */
 	(void)futimens(fd, (const struct timespec[]){ { .tv_nsec = UTIME_NOW },
 						      { .tv_nsec = UTIME_OMIT } });
 	w->index.fd = steal_fd(&fd);
 	w->index.size = size;
-	memcpy(w->index.sha256, sha256, sizeof(w->index.sha256));
-	w->index.path = path_join(a->indexes_dir, sha256);
+	memcpy(w->index.sum, sum, sizeof(w->index.sum));
+	w->index.path = path_join(a->indexes_dir, sum);
 	w->done = true;
 	return true;
 }
 
 static bool take_any_cached(const struct debian_archive *a, struct wanted *w)
 {
-	for (size_t i = 0; i < w->nforms; i++)
+	for (size_t i = 0; i < w->nforms && !w->index.release->absent; i++)
 		if (!*w->forms[i].suffix)
-			return take_cached(a, w, w->forms[i].sha256, w->forms[i].size);
+			return take_cached(a, w, w->forms[i].sum, w->forms[i].size);
 	return false;
 }
 
@@ -187,11 +188,12 @@ static char *suite_path(const struct wanted *w, const char *rest)
 				      xasprintf("dists/%s/%s", suite, rest);
 }
 
-static void add_url(struct fetch_item *d, const struct wanted *w, const char *rest)
+static void add_url(const struct debian_archive *a, struct fetch_item *d, const struct wanted *w,
+		    const char *rest)
 {
 	cleanup_free char *path = suite_path(w, rest);
 
-	strv_take(&d->urls, fetch_url_join(w->index.release->uri, path));
+	debian_add_urls(a, d, w->index.release->uri, path);
 }
 
 /* The download of the form that is w's turn. */
@@ -205,57 +207,78 @@ static struct fetch_item *new_index_download(const struct debian_archive *a, str
 	if (debian_release_says(w->index.release, "Acquire-By-Hash", "yes")) {
 		const char *slash = strrchr(w->path, '/');
 		int dir = slash ? (int)(slash + 1 - w->path) : 0;
-		cleanup_free char *by_hash = xasprintf("%.*sby-hash/SHA256/%s", dir, w->path,
-						       f->sha256);
+		cleanup_free char *by_hash = xasprintf("%.*sby-hash/%s/%s", dir, w->path,
+						       strlen(f->sum) == SUM_HEX ? "SHA512" :
+						       "SHA256", f->sum);
 
-		add_url(d, w, by_hash);
+		add_url(a, d, w, by_hash);
 	}
-	add_url(d, w, plain);
-	d->sha256 = xstrdup(f->sha256);
+	add_url(a, d, w, plain);
+	d->user = w;
+	if (w->index.release->absent) {
+		d->max = MAX_UNLISTED;
+		return d;
+	}
+	d->sum = xstrdup(f->sum);
 	d->size = f->size;
 	d->dirfd = a->indexes_fd;
 	/* the decompressed one has the bare hash as its name */
-	d->name = xasprintf("%s%s", f->sha256, f->suffix);
-	d->user = w;
+	d->name = xasprintf("%s%s", f->sum, f->suffix);
 	return d;
 }
 
-/* Makes the decompressed file of a verified download. */
-static int unpack_index(const struct debian_archive *a, struct wanted *w, struct fetch_item *d,
-			struct error *e)
+/* Makes the decompressed file of what is open at @in. */
+static int unpack_fd(const struct debian_archive *a, struct wanted *w, int in, struct error *e)
 {
 	cleanup_outfile struct outfile of = OUTFILE_INIT;
 	cleanup_free char *what = what_of(w);
-	const char *expected = plain_hash(w);
-	char sha256[SHA256_HEX + 1];
+	const char *expected = plain_hash(w), *like = expected ?: w->forms[w->form].sum;
+	char sum[SUM_HEX + 1];
 	uint64_t size;
 	int ret;
 
+	/* its name is its hash, which may be known only afterwards */
+	ret = outfile_open(&of, a->indexes_fd, *like ? like : "unlisted", 0600, e);
+	if (ret < 0)
+		return ret;
+	ret = decompress(in, of.fd, like, sum, &size, what, e);
+	if (ret < 0)
+		return ret;
+	if (expected && *expected && !str_eq(expected, sum))
+		return err_set(e, EBADMSG, "%s is not what its Release file says when decompressed",
+			       what);
+	hash_note(of.fd, sum);
+	free(of.name);
+	of.name = xstrdup(sum);
+	ret = outfile_commit(&of, e);
+	if (ret < 0)
+		return ret;
+	if (!take_cached(a, w, sum, size))
+		return err_set(e, EIO, "%s vanished from the cache", what);
+	return 0;
+}
+
+/* Takes a finished download: verified, or without a Release file to verify it by. */
+static int unpack_index(const struct debian_archive *a, struct wanted *w, struct fetch_item *d,
+			struct error *e)
+{
+	cleanup_free char *what = what_of(w);
+	cleanup_close int fd = -1;
+	int ret;
+
+	if (!d->sum) {
+		fd = memfd_with("index", sb_str(&d->data), d->data.len, e);
+		return fd < 0 ? fd : unpack_fd(a, w, fd, e);
+	}
 	if (!*w->forms[w->form].suffix) {	/* came as it is */
 		if (take_any_cached(a, w))
 			return 0;
 		return err_set(e, EIO, "%s vanished from the cache", what);
 	}
-	/* its name is its hash, which is known only afterwards if the Release file has none */
-	ret = outfile_open(&of, a->indexes_fd, expected ? expected : d->sha256, 0600, e);
-	if (ret < 0)
-		return ret;
-	ret = decompress(d->fd, of.fd, sha256, &size, what, e);
-	if (ret < 0)
-		return ret;
-	if (expected && !str_eq(expected, sha256))
-		return err_set(e, EBADMSG, "%s is not what its Release file says when decompressed",
-			       what);
-	hash_note(of.fd, sha256);
-	free(of.name);
-	of.name = xstrdup(sha256);
-	ret = outfile_commit(&of, e);
-	if (ret < 0)
-		return ret;
-	(void)unlinkat(a->indexes_fd, d->name, 0);
-	if (!take_cached(a, w, sha256, size))
-		return err_set(e, EIO, "%s vanished from the cache", what);
-	return 0;
+	ret = unpack_fd(a, w, d->fd, e);
+	if (ret == 0)
+		(void)unlinkat(a->indexes_fd, d->name, 0);
+	return ret;
 }
 
 /* ---- which indexes ---- */
@@ -263,10 +286,18 @@ static int unpack_index(const struct debian_archive *a, struct wanted *w, struct
 /* Fills in the forms on offer: 1; 0 if the Release file has none of them. */
 static int find_forms(struct wanted *w, struct error *e)
 {
+	/* as apt asks for them */
+	static const char *const unlisted[] = { ".xz", ".zst", ".gz", ".bz2", ".lzma", "" };
+
+	if (w->index.release->absent) {
+		for (; w->nforms < ARRAY_SIZE(unlisted); w->nforms++)
+			w->forms[w->nforms].suffix = unlisted[w->nforms];
+		return 1;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		cleanup_free char *path = xasprintf("%s%s", w->path, suffixes[i]);
 		struct form *f = &w->forms[w->nforms];
-		int ret = debian_release_find(w->index.release, path, f->sha256, &f->size, e);
+		int ret = debian_release_find(w->index.release, path, f->sum, &f->size, e);
 
 		if (ret < 0)
 			return ret;
@@ -302,12 +333,13 @@ static void list_release(struct list_of_wanted *l)
 
 /* Adds one index to the list: 1, or 0 if the archive has none. */
 static int want(struct list_of_wanted *l, const struct debian_release *r, const char *component,
-		const char *arch, struct error *e)
+		const char *arch, bool optional, struct error *e)
 {
 	struct wanted *w = xcalloc(1, sizeof(*w));
 	int ret;
 
 	w->index.release = r;
+	w->optional = optional;
 	w->index.fd = -1;
 	w->index.base = str_ends(r->suite, "/") ? xasprintf("%s/%s", r->uri, r->suite) :
 						  xstrdup(r->uri);
@@ -339,31 +371,46 @@ static const struct debian_release *release_of(const struct debian_archive *a, c
 	return NULL;
 }
 
+/* Those of the entry, or of the session; with what is added, without what is taken away. */
+static void architectures_of(const struct debian_archive *a, const struct debian_source *s,
+			     struct strv *out)
+{
+	const struct strv *from[] = { s->architectures.n ? &s->architectures : &a->architectures,
+				      &s->more_architectures };
+
+	for (size_t k = 0; k < ARRAY_SIZE(from); k++)
+		for (size_t i = 0; i < from[k]->n; i++)
+			if (!strv_has(&s->less_architectures, from[k]->v[i]) &&
+			    !strv_has(out, from[k]->v[i]))
+				strv_add(out, from[k]->v[i]);
+}
+
 static int want_component(const struct debian_archive *a, struct list_of_wanted *l,
 			  const struct debian_source *s, const struct debian_release *r,
 			  const char *component, struct error *e)
 {
-	const struct strv *archs = s->architectures.n ? &s->architectures : &a->architectures;
+	cleanup_strv struct strv archs = STRV_INIT;
 	int found = 0, ret;
 
-	for (size_t i = 0; i < archs->n; i++) {
-		ret = want(l, r, component, archs->v[i], e);
+	architectures_of(a, s, &archs);
+	for (size_t i = 0; i < archs.n; i++) {
+		ret = want(l, r, component, archs.v[i], false, e);
 		if (ret < 0)
 			return ret;
 		found |= ret;
 	}
 	/* as apt understands it: "all" is apart if named, and not said to be in the others */
-	if (debian_release_says(r, "Architectures", "all") &&
-	    !debian_release_says(r, "No-Support-for-Architecture-all", "Packages")) {
-		ret = want(l, r, component, "all", e);
+	if (r->absent || !archs.n || (debian_release_says(r, "Architectures", "all") &&
+	    !debian_release_says(r, "No-Support-for-Architecture-all", "Packages"))) {
+		ret = want(l, r, component, "all", r->absent, e);
 		if (ret < 0)
 			return ret;
 		found |= ret;
 	}
-	if (found || s->optional)
+	if (found || s->optional || !archs.n)
 		return 0;
 
-	cleanup_free char *names = strv_join(archs, ", ");
+	cleanup_free char *names = strv_join(&archs, ", ");
 
 	return err_set(e, ENOENT, "'%s %s' has no component '%s' for architecture %s", r->uri,
 		       r->suite, component, names);
@@ -378,7 +425,7 @@ static int want_source(const struct debian_archive *a, struct list_of_wanted *l,
 	if (!r)
 		return 0;	/* optional and absent */
 	if (!s->components.n) {
-		ret = want(l, r, "", "any", e);
+		ret = want(l, r, "", "any", false, e);
 		return ret ? (ret < 0 ? ret : 0) :
 			err_set(e, ENOENT, "'%s %s' lists no Packages file", r->uri, r->suite);
 	}
@@ -402,6 +449,8 @@ static int take_index(const struct debian_archive *a, struct fetch *dl, struct f
 		   w->form + 1 < w->nforms) {
 		w->form++;
 		fetch_add(dl, new_index_download(a, w));
+		ret = 0;
+	} else if (d->error.errnum == ENOENT && w->optional) {
 		ret = 0;
 	} else {
 		ret = err_move(e, &d->error);
@@ -447,9 +496,11 @@ int debian_indexes_update(struct debian_archive *a, struct error *e)
 	if (ret < 0)
 		return ret;
 	a->indexes = xcalloc(l.n + 1, sizeof(*a->indexes));
-	for (; a->nindexes < l.n; a->nindexes++) {
-		a->indexes[a->nindexes] = l.v[a->nindexes]->index;
-		l.v[a->nindexes]->index = (struct debian_index){ .fd = -1 };
+	for (size_t i = 0; i < l.n; i++) {
+		if (!l.v[i]->done)	/* optional */
+			continue;
+		a->indexes[a->nindexes++] = l.v[i]->index;
+		l.v[i]->index = (struct debian_index){ .fd = -1 };
 	}
 	return 0;
 }

@@ -55,15 +55,17 @@ static int rank(const struct debian_source *s, const char *codename, bool securi
 	return str_ends(s->uri, "/debian") ? 1 : 0;
 }
 
-static int from_host(bool security, char **mirror, struct error *e)
+static int from_host(bool security, char **mirror, struct progress *progress, struct error *e)
 {
 	cleanup_debian_sources struct debian_sources sources = DEBIAN_SOURCES_INIT;
 	cleanup_free char *codename = host_codename();
 	const struct debian_source *best = NULL;
-	int best_rank = 0, ret = debian_sources_host(&sources, NULL, e);
+	int best_rank = 0;
 
-	if (ret < 0)
-		return ret;
+	debian_sources_host(&sources, NULL);
+	for (size_t i = 0; i < sources.skipped.n; i++)
+		progress_warn(progress, "left out of this host's own sources: %s",
+			      sources.skipped.v[i]);
 	for (size_t i = 0; i < sources.n; i++) {
 		int r = rank(&sources.v[i], codename, security);
 
@@ -80,13 +82,14 @@ static int from_host(bool security, char **mirror, struct error *e)
 	return 0;
 }
 
-int debian_mirror_find(const char *option, char **mirror, struct error *e)
+int debian_mirror_find(const char *option, char **mirror, struct progress *progress,
+		       struct error *e)
 {
 	const char *set = option ? option : getenv("UMLCAGE_MIRROR");
 	cleanup_debian_sources struct debian_sources check = DEBIAN_SOURCES_INIT;
 
 	if (!set || !*set)
-		return from_host(false, mirror, e);
+		return from_host(false, mirror, progress, e);
 
 	const struct debian_source *s = debian_sources_add(&check, set, "any", "main", e);
 
@@ -98,5 +101,5 @@ int debian_mirror_find(const char *option, char **mirror, struct error *e)
 
 int debian_mirror_security(char **mirror, struct error *e)
 {
-	return from_host(true, mirror, e);
+	return from_host(true, mirror, NULL, e);
 }

@@ -15,15 +15,15 @@ struct debian_transfer {
 	int failed;		/* -errno of the first failure, under the lock */
 };
 
-char *debian_item_path(const struct debian_archive *a, const char *sha256)
+char *debian_item_path(const struct debian_archive *a, const char *sum)
 {
-	return xasprintf("%s/%s.deb", a->packages_dir, sha256);
+	return xasprintf("%s/%s.deb", a->packages_dir, sum);
 }
 
 static int check_item(const struct debian_item *item, struct error *e)
 {
-	if (!hash_valid(item->sha256))
-		return err_set(e, EBADMSG, "'%s' has no sha256 in its index", item->filename);
+	if (!hash_valid_sum(item->sum))
+		return err_set(e, EBADMSG, "'%s' has no sha256 or sha512 in its index", item->filename);
 	if (!fetch_path_is_below(item->filename))
 		return err_set(e, EBADMSG, "'%s' is not a path in an archive", item->filename);
 	return 0;
@@ -35,11 +35,11 @@ static struct fetch_item *new_package(const struct debian_archive *a, struct deb
 	cleanup_free char *what = xasprintf("'%s'", slash ? slash + 1 : item->filename);
 	struct fetch_item *d = fetch_item_new(what);
 
-	strv_take(&d->urls, fetch_url_join(item->uri, item->filename));
-	d->sha256 = xstrdup(item->sha256);
+	debian_add_urls(a, d, item->uri, item->filename);
+	d->sum = xstrdup(item->sum);
 	d->size = item->size;
 	d->dirfd = a->packages_fd;
-	d->name = xasprintf("%s.deb", item->sha256);
+	d->name = xasprintf("%s.deb", item->sum);
 	d->user = item;
 	return d;
 }

@@ -466,7 +466,7 @@ static int provide(struct second *s, size_t i, struct error *e)
 	if (!f->guest)
 		return fabricate_put_deb(f, i, e);
 
-	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sha256) : xstrdup(p->path);
+	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sum) : xstrdup(p->path);
 	cleanup_close int fd = open(from, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)

@@ -38,7 +38,7 @@ static int open_package(void *arg, size_t index, struct error *e)
 {
 	struct fabricate *f = arg;
 	const struct plan_package *p = &f->plan->packages[index];
-	cleanup_free char *path = p->uri ? debian_item_path(f->archive, p->sha256) : xstrdup(p->path);
+	cleanup_free char *path = p->uri ? debian_item_path(f->archive, p->sum) : xstrdup(p->path);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? err_sys(e, errno, "cannot open '%s'", path) : fd;
@@ -234,7 +234,7 @@ static void list_items(struct crew *c, size_t *n)
 			continue;
 		c->items[*n] = (struct debian_item){ .uri = p->uri, .filename = p->path,
 						     .size = p->size, .user = p, .fd = -1 };
-		memcpy(c->items[(*n)++].sha256, p->sha256, sizeof(p->sha256));
+		memcpy(c->items[(*n)++].sum, p->sum, sizeof(p->sum));
 	}
 }
 

@@ -219,7 +219,7 @@ static int make_tools(const char *suite, const char *include, const char *mirror
 		strv_add(&o.mirrors, mirror);
 	r = fab_options_include(&o, include, e);
 	if (!r)
-		r = fab_options_resolve(&o, e);
+		r = fab_options_resolve(&o, progress, e);
 	if (!r)
 		r = fabricate_request(&o, machine, progress, e);
 	fab_options_release(&o);

@@ -326,7 +326,7 @@ int fabricate_put_deb(struct fabricate *f, size_t i, struct error *e)
 	const struct plan_package *p = &f->plan->packages[i];
 	cleanup_free char *name = plan_deb_name(p);
 	cleanup_free char *to = xasprintf("var/cache/apt/archives/%s", name);
-	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sha256) : xstrdup(p->path);
+	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sum) : xstrdup(p->path);
 	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
 	int out, ret = 0;
 

@@ -106,7 +106,7 @@ void fetch_item_free(struct fetch_item *d)
 	sb_release(&d->data);
 	err_release(&d->error);
 	free(d->what);
-	free(d->sha256);
+	free(d->sum);
 	free(d->name);
 	free(d);
 }
@@ -207,7 +207,7 @@ static void finish(struct fetch *dl, struct fetch_item *d)
 	if (d->error.errnum)
 		fetch_store_close(d);
 	else
-		dl->finished_bytes += d->sha256 ? d->size : 0;
+		dl->finished_bytes += d->sum ? d->size : 0;
 	pthread_mutex_lock(&dl->lock);
 	list_add(&dl->done, d);
 	dl->unfinished--;
@@ -387,7 +387,7 @@ static void attempt_ended(struct fetch *dl, struct fetch_item *d, CURLcode resul
 		retry_or_fail(dl, d, &why);
 	} else {
 		explain(dl, d, result, code, &why);
-		if (!d->sha256)
+		if (!d->sum)
 			(void)fetch_store_restart(d);
 		if (may_pass(result, code))
 			retry_or_fail(dl, d, &why);
@@ -550,7 +550,7 @@ void fetch_add(struct fetch *dl, struct fetch_item *d)
 	pthread_mutex_lock(&dl->lock);
 	list_add(&dl->inbox, d);
 	dl->unfinished++;
-	dl->total += d->sha256 ? d->size : 0;
+	dl->total += d->sum ? d->size : 0;
 	pthread_mutex_unlock(&dl->lock);
 	curl_multi_wakeup(dl->multi);
 }

@@ -36,14 +36,14 @@ struct fetch_config {
 };
 
 /*
- * One download.  Into a cache folder under its sha256, or, without one, into
+ * One download.  Into a cache folder under its sum, or, without one, into
  * memory (at most @max bytes).
  */
 struct fetch_item {
 	/* what; the strings are the download's own */
 	struct strv urls;	/* tried in turn if one is absent or not as it should be */
 	char *what;		/* for messages: "package 'x.deb'" */
-	char *sha256;		/* NULL: into memory */
+	char *sum;		/* sha256 or sha512; NULL: into memory */
 	uint64_t size;		/* of a file with a hash */
 	uint64_t max;		/* of one in memory */
 	time_t if_modified_since;	/* 0: fetch in any case */
@@ -129,5 +129,7 @@ struct fetch_keys {
 int fetch_verify(const struct fetch_keys *keys, const char *what, const struct strbuf *text,
 		     const struct strbuf *signature, char **signed_text, char **signer,
 		     struct error *e);
+/* What a clear-signed @text says, whoever signed it, or @text itself if it is none; malloc'ed. */
+char *fetch_unsigned(const struct strbuf *text);
 
 #endif

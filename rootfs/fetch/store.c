@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The cache on disk.  A file is called after its sha256 (partial/NAME until it is
+ * The cache on disk.  A file is called after its sum (partial/NAME until it is
  * complete and hashed), so whatever has its final name is right, and is hashed
  * once more when found there, in case the disk lost it.  The partial file is
  * locked by the run that fills it; others wait for it and then find the file.
@@ -63,7 +63,7 @@ static int open_final(struct fetch_item *d, struct error *e)
 		return 0;
 	if (fd < 0)
 		return err_sys(e, errno, "cannot open '%s' in the cache", d->name);
-	ret = hash_matches(fd, d->size, d->sha256);
+	ret = hash_matches(fd, d->size, d->sum);
 	if (ret == 0 || ret == -EIO) {
 		(void)unlinkat(d->dirfd, d->name, 0);
 		return 0;
@@ -108,13 +108,13 @@ static int lock_partial(struct fetch_item *d, struct error *e)
 int fetch_store_restart(struct fetch_item *d)
 {
 	d->got = d->resumed = 0;
-	if (!d->sha256) {
+	if (!d->sum) {
 		sb_reset(&d->data);
 		return 0;
 	}
 	if (d->part_fd < 0)
 		return 0;
-	hash_start(&d->hash);
+	hash_start_like(&d->hash, d->sum);
 	return ftruncate(d->part_fd, 0) < 0 ? -errno : 0;
 }
 
@@ -134,7 +134,7 @@ int fetch_store_begin(struct fetch_item *d, struct error *e)
 {
 	int ret;
 
-	if (!d->sha256 || d->part_fd >= 0)
+	if (!d->sum || d->part_fd >= 0)
 		return 0;
 	ret = open_final(d, e);
 	if (ret)
@@ -152,7 +152,7 @@ int fetch_store_begin(struct fetch_item *d, struct error *e)
 		d->got = 0;
 		return ret;
 	}
-	hash_start(&d->hash);
+	hash_start_like(&d->hash, d->sum);
 	if (d->got > d->size || hash_add_fd(&d->hash, d->part_fd, d->got) < 0) {
 		ret = fetch_store_restart(d);
 		return ret < 0 ? err_sys(e, -ret, "cannot truncate '%s' in the cache", d->name) : 0;
@@ -170,7 +170,7 @@ int fetch_store_write(struct fetch_item *d, const void *data, size_t len)
 {
 	int ret;
 
-	if (!d->sha256) {
+	if (!d->sum) {
 		if (len > d->max - d->data.len)
 			return -EOVERFLOW;
 		sb_add(&d->data, data, len);
@@ -188,9 +188,9 @@ int fetch_store_write(struct fetch_item *d, const void *data, size_t len)
 
 void fetch_store_explain(const struct fetch_item *d, const char *url, int errnum, struct error *e)
 {
-	cleanup_free char *size = format_size(d->sha256 ? d->size : d->max);
+	cleanup_free char *size = format_size(d->sum ? d->size : d->max);
 
-	if (errnum == EOVERFLOW && d->sha256)
+	if (errnum == EOVERFLOW && d->sum)
 		err_set(e, EBADMSG, "'%s' is larger than the %s its index says", url, size);
 	else if (errnum == EOVERFLOW)
 		err_set(e, EBADMSG, "'%s' is larger than %s", url, size);
@@ -203,10 +203,10 @@ void fetch_store_explain(const struct fetch_item *d, const char *url, int errnum
 
 int fetch_store_complete(struct fetch_item *d, const char *url, bool whole, struct error *e)
 {
-	char hex[SHA256_HEX + 1];
+	char hex[SUM_HEX + 1];
 	int ret;
 
-	if (!d->sha256)
+	if (!d->sum)
 		return 0;
 	if (d->got < d->size && whole) {
 		uint64_t got = d->got;
@@ -222,13 +222,13 @@ int fetch_store_complete(struct fetch_item *d, const char *url, bool whole, stru
 		return -EAGAIN;
 	}
 	hash_end(&d->hash, hex);
-	if (str_eq(hex, d->sha256))
+	if (str_eq(hex, d->sum))
 		return publish(d, e);
 	ret = fetch_store_restart(d);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot truncate '%s' in the cache", d->name);
-	return err_set(e, EBADMSG, "'%s' is not what its index says: its sha256 is %s instead of "
-		       "%s", url, hex, d->sha256);
+	return err_set(e, EBADMSG, "'%s' is not what its index says: its sum is %s instead of "
+		       "%s", url, hex, d->sum);
 }
 
 void fetch_store_close(struct fetch_item *d)
@@ -252,6 +252,7 @@ void fetch_prune(int dirfd, unsigned int days)
 		DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 		for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+			/* the first half of a sha512 will do */
 			cleanup_free char *hash = xstrndup(entry->d_name, SHA256_HEX);
 			struct stat st;
 

@@ -112,7 +112,8 @@ static int add_file(struct keys *k, const char *path, struct error *e)
 	return add_data(k, sb_str(&data), data.len, path, e);
 }
 
-static int add_folder(struct keys *k, const char *path, struct error *e)
+/* All keyrings in a folder; one that cannot be read is passed over unless @all_of_it. */
+static int add_folder(struct keys *k, const char *path, bool all_of_it, struct error *e)
 {
 	cleanup_strv struct strv names = STRV_INIT;
 	cleanup_strbuf struct strbuf all = STRBUF_INIT;
@@ -132,13 +133,15 @@ static int add_folder(struct keys *k, const char *path, struct error *e)
 		cleanup_strbuf struct strbuf data = STRBUF_INIT;
 
 		ret = file_read(AT_FDCWD, names.v[i], MAX_KEYRING, &data, e);
-		if (ret < 0)
-			break;
-		if (!strstr(sb_str(&data), "-----BEGIN PGP"))
+		if (ret == 0 && !all_of_it && data.len > 12 && memcmp(data.s + 8, "KBXf", 4) == 0)
+			continue;	/* GnuPG's keybox: no keyring to apt */
+		if (ret == 0 && !strstr(sb_str(&data), "-----BEGIN PGP"))
 			sb_add(&all, sb_str(&data), data.len);
-		else if (dearmor(data.s, &all) < 0)
+		else if (ret == 0 && dearmor(data.s, &all) < 0)
 			ret = err_set(e, EBADMSG, "'%s' is not a keyring: its armour is damaged",
 				      names.v[i]);
+		if (!all_of_it)
+			ret = 0;
 	}
 	if (ret == 0 && all.len)
 		ret = add_data(k, all.s, all.len, path, e);
@@ -151,10 +154,22 @@ static int add_path(struct keys *k, const char *path, struct error *e)
 
 	if (stat(path, &st) < 0)
 		return err_sys(e, errno, "cannot use keyring '%s'", path);
-	return S_ISDIR(st.st_mode) ? add_folder(k, path, e) : add_file(k, path, e);
+	return S_ISDIR(st.st_mode) ? add_folder(k, path, true, e) : add_file(k, path, e);
 }
 
-/* What the host trusts for Debian; the package debian-archive-keyring brings it. */
+/* apt's own keys, as far as they can be read: what the host itself installs from. */
+static void add_apts(struct keys *k)
+{
+	static const char parts[] = "/etc/apt/trusted.gpg.d", one[] = "/etc/apt/trusted.gpg";
+	struct stat st;
+
+	(void)add_folder(k, parts, false, NULL);
+	if (access(one, R_OK) == 0 && stat(one, &st) == 0 && st.st_size)
+		(void)add_file(k, one, NULL);
+}
+
+/* What the host trusts for Debian: the package debian-archive-keyring brings it; and what its
+ * apt trusts. */
 static int add_hosts(struct keys *k, struct error *e)
 {
 	static const char *const files[] = {
@@ -162,9 +177,16 @@ static int add_hosts(struct keys *k, struct error *e)
 		"/usr/share/keyrings/debian-archive-keyring.gpg",
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (access(files[i], R_OK) == 0)
-			return add_file(k, files[i], e);
+	for (size_t i = 0; i < ARRAY_SIZE(files) && !k->n; i++)
+		if (access(files[i], R_OK) == 0) {
+			int ret = add_file(k, files[i], e);
+
+			if (ret < 0)
+				return ret;
+		}
+	add_apts(k);
+	if (k->n)
+		return 0;
 	return err_set(e, ENOKEY, "this host has no keyring to verify the archive with: there is "
 		       "no '%s'; install debian-archive-keyring or name a keyring with --keyring",
 		       files[1]);
@@ -222,6 +244,33 @@ static bool well_formed(const struct strbuf *text)
 		at += *at == '\n';
 	}
 	return state == AFTER;
+}
+
+char *fetch_unsigned(const struct strbuf *text)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	const char *at = sb_str(text);
+
+	if (!well_formed(text))
+		return xstrdup(at);
+	/* past the armour's own headers, up to the signature (RFC 9580, 7.1) */
+	at = strstr(at, begin_signed);
+	while (*at && !is_line(at, ""))
+		at += strcspn(at, "\n") + 1;
+	at += strcspn(at, "\n");
+	at += *at == '\n';
+	while (*at && !is_line(at, begin_signature)) {
+		size_t len = strcspn(at, "\n");
+
+		if (str_starts(at, "- "))
+			sb_add(&out, at + 2, len - 2);
+		else
+			sb_add(&out, at, len);
+		sb_addc(&out, '\n');
+		at += len;
+		at += *at == '\n';
+	}
+	return xstrdup(sb_str(&out));
 }
 
 /* ---- gpgv ---- */

@@ -182,7 +182,7 @@ static int resolve_target(struct fab_options *o, struct error *e)
 	return r;
 }
 
-int fab_options_resolve(struct fab_options *o, struct error *e)
+int fab_options_resolve(struct fab_options *o, struct progress *progress, struct error *e)
 {
 	int r;
 
@@ -201,5 +201,5 @@ int fab_options_resolve(struct fab_options *o, struct error *e)
 	r = fab_resolve_texts(o, e);
 	if (!r)
 		r = resolve_target(o, e);
-	return r ? r : fab_resolve_sources(o, e);
+	return r ? r : fab_resolve_sources(o, progress, e);
 }

@@ -120,7 +120,7 @@ void fab_options_add_hook(struct fab_options *o, enum fab_hook_when when, bool c
  * from mirrors, UMLCAGE_MIRROR or the host's own apt sources (and standard input
  * where asked for), and the target, which is checked here.
  */
-int fab_options_resolve(struct fab_options *o, struct error *e);
+int fab_options_resolve(struct fab_options *o, struct progress *progress, struct error *e);
 
 /*
  * The options of dpkg_text that filter paths, as "path-exclude=PATTERN" and
@@ -154,6 +154,6 @@ char *fab_aptconf_proxy(const struct fab_aptconf *c, const char *url);
 /* ---- apt's sources: sources.c ---- */
 
 /* Fills o->sources from the mirrors, or where there are none, from the host's. */
-int fab_resolve_sources(struct fab_options *o, struct error *e);
+int fab_resolve_sources(struct fab_options *o, struct progress *progress, struct error *e);
 
 #endif

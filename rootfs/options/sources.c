@@ -167,11 +167,12 @@ static bool has_updates(const char *suite)
 }
 
 /* No operand: the mirror of the environment or the host, with updates and security. */
-static int add_default(struct entries *es, const struct fab_options *o, struct error *e)
+static int add_default(struct entries *es, const struct fab_options *o,
+		       struct progress *progress, struct error *e)
 {
 	cleanup_free char *mirror = NULL, *security = NULL, *suite = NULL;
 	cleanup_error struct error none = ERROR_INIT;
-	int r = debian_mirror_find(NULL, &mirror, e);
+	int r = debian_mirror_find(NULL, &mirror, progress, e);
 
 	if (r)
 		return r;
@@ -229,7 +230,7 @@ static void take_entries(struct fab_options *o, struct entries *es, bool automat
 	o->nsources = es->n;
 }
 
-int fab_resolve_sources(struct fab_options *o, struct error *e)
+int fab_resolve_sources(struct fab_options *o, struct progress *progress, struct error *e)
 {
 	struct entries es = { NULL, 0 };
 	bool automatic = o->suite && !o->mirrors.n;
@@ -238,7 +239,7 @@ int fab_resolve_sources(struct fab_options *o, struct error *e)
 	if (!o->suite)
 		r = add_stdin(&es, e);
 	else if (automatic)
-		r = add_default(&es, o, e);
+		r = add_default(&es, o, progress, e);
 	for (size_t i = 0; i < o->mirrors.n && !r; i++)
 		r = add_operand(&es, o, o->mirrors.v[i], e);
 	if (!r && !es.n)

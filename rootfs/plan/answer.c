@@ -102,9 +102,11 @@ static int fill_from_index(struct plan_package *p, const struct debian_index *ix
 	    parse_u64(buf.s, 10, INT64_MAX, &p->size) || !p->path[0])
 		return err_set(e, EBADMSG, "the index has no size or name for package '%s'",
 			       p->name);
-	if (!deb822_find(stanza, end, "SHA256", &buf) || !hash_valid(buf.s))
-		return err_set(e, EBADMSG, "the index has no sha256 for package '%s'", p->name);
-	memcpy(p->sha256, buf.s, sizeof(p->sha256));
+	if ((!deb822_find(stanza, end, "SHA256", &buf) &&
+	     !deb822_find(stanza, end, "SHA512", &buf)) || !hash_valid_sum(sb_str(&buf)))
+		return err_set(e, EBADMSG, "the index has no sha256 or sha512 for package '%s'",
+			       p->name);
+	memcpy(p->sum, buf.s, buf.len + 1);
 	return 0;
 }
 

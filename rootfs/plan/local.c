@@ -14,7 +14,7 @@ int plan_fill_local(int fd, const char *path, struct plan_package *p, struct err
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "cannot read package '%s'", path);
-	r = hash_fd(fd, p->sha256);
+	r = hash_fd(fd, p->sum);
 	if (r)
 		return err_sys(e, -r, "cannot read package '%s'", path);
 	p->path = xstrdup(path);

@@ -24,6 +24,11 @@ int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		.architectures = &o->architectures,
 		.progress = progress,
 		.no_valid_until = o->no_valid_until,
+		.no_date = fab_aptconf_flag(&o->apt, "Acquire::Check-Date") == 0,
+		.allow_insecure =
+			fab_aptconf_flag(&o->apt, "Acquire::AllowInsecureRepositories") == 1,
+		.allow_unauthenticated =
+			fab_aptconf_flag(&o->apt, "APT::Get::AllowUnauthenticated") == 1,
 		.proxy = proxy_for,
 		.proxy_arg = &o->apt,
 	};

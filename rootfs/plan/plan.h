@@ -14,6 +14,7 @@
 #include "rootfs/debian/debian.h"
 #include "rootfs/options/options.h"
 #include "umlcage/base/error.h"
+#include "umlcage/base/hash.h"
 #include "umlcage/base/progress.h"
 
 struct plan_package {
@@ -23,7 +24,7 @@ struct plan_package {
 	char *path;	/* the index's Filename field; an absolute path of a local file */
 	uint64_t size;			/* bytes of the .deb */
 	uint64_t installed_kb;		/* Installed-Size, 0 if the index has none */
-	char sha256[65];		/* lower-case hexadecimal; local files: computed */
+	char sum[SUM_HEX + 1];	/* sha256, or sha512 if the index has no other; of a file computed */
 	bool essential;		/* Essential: yes */
 	bool required;		/* Priority: required */
 	bool base_stage;	/* of mmdebstrap's first stage: extracted, then dpkg --install */

@@ -54,7 +54,7 @@ static void read_stanzas(const uint8_t *data, size_t size)
 		check_fields(&memory);
 		check_fields(&file);
 		if (debian_package_read(&package, &memory, NULL, NULL) == 0) {
-			check(fetch_path_is_below(package.filename) && hash_valid(package.sha256));
+			check(fetch_path_is_below(package.filename) && hash_valid_sum(package.sum));
 			check(deb_version_cmp(package.version, package.version) == 0);
 		}
 	} while (one > 0);
@@ -66,7 +66,7 @@ static void read_release(const char *text)
 	struct debian_source source = { .uri = (char[]){ "http://x" }, .suite = (char[]){ "pen" } };
 	struct debian_archive archive = { .now = 1795227046 };
 	struct debian_release *r = xcalloc(1, sizeof(*r));
-	char hex[SHA256_HEX + 1];
+	char hex[SUM_HEX + 1];
 	uint64_t bytes;
 
 	r->source = &source;
@@ -76,7 +76,7 @@ static void read_release(const char *text)
 	if (debian_release_read(&archive, r, NULL) == 0)
 		check(r->date >= 0 && r->date <= archive.now + 600);
 	if (debian_release_find(r, "main/binary-amd64/Packages.xz", hex, &bytes, NULL) == 1)
-		check(hash_valid(hex));
+		check(hash_valid_sum(hex));
 	debian_release_says(r, "Architectures", "all");
 	debian_release_free(r);
 }

@@ -212,14 +212,14 @@ test_mirror_from_the_environment()
 # limit: 150
 test_sums_of_every_kind()
 {
-	for sums in sha512,sha256 sha512,md5,sha1,sha256 sha256,sha512; do
+	for sums in sha512 sha512,sha256 sha512,md5,sha1,sha256 sha256,sha512; do
 		fixture --sums "$sums"
 		works
 		source_works
 	done
-	fixture --sums sha512
+	fixture --sums md5,sha1
 	status 1 plan
-	contains "no sha256 for package" err
+	contains "no sha256 or sha512 for package" err
 }
 
 # limit: 150
@@ -228,4 +228,93 @@ test_lines_of_another_system()
 	fixture --crlf
 	works
 	source_works
+}
+
+# A Release file with sums of another kind only, without a suite, with dates of a zone.
+# limit: 250
+test_release_files_of_every_kind()
+{
+	fixture --release-sums sha512 --sums sha512
+	works
+	source_works
+	fixture --release-sums md5,sha256,sha512
+	works
+	fixture --without Suite,Codename
+	works
+	contains "does not say what suite it is of" err
+	for zone in GMT Z +0200 -0530; do
+		fixture --zone "$zone"
+		works
+	done
+	fixture --zone CEST
+	status 1 plan
+	contains "is in no zone known here" err
+	fixture --release-sums md5,sha1
+	status 1 plan
+	contains "lists no SHA256 or SHA512 sums" err
+}
+
+# plan_lines LINE...: sources.list lines instead of a mirror, and no keyring
+plan_lines()
+{
+	"$UMLCAGE" fabricate --simulate --variant=custom --include=pen-choice pen - "$@" >out 2>err
+}
+
+# What apt takes without a signature that counts: nothing, but from a trusted source, or with
+# both of its options.
+# limit: 250
+test_sources_that_are_not_signed()
+{
+	insecure="--aptopt=Acquire::AllowInsecureRepositories true"
+	unauthenticated="--aptopt=APT::Get::AllowUnauthenticated true"
+	for case in unknown tampered unsigned absent; do
+		refused=1
+		case $case in
+		unknown) fixture --signer other ;;
+		tampered) fixture
+			sed -i 's/^Label: Cage/Label: Gage/' a/dists/pen/InRelease ;;
+		unsigned) fixture; rm a/dists/pen/InRelease a/dists/pen/Release.gpg ;;
+		absent) fixture
+			refused=3
+			rm a/dists/pen/InRelease a/dists/pen/Release.gpg a/dists/pen/Release ;;
+		esac
+		signed="deb [signed-by=$T/a/key.gpg] file:$T/a pen main"
+		status $refused plan_lines "$signed"
+		status $refused plan_lines "$insecure" "$signed"
+		contains "APT::Get::AllowUnauthenticated" err
+		plan_lines "$insecure" "$unauthenticated" "$signed" || fail "$case: $(cat err)"
+		contains "taken all the same" err
+		contains pen-provider out
+		plan_lines "deb [trusted=yes signed-by=$T/a/key.gpg] file:$T/a pen main" ||
+			fail "$case: $(cat err)"
+		contains "its source is to be trusted" err
+		contains pen-provider out
+	done
+}
+
+# Other ways to say where packages are.
+# limit: 150
+test_sources_of_every_form()
+{
+	fixture
+	key="signed-by=\"$T/a/key.gpg\""
+	printf 'http://127.0.0.1:1/\tpriority:1\nfile:%s/a\n' "$T" >mirrors
+	for line in "deb [$key] copy:$T/a pen main" "deb [$key] copy://$T/a pen main" \
+		"deb [$key arch=i386 arch+=amd64 arch-=i386] file:$T/a pen main" \
+		"deb [$key] mirror+file:$T/mirrors pen main"; do
+		plan_lines "$line" || fail "$line: $(cat err)"
+		contains pen-provider out
+	done
+	mkdir flat
+	cp a/dists/pen/main/binary-amd64/Packages flat
+	for line in "deb [trusted=yes] file:$T/flat /" "deb [trusted=yes] file:$T flat/" \
+		"deb [trusted=yes] file:$T /flat/"; do
+		plan_lines "$line" || fail "$line: $(cat err)"
+		contains pen-provider out
+	done
+	printf 'Types: deb\r\nURIs: file:%s/flat\r\nSuites: /\r\nTrusted: yes\r\n' "$T" >x.sources
+	plan_lines "$T/x.sources" || fail "$(cat err)"
+	contains pen-provider out
+	status 2 plan_lines "deb ftp://mirror.example/debian pen main"
+	contains "is not a mirror" err
 }

@@ -135,7 +135,7 @@ static struct debian_item item_of(struct session *s, const char *pattern)
 	OK(debian_find_newest(s->a, pattern, &p, &err));
 	item = (struct debian_item){ .uri = p.index->base, .filename = p.filename, .size = p.size,
 				  .fd = -1 };
-	memcpy(item.sha256, p.sha256, sizeof(item.sha256));
+	memcpy(item.sum, p.sum, sizeof(item.sum));
 	strv_take(&names, steal_ptr(&p.filename));
 	debian_package_release(&p);
 	return item;
@@ -146,7 +146,7 @@ static int check_fd(struct debian_item *item, void *arg, struct error *e)
 	unsigned int *seen = arg;
 
 	(void)e;
-	ck_assert_int_eq(hash_matches(item->fd, item->size, item->sha256), 1);
+	ck_assert_int_eq(hash_matches(item->fd, item->size, item->sum), 1);
 	ck_assert_int_eq(lseek(item->fd, 0, SEEK_CUR), 0);
 	++*seen;
 	return 0;
@@ -165,7 +165,7 @@ static int fetch_one(struct session *s, const char *pattern)
 static bool in_cache(struct session *s, const char *pattern)
 {
 	struct debian_item item = item_of(s, pattern);
-	cleanup_free char *path = debian_item_path(s->a, item.sha256);
+	cleanup_free char *path = debian_item_path(s->a, item.sum);
 
 	return access(path, F_OK) == 0;
 }
@@ -173,7 +173,7 @@ static bool in_cache(struct session *s, const char *pattern)
 static uint64_t partial_bytes(struct session *s, const char *pattern)
 {
 	struct debian_item item = item_of(s, pattern);
-	cleanup_free char *path = xasprintf("%s/archives/partial/%s.deb", cache, item.sha256);
+	cleanup_free char *path = xasprintf("%s/archives/partial/%s.deb", cache, item.sum);
 	struct stat st;
 
 	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;

@@ -24,7 +24,7 @@ START_TEST(packages_come_through_every_curable_fault)
 	ck_assert_uint_eq(debian_indexes(s.a, &indexes), 1);
 	ck_assert_str_eq(indexes[0].component, "main");
 	ck_assert_str_eq(indexes[0].architecture, debian_native_architecture());
-	ck_assert_int_eq(hash_matches(indexes[0].fd, indexes[0].size, indexes[0].sha256), 1);
+	ck_assert_int_eq(hash_matches(indexes[0].fd, indexes[0].size, indexes[0].sum), 1);
 	ck_assert_str_eq(debian_release_at(s.a, 0)->codename, "hutch");
 	ck_assert_ptr_null(debian_release_at(s.a, 1));
 	/* of the faults that recur, a megabyte would take too many turns */
@@ -91,7 +91,7 @@ START_TEST(many_packages_in_parallel)
 		items[n] = (struct debian_item){ .uri = index->base, .filename = p.filename,
 					      .size = p.size };
 		strv_take(&names, steal_ptr(&p.filename));
-		memcpy(items[n++].sha256, p.sha256, sizeof(p.sha256));
+		memcpy(items[n++].sum, p.sum, sizeof(p.sum));
 	}
 	debian_package_release(&p);
 	ck_assert_uint_eq(n, ARRAY_SIZE(items));
@@ -207,7 +207,7 @@ START_TEST(a_spoilt_cache_is_found_out)
 	OK(fetch_one(&s, "pen-big"));
 	item = item_of(&s, "pen-big");
 
-	cleanup_free char *path = debian_item_path(s.a, item.sha256);
+	cleanup_free char *path = debian_item_path(s.a, item.sum);
 	cleanup_close int fd = open(path, O_WRONLY);
 	const struct debian_index *index;
 
@@ -233,7 +233,7 @@ START_TEST(what_is_left_of_a_download_is_resumed)
 	item = item_of(&s, "pen-big");
 
 	cleanup_free char *deb = path_join(fixture, item.filename);
-	cleanup_free char *part = xasprintf("%s/archives/partial/%s.deb", cache, item.sha256);
+	cleanup_free char *part = xasprintf("%s/archives/partial/%s.deb", cache, item.sum);
 
 	RUN("cp", deb, part);
 	OK(truncate(part, 1000000));
@@ -241,7 +241,7 @@ START_TEST(what_is_left_of_a_download_is_resumed)
 	ck_assert_uint_eq(requests("bytes=1000000- 206"), 1);
 
 	/* a part that is wrong costs a second try, not the download */
-	cleanup_free char *done = debian_item_path(s.a, item.sha256);
+	cleanup_free char *done = debian_item_path(s.a, item.sum);
 
 	OK(rename(done, part));
 	OK(truncate(part, 1000000));

@@ -37,7 +37,7 @@ START_TEST(bad_packages_are_told)
 	static const struct {
 		const char *mode, *part;
 	} cases[] = {
-		{ "wrong", "its sha256 is" }, { "longer", "is larger than" }, { "nopool", "404" },
+		{ "wrong", "its sum is" }, { "longer", "is larger than" }, { "nopool", "404" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

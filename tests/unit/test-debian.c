@@ -130,6 +130,15 @@ START_TEST(dates_of_release_files)
 	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 02:10:46 UTC"), 1795227046);
 	ck_assert_int_eq(debian_release_date("Thu,  1 Jan 1970 00:00:00 UTC"), 0);
 	ck_assert_int_eq(debian_release_date("Fri, 29 Feb 2036 23:59:59 +0000"), 2087942399);
+	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 02:10:46 Z"), 1795227046);
+	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 02:10:46 gmt"), 1795227046);
+	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 02:10:46 -0000"), 1795227046);
+	/* apt knows no zone but UTC; what has another would be refused by it */
+	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 04:10:46 +0200"), 1795227046);
+	ck_assert_int_eq(debian_release_date("Fri, 20 Nov 2026 20:40:46 -0530"), 1795227046);
+	ck_assert_int_eq(debian_release_date("Thu,  1 Jan 1970 00:00:00 +0100"), -1);
+	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 02:10:46 +9900"), -1);
+	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 02:10:46 +02:00"), -1);
 	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 02:10:46 CET"), -1);
 	ck_assert_int_eq(debian_release_date("Sat, 21 ovN 2026 02:10:46 UTC"), -1);
 	ck_assert_int_eq(debian_release_date("Sat, 21 Nov 2026 25:10:46 UTC"), -1);
@@ -151,10 +160,14 @@ static char *describe(const struct debian_sources *s)
 		cleanup_free char *archs = strv_join(&x->architectures, ",");
 		cleanup_free char *rings = strv_join(&x->keyrings, ",");
 		cleanup_free char *prints = strv_join(&x->fingerprints, ",");
+		cleanup_free char *more = strv_join(&x->more_architectures, ",");
+		cleanup_free char *less = strv_join(&x->less_architectures, ",");
 
-		sb_addf(&sb, "%s %s %s [%s] [%s] [%s]%s%s%s\n", x->uri, x->suite, components, archs,
-			rings, prints, x->key ? " key" : "", x->trusted ? " trusted" : "",
-			x->no_valid_until ? " old" : "");
+		sb_addf(&sb, "%s %s %s [%s%s%s%s%s] [%s] [%s]%s%s%s%s%s\n", x->uri, x->suite,
+			components, archs, *more ? "+" : "", more, *less ? "-" : "", less, rings,
+			prints, x->key ? " key" : "", x->trusted ? " trusted" : "",
+			x->no_valid_until ? " old" : "", x->allow_insecure ? " insecure" : "",
+			x->no_date ? " undated" : "");
 	}
 	return sb_steal(&sb);
 }
@@ -169,7 +182,7 @@ static const struct {
 	{ "  deb [ arch=amd64,i386 signed-by=/k.gpg trusted=yes check-valid-until=no ] "
 	  "https://a.example/x pen/updates main",
 	  "https://a.example/x pen/updates main [amd64,i386] [/k.gpg] [] trusted old\n" },
-	{ "deb [signed-by=0123456789abcdef!] file:/srv/a ./\ndeb cdrom:[x]/ pen main\n",
+	{ "deb [signed-by=0123456789abcdef!] file:/srv/a ./\n",
 	  "file:///srv/a ./ [] [] []\n"
 	  /* the fingerprint is filled in below */ },
 	{ "deb /srv/a%20b pen main", "file:///srv/a%2520b pen main [] [] []\n" },
@@ -184,6 +197,36 @@ static const struct {
 	  " -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n AAAA\n -----END PGP PUBLIC KEY BLOCK-----\n",
 	  "http://a.example ./  [] [] [] key trusted\n" },
 	{ "Types: deb-src\nURIs: http://a.example/\nSuites: x\nComponents: main\n", "" },
+	/* each of these as apt 2.6.1 has them */
+	{ "deb http://a.example/x /\ndeb http://a.example/x /sub/\n",
+	  "http://a.example/x ./  [] [] []\nhttp://a.example/x sub/  [] [] []\n" },
+	{ "Types: deb\nURIs: http://a.example/x\nSuites: /\n",
+	  "http://a.example/x ./  [] [] []\n" },
+	{ "deb [ signed-by=\"/a.gpg\" arch=\"amd64\" ] \"http://a.example/x y/\" pen main\r\n",
+	  "http://a.example/x%20y pen main [amd64] [/a.gpg] []\n" },
+	{ "deb [arch=i386 arch+=amd64,arm64 arch-=i386] http://a.example pen main",
+	  "http://a.example pen main [i386+amd64,arm64-i386] [] []\n" },
+	{ "Types: deb\nURIs: http://a.example\nSuites: pen\nComponents: main\n"
+	  "Architectures-Remove: amd64\nArchitectures-Add: i386 arm64\n",
+	  "http://a.example pen main [+i386,arm64-amd64] [] []\n" },
+	{ "deb http://a.example/$(ARCH)/x-$(ARCH) $(ARCH)/$(ARCH)/",
+	  "http://a.example/amd64/x-amd64 amd64/amd64/  [] [] []\n" },
+	{ "deb copy:/srv/a pen main\ndeb copy:///srv/b/ pen main\ndeb file:///srv/c pen main",
+	  "file:///srv/a pen main [] [] []\nfile:///srv/b pen main [] [] []\n"
+	  "file:///srv/c pen main [] [] []\n" },
+	{ "deb [foo=bar allow-insecure=yes check-date=no] http://a.example pen main",
+	  "http://a.example pen main [] [] [] insecure undated\n" },
+	{ "Types: deb\r\nURIs: http://a.example/x\r\nSuites: pen\r\nComponents: main\r\n\r\n"
+	  "Types: deb\r\nURIs: http://b.example/x\r\nSuites: pen\r\nComponents: main\r\n",
+	  "http://a.example/x pen main [] [] []\nhttp://b.example/x pen main [] [] []\n" },
+	{ "Types: deb\nURIs:\n http://a.example/x\n http://b.example\nSuites: pen\n"
+	  "Components: main\n contrib\nSigned-By:\n",
+	  "http://a.example/x pen main,contrib [] [] []\nhttp://b.example pen main,contrib [] [] []\n" },
+	/* a line of blanks ends nothing, and the last of two counts */
+	{ "Types: deb\nURIs: http://a.example/x\nSuites: pen\nComponents: main\n  \n"
+	  "Types: deb\nURIs: http://b.example/x\nSuites: pen\nComponents: main\n",
+	  "http://b.example/x pen main [] [] []\n" },
+	{ "Enabled: no\nTypes: deb\n", "" },
 };
 
 START_TEST(sources_in_both_formats)
@@ -214,6 +257,12 @@ static const struct {
 	{ "deb http://a.example/ ../up main", "'../up' is not a suite" },
 	{ "deb http://a.example/ pen ../main", "'../main' is not a component" },
 	{ "deb [arch=x http://a.example/ pen main", "'[' without ']'" },
+	{ "deb [arch] http://a.example/ pen main", "option 'arch' has no value" },
+	{ "deb [arch=\"x] http://a.example/ pen main", "a quote that is not closed" },
+	{ "deb \"http://a.example/ pen main", "a quote that is not closed" },
+	{ "deb http://a.example/ pen \"ma/../../in\"", "is not a component" },
+	{ "deb cdrom:[x]/ pen main", "'cdrom:[x]/' is not a mirror" },
+
 	{ "Types: deb\nURIs: http://a.example/\n", "no Types, URIs or Suites" },
 	{ "Types: deb\nnonsense\n", "t:2: expected 'Field: value'" },
 };
@@ -263,13 +312,13 @@ START_TEST(the_mirror_is_the_option_then_the_environment)
 	cleanup_free char *a = NULL, *b = NULL, *c = NULL, *d = NULL;
 
 	setenv("UMLCAGE_MIRROR", "http://env.example/debian/", 1);
-	OK(debian_mirror_find("https://option.example/x", &a, &err));
+	OK(debian_mirror_find("https://option.example/x", &a, NULL, &err));
 	ck_assert_str_eq(a, "https://option.example/x");
-	OK(debian_mirror_find(NULL, &b, &err));
+	OK(debian_mirror_find(NULL, &b, NULL, &err));
 	ck_assert_str_eq(b, "http://env.example/debian");
-	OK(debian_mirror_find("/srv/mirror", &c, &err));
+	OK(debian_mirror_find("/srv/mirror", &c, NULL, &err));
 	ck_assert_str_eq(c, "file:///srv/mirror");
-	FAILS(debian_mirror_find("ftp://old.example", &d, &err), EINVAL, "is not a mirror");
+	FAILS(debian_mirror_find("ftp://old.example", &d, NULL, &err), EINVAL, "is not a mirror");
 }
 END_TEST
 
@@ -289,20 +338,84 @@ START_TEST(the_hosts_sources_are_all_read)
 
 	cleanup_free char *dir = path_join(top, "etc/apt/sources.list.d");
 
-	OK(debian_sources_host(&s, top, &err));
+	debian_sources_host(&s, top);
 	ck_assert_uint_eq(s.n, 0);
 	OK(make_dirs(AT_FDCWD, dir, 0700, &err));
 	put(top, "etc/apt/sources.list", "deb http://a.example/ pen main\n");
 	put(dir, "b.list", "deb http://b.example/ pen main\n");
 	put(dir, "a.sources", "Types: deb\nURIs: http://c.example\nSuites: x\nComponents: main\n");
 	put(dir, "c.list.save", "deb http://no.example/ pen main\n");
-	OK(debian_sources_host(&s, top, &err));
+	debian_sources_host(&s, top);
 
 	cleanup_free char *says = describe(&s);
 
 	OK(remove_tree(AT_FDCWD, top, &err));
 	ck_assert_str_eq(says, "http://a.example pen main [] [] []\n"
 			 "http://c.example x main [] [] []\nhttp://b.example pen main [] [] []\n");
+}
+END_TEST
+
+static const struct {
+	const char *file, *text, *skipped;
+} unusable[] = {
+	{ "sources.list", "deb http://a.example/\n", "sources.list:1: expected 'deb" },
+	{ "sources.list", "\nnonsense\n", "sources.list:2: expected 'deb" },
+	{ "sources.list", "deb cdrom:[Debian 12]/ pen main\n", "cdrom:" },
+	{ "sources.list.d/x.list", "deb tor+http://x.example/ pen main\n", "tor+http:" },
+	{ "sources.list.d/x.sources", "Types: deb\nURIs: http://x.example\n", "no Types" },
+	{ "sources.list.d/x.sources", "Types: deb\nnonsense\n", "x.sources:2: expected 'Field" },
+	{ "sources.list.d/x.sources", "Types: deb\nURIs: http://x.example\nSuites: /\n"
+	  "Components: main\n", "takes no components" },
+};
+
+START_TEST(what_cannot_be_used_of_the_hosts_is_passed_over)
+{
+	char top[] = "/tmp/umlcage-sources-XXXXXX";
+	cleanup_debian_sources struct debian_sources s = DEBIAN_SOURCES_INIT;
+
+	ck_assert_ptr_nonnull(mkdtemp(top));
+
+	cleanup_free char *apt = path_join(top, "etc/apt");
+	cleanup_free char *dir = path_join(apt, "sources.list.d");
+
+	OK(make_dirs(AT_FDCWD, dir, 0700, &err));
+	put(dir, "good.list", "deb http://a.example/ pen main\ndeb [arch-=i386] "
+	    "http://b.example/ /\n");
+	put(apt, unusable[_i].file, unusable[_i].text);
+	debian_sources_host(&s, top);
+	OK(remove_tree(AT_FDCWD, top, &err));
+
+	cleanup_free char *says = describe(&s);
+
+	ck_assert_str_eq(says, "http://a.example pen main [] [] []\n"
+			 "http://b.example ./  [-i386] [] []\n");
+	ck_assert_uint_eq(s.skipped.n, 1);
+	ck_assert_msg(strstr(s.skipped.v[0], unusable[_i].skipped), "%s", s.skipped.v[0]);
+}
+END_TEST
+
+START_TEST(a_list_of_mirrors_is_asked_by_priority)
+{
+	cleanup_debian_sources struct debian_sources s = DEBIAN_SOURCES_INIT;
+	char path[] = "/tmp/umlcage-mirrors-XXXXXX";
+	cleanup_close int fd = mkstemp(path);
+	static const char list[] = "# ours\nhttp://c.example/x\tpriority:3\n"
+				   "ftp://no.example/ priority:1\nhttp://d.example\r\n"
+				   "file:/srv/a priority:1 type:index\n\nhttps://b.example/\tpriority:2\n";
+
+	ck_assert_int_eq(write_full(fd, list, sizeof(list) - 1), 0);
+
+	cleanup_free char *line = xasprintf("deb mirror+file:%s pen main\n", path);
+
+	OK(debian_sources_parse(&s, line, "t", &err));
+
+	cleanup_free char *others = strv_join(&s.v[0].alternates, " ");
+
+	ck_assert_str_eq(s.v[0].uri, "file:///srv/a");
+	ck_assert_str_eq(others, "https://b.example http://c.example/x http://d.example");
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	FAILS(debian_sources_parse(&s, line, "t", &err), EINVAL, "has no address");
+	unlink(path);
 }
 END_TEST
 
@@ -377,6 +490,9 @@ int main(void)
 	tcase_add_test(t, addresses_are_encoded);
 	tcase_add_test(t, the_mirror_is_the_option_then_the_environment);
 	tcase_add_test(t, the_hosts_sources_are_all_read);
+	tcase_add_loop_test(t, what_cannot_be_used_of_the_hosts_is_passed_over, 0,
+			    ARRAY_SIZE(unusable));
+	tcase_add_test(t, a_list_of_mirrors_is_asked_by_priority);
 	tcase_add_test(t, files_that_nobody_used_for_long_go);
 	tcase_add_test(t, hashes_of_files);
 	suite_add_tcase(suite, t);

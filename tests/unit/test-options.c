@@ -48,7 +48,7 @@ START_TEST(mirrors_become_the_files_mmdebstrap_would_write)
 	strv_add(&o.mirrors, "deb http://m/sec bookworm-security main");
 	strv_add(&o.mirrors, "mine.sources");
 	strv_add(&o.mirrors, "plain");
-	ck_ok(fab_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, NULL, &err), &err);
 	ck_assert_uint_eq(o.nsources, 3);
 	ck_assert_str_eq(o.sources[0].path, "etc/apt/sources.list");
 	ck_assert_str_eq(o.sources[0].content, "deb http://m/debian bookworm main contrib\n"
@@ -64,7 +64,7 @@ START_TEST(a_file_as_the_first_mirror_leaves_no_sources_list)
 	put("a.list", "deb http://m/y s main\n", 0644);
 	o.suite = xstrdup("s");
 	strv_add(&o.mirrors, "./a.list");
-	ck_ok(fab_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, NULL, &err), &err);
 	ck_assert_uint_eq(o.nsources, 1);
 	ck_assert_str_eq(o.sources[0].path, "etc/apt/sources.list.d/0000a.list");
 }
@@ -78,7 +78,7 @@ START_TEST(a_directory_is_a_mirror)
 	o.suite = xstrdup("s");
 	strv_add(&o.components, "main");
 	strv_add(&o.mirrors, "m");
-	ck_ok(fab_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, NULL, &err), &err);
 	ck_assert_str_eq(o.sources[0].content, expected);
 }
 END_TEST
@@ -88,10 +88,10 @@ START_TEST(what_is_no_mirror_is_refused)
 	put("junk", "hello\n", 0644);
 	o.suite = xstrdup("s");
 	strv_add(&o.mirrors, "junk");
-	ck_fails(fab_resolve_sources(&o, &err), EINVAL, "neither sources.list lines", &err);
+	ck_fails(fab_resolve_sources(&o, NULL, &err), EINVAL, "neither sources.list lines", &err);
 	strv_release(&o.mirrors);
 	strv_add(&o.mirrors, "absent");
-	ck_fails(fab_resolve_sources(&o, &err), EINVAL, "is not an address", &err);
+	ck_fails(fab_resolve_sources(&o, NULL, &err), EINVAL, "is not an address", &err);
 }
 END_TEST
 
@@ -100,7 +100,7 @@ START_TEST(the_environments_mirror_stands_alone)
 	setenv("UMLCAGE_MIRROR", "http://env/debian", 1);
 	o.suite = xstrdup("bookworm");
 	strv_add(&o.components, "main");
-	ck_ok(fab_resolve_sources(&o, &err), &err);
+	ck_ok(fab_resolve_sources(&o, NULL, &err), &err);
 	ck_assert_uint_eq(o.nsources, 1);
 	ck_assert_str_eq(o.sources[0].content, "deb http://env/debian bookworm main\n");
 }
@@ -330,7 +330,7 @@ START_TEST(other_architectures_are_an_error)
 	o.suite = xstrdup("s");
 	o.target = xstrdup("x");
 	strv_add(&o.architectures, "mips64el");
-	ck_fails(fab_options_resolve(&o, &err), EINVAL, "mips64el", &err);
+	ck_fails(fab_options_resolve(&o, NULL, &err), EINVAL, "mips64el", &err);
 }
 END_TEST
 
@@ -339,10 +339,10 @@ START_TEST(the_epoch_must_be_a_number)
 	setenv("SOURCE_DATE_EPOCH", "yesterday", 1);
 	o.suite = xstrdup("s");
 	o.target = xstrdup("x");
-	ck_fails(fab_options_resolve(&o, &err), EINVAL, "SOURCE_DATE_EPOCH", &err);
+	ck_fails(fab_options_resolve(&o, NULL, &err), EINVAL, "SOURCE_DATE_EPOCH", &err);
 	setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
 	strv_add(&o.mirrors, "http://m/x");
-	ck_ok(fab_options_resolve(&o, &err), &err);
+	ck_ok(fab_options_resolve(&o, NULL, &err), &err);
 	ck_assert_int_eq(o.source_date_epoch, 1700000000);
 }
 END_TEST

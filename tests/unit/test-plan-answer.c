@@ -77,7 +77,7 @@ START_TEST(choice_and_answer_agree)
 	ck_assert_str_eq(a->name, "a");
 	ck_assert_str_eq(a->section, "libs");
 	ck_assert_str_eq(a->uri, "http://m");
-	ck_assert_str_eq(a->sha256, SUM);
+	ck_assert_str_eq(a->sum, SUM);
 	ck_assert(a->essential && a->required && a->base_stage && !a->auto_installed);
 	ck_assert_uint_eq(a->installed_kb, 10);
 	ck_assert_str_eq(b->name, "b");
@@ -98,7 +98,7 @@ START_TEST(a_package_without_a_sum_is_refused)
 {
 	strv_add(&o.include, "nosum");
 	ck_ok(plan_choose(&rq, &answer, &err), &err);
-	ck_fails(plan_read_answer(&rq, &answer, &plan, &err), EBADMSG, "no sha256", &err);
+	ck_fails(plan_read_answer(&rq, &answer, &plan, &err), EBADMSG, "no sha256 or sha512", &err);
 }
 END_TEST
 

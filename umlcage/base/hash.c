@@ -22,11 +22,21 @@ static void must(int ok)
 		abort();
 }
 
-void hash_start(struct hash *h)
+static void start(struct hash *h, const EVP_MD *md)
 {
 	if (!h->ctx)
 		h->ctx = EVP_MD_CTX_new();
-	must(h->ctx && EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1);
+	must(h->ctx && EVP_DigestInit_ex(h->ctx, md, NULL) == 1);
+}
+
+void hash_start(struct hash *h)
+{
+	start(h, EVP_sha256());
+}
+
+void hash_start_like(struct hash *h, const char *sum)
+{
+	start(h, strlen(sum) == SUM_HEX ? EVP_sha512() : EVP_sha256());
 }
 
 void hash_add(struct hash *h, const void *data, size_t len)
@@ -39,7 +49,7 @@ void hash_add_field(struct hash *h, const char *s)
 	hash_add(h, s, strlen(s) + 1);
 }
 
-void hash_end(struct hash *h, char hex[SHA256_HEX + 1])
+void hash_end(struct hash *h, char *hex)
 {
 	unsigned char md[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
@@ -92,7 +102,7 @@ int hash_fd(int fd, char hex[SHA256_HEX + 1])
 int hash_matches(int fd, uint64_t size, const char *hex)
 {
 	struct hash h = { NULL };
-	char found[SHA256_HEX + 1];
+	char found[SUM_HEX + 1];
 	struct stat st;
 	int ret;
 
@@ -100,7 +110,7 @@ int hash_matches(int fd, uint64_t size, const char *hex)
 		return -errno;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
 		return 0;
-	hash_start(&h);
+	hash_start_like(&h, hex);
 	ret = hash_add_fd(&h, fd, size);
 	hash_end(&h, found);
 	hash_release(&h);
@@ -143,7 +153,17 @@ int hash_matches_noted(int fd, uint64_t size, const char *hex)
 	return ret;
 }
 
+static bool is_hex(const char *s, size_t digits)
+{
+	return strlen(s) == digits && strspn(s, "0123456789abcdef") == digits;
+}
+
 bool hash_valid(const char *s)
 {
-	return strlen(s) == SHA256_HEX && strspn(s, "0123456789abcdef") == SHA256_HEX;
+	return is_hex(s, SHA256_HEX);
+}
+
+bool hash_valid_sum(const char *s)
+{
+	return is_hex(s, SHA256_HEX) || is_hex(s, SUM_HEX);
 }

@@ -190,7 +190,7 @@ static int command(struct job *j, struct strv *argv, struct error *e)
 	if (!j->noperands)
 		return 0;
 	if (!given) {
-		r = debian_mirror_find(NULL, &mirror, e);
+		r = debian_mirror_find(NULL, &mirror, NULL, e);
 		if (r)
 			return r;
 	} else if (str_starts(given, "file://") || given[0] == '/') {

@@ -254,7 +254,7 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 	c->o.logfile = c->logfile ? xstrdup(c->logfile) : NULL;
 	progress_init(&progress, STDERR_FILENO, c->verbosity);
 	if (ret == 0)
-		ret = fab_options_resolve(&c->o, e);
+		ret = fab_options_resolve(&c->o, &progress, e);
 	for (size_t i = 0; i < c->o.warnings.n && ret == 0; i++)
 		progress_warn(&progress, "%s", c->o.warnings.v[i]);
 	if (ret == 0)
