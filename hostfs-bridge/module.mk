@@ -3,7 +3,7 @@
 $(eval $(call module,meta,hostfs-bridge/meta,meta.c,,))
 
 # Shares on the host: opening, making, changing, walking, checking, copying.
-$(eval $(call module,share,hostfs-bridge/share,attr.c copy.c entry.c links.c modes.c rename.c share.c stage.c \
+$(eval $(call module,share,hostfs-bridge/share,attr.c copy.c entry.c links.c modes.c rename.c seal.c share.c stage.c \
 	tree.c verify.c walk.c,,meta base))
 
 # Shares from and to archives, the only user of libarchive for them.

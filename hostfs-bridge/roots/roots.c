@@ -21,7 +21,10 @@
 #include "umlcage/base/xdg.h"
 
 #define NAME_LENGTH 64
-#define XATTR_ROOT "user.umlcage.root"	/* of changes: the path of what they change */
+/* of changes: the path of what they change, for people, and its id (share.h), which counts */
+#define XATTR_PATH "user.containers.umlcage_base_path"
+#define XATTR_BASE "user.containers.umlcage_base"
+#define XATTR_OLD_PATH "user.umlcage.root"	/* where the path was, without an id */
 
 static const struct {
 	enum xdg_kind xdg;
@@ -68,6 +71,7 @@ int root_names(enum root_store store, struct strv *names, struct error *e)
 
 	if (ret < 0)
 		return ret;
+	share_stage_sweep(dir, NULL);
 	d = opendir(dir);
 	if (!d)
 		return err_sys(e, errno, "cannot read '%s'", dir);
@@ -77,146 +81,6 @@ int root_names(enum root_store store, struct strv *names, struct error *e)
 			strv_add(names, ent->d_name);
 	closedir(d);
 	strv_sort(names);
-	return 0;
-}
-
-/* The archive @name, open as @fd, unpacked as @dir. */
-static int import_to(const char *dir, int fd, const char *name,
-		     const struct share_import_opts *opts, struct share_totals *totals,
-		     struct error *e)
-{
-	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
-	int ret = share_stage_begin(&stage, dir, e);
-
-	if (ret == 0)
-		ret = share_import(&stage.share, fd, name, opts, totals, e);
-	return ret < 0 ? ret : share_stage_commit(&stage, e);
-}
-
-int root_import(const char *name, const char *archive, const struct share_import_opts *opts,
-		struct share_totals *totals, struct error *e)
-{
-	bool is_stdin = str_eq(archive, "-");
-	cleanup_free char *path = NULL;
-	cleanup_close int fd = -1;
-	int ret = root_path(STORE_ROOTS, name, &path, e);
-
-	if (ret < 0)
-		return ret;
-	if (access(path, F_OK) == 0)
-		return err_set(e, EEXIST, "there is a root '%s' already", name);
-	fd = is_stdin ? dup(0) : open(archive, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "cannot open '%s'", archive);
-	return import_to(path, fd, is_stdin ? "standard input" : archive, opts, totals, e);
-}
-
-int root_absent(enum root_store store, const char *name, struct error *e)
-{
-	return err_set(e, ENOENT, "there is no %s '%s'; see '%s'", stores[store].thing, name,
-		       stores[store].list);
-}
-
-int root_remove(enum root_store store, const char *name, struct error *e)
-{
-	cleanup_share struct share s = SHARE_INIT;
-	cleanup_free char *path = NULL, *aside = NULL;
-	int ret = root_path(store, name, &path, e);
-
-	if (ret < 0)
-		return ret;
-	if (access(path, F_OK) < 0)
-		return root_absent(store, name, e);
-	ret = share_open(&s, path, SHARE_WRITE, e);
-	if (ret < 0)
-		return ret;
-	/* under a hidden name first: half a root is not to be found */
-	aside = xasprintf("%.*s.%s.00000000.part", (int)(strlen(path) - strlen(name)), path, name);
-	remove_tree(AT_FDCWD, aside, NULL);
-	if (rename(path, aside) < 0)
-		return err_sys(e, errno, "cannot remove the %s '%s'", stores[store].thing, name);
-	return remove_tree(AT_FDCWD, aside, e);
-}
-
-int root_rename(enum root_store store, const char *from, const char *to, struct error *e)
-{
-	cleanup_share struct share s = SHARE_INIT;
-	cleanup_free char *old = NULL, *new = NULL;
-	int ret = root_path(store, from, &old, e);
-
-	if (ret < 0)
-		return ret;
-	ret = root_path(store, to, &new, e);
-	if (ret < 0)
-		return ret;
-	if (access(old, F_OK) < 0)
-		return root_absent(store, from, e);
-	ret = share_open(&s, old, SHARE_WRITE, e);
-	if (ret < 0)
-		return ret;
-	if (renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_NOREPLACE) < 0)
-		return errno == EEXIST ?
-		       err_set(e, EEXIST, "there is a %s '%s' already", stores[store].thing, to) :
-		       err_sys(e, errno, "cannot rename the %s '%s'", stores[store].thing, from);
-	return 0;
-}
-
-/* ---- changes ---- */
-
-int changes_set_root(int fd, const char *path, struct error *e)
-{
-	if (fsetxattr(fd, XATTR_ROOT, path, strlen(path), 0) < 0)
-		return err_sys(e, errno, "cannot note whose changes these are");
-	return 0;
-}
-
-char *changes_root(int fd)
-{
-	cleanup_free char *path = xcalloc(1, PATH_MAX + 1);
-
-	return fgetxattr(fd, XATTR_ROOT, path, PATH_MAX) > 0 ? steal_ptr(&path) : NULL;
-}
-
-/* ---- --root ---- */
-
-void root_release(struct root_spec *r)
-{
-	free_ptr(&r->path);
-	free_ptr(&r->name);
-}
-
-int root_sniff_image(int fd, const char *path, const char **fstype, struct error *e)
-{
-	static const struct {
-		const char *fstype;
-		off_t at;
-		const char *magic;
-		size_t len;
-	} kinds[] = {
-		{ "ext4", 1024 + 56, "\x53\xef", 2 },
-		{ "xfs", 0, "XFSB", 4 },
-		{ "btrfs", 65536 + 64, "_BHRfS_M", 8 },
-		{ "squashfs", 0, "hsqs", 4 },
-		{ "erofs", 1024, "\xe2\xe1\xf5\xe0", 4 },
-		{ "iso9660", 32769, "CD001", 5 },
-	};
-	unsigned char boot[2];
-	char buf[8];
-
-	*fstype = NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (pread_full(fd, buf, kinds[i].len, kinds[i].at) == (ssize_t)kinds[i].len &&
-		    memcmp(buf, kinds[i].magic, kinds[i].len) == 0) {
-			*fstype = kinds[i].fstype;
-			return 0;
-		}
-	if (pread_full(fd, buf, 8, 512) == 8 && memcmp(buf, "EFI PART", 8) == 0)
-		boot[0] = 0x55, boot[1] = 0xaa;
-	else if (pread_full(fd, boot, 2, 510) != 2)
-		return 0;
-	if (boot[0] == 0x55 && boot[1] == 0xaa)
-		return err_set(e, ENOMEDIUM, "'%s' is a disk with partitions; give the image of one "
-			       "filesystem", path);
 	return 0;
 }
 
@@ -277,6 +141,349 @@ static int cached_hash(const char *dir, int fd, const char *path, struct progres
 	return ret;
 }
 
+/*
+ * An archive of a folder with a root filesystem in it, "rootfs/etc/...", is meant to be the
+ * root filesystem: what is in the only folder there is moves up, if it looks like one.
+ */
+static int lift(struct share *s, const char *name, struct progress *progress, struct error *e)
+{
+	static const char *const signs[] = { "etc", "usr", "bin" };
+	cleanup_share_tree struct share_tree *t = NULL;
+	cleanup_strv struct strv names = STRV_INIT, inner = STRV_INIT;
+	cleanup_close int fd = -1;
+	struct share_attr a;
+	size_t found = 0;
+	int ret = dir_names(s->fd, &names, e);
+
+	if (ret < 0 || names.n != 1)
+		return ret;
+	fd = openat(s->fd, names.v[0], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(signs); i++)
+		found += faccessat(fd, signs[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (found < 2 || faccessat(fd, names.v[0], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	progress_note(progress, "'%s': all of it is in the folder '%s', which is taken for the root",
+		      name, names.v[0]);
+	t = share_tree_new(s->fd, SHARE_REPLACE);
+	ret = share_stat(t, names.v[0], &a, e);
+	if (ret == 0)
+		ret = dir_names(fd, &inner, e);
+	for (size_t i = 0; ret == 0 && i < inner.n; i++)
+		if (renameat2(fd, inner.v[i], s->fd, inner.v[i], RENAME_NOREPLACE) < 0)
+			ret = err_sys(e, errno, "cannot move '%s/%s'", names.v[0], inner.v[i]);
+	if (ret == 0 && unlinkat(s->fd, names.v[0], AT_REMOVEDIR) < 0)
+		ret = err_sys(e, errno, "cannot remove '%s'", names.v[0]);
+	if (ret == 0)
+		ret = share_mkdir(t, ".", &a, e);
+	return ret < 0 ? ret : share_tree_finish(t, e);
+}
+
+/*
+ * The archive @name, open as @fd, unpacked as @dir.  @id: of what is in it, NULL if that is
+ * not known; @seal: nobody is to change it.
+ */
+static int import_to(const char *dir, int fd, const char *name,
+		     const struct share_import_opts *opts, const char *id, bool seal,
+		     struct share_totals *totals, struct error *e)
+{
+	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
+	int ret = share_stage_begin(&stage, dir, e);
+
+	if (ret == 0)
+		ret = share_import(&stage.share, fd, name, opts, totals, e);
+	if (ret == 0)
+		ret = lift(&stage.share, name, opts->progress, e);
+	if (ret == 0 && id)
+		ret = share_set_id(&stage.share, id, e);
+	if (ret == 0 && seal)
+		ret = share_seal(&stage.share, e);
+	return ret < 0 ? ret : share_stage_commit(&stage, e);
+}
+
+/* A copy of the share @from as @dir. */
+static int import_share(const char *dir, const char *from, struct error *e)
+{
+	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
+	cleanup_share struct share s = SHARE_INIT;
+	int ret;
+
+	if (!share_is_share(AT_FDCWD, from))
+		return err_usage(e, "cannot import '%s': it is a directory, but not a share, and does not "
+				 "tell its owners; pack it with tar where they are known", from);
+	ret = share_open(&s, from, SHARE_READ, e);
+	if (ret == 0)
+		ret = share_stage_begin(&stage, dir, e);
+	if (ret == 0)
+		ret = share_copy(s.fd, stage.share.fd, e);
+	return ret < 0 ? ret : share_stage_commit(&stage, e);
+}
+
+int root_import(const char *name, const char *archive, const struct share_import_opts *opts,
+		struct share_totals *totals, struct error *e)
+{
+	bool is_stdin = str_eq(archive, "-");
+	cleanup_free char *path = NULL, *cache = NULL;
+	cleanup_close int fd = -1;
+	char hex[SHA256_HEX + 1] = "";
+	struct stat st;
+	int ret = root_path(STORE_ROOTS, name, &path, e);
+
+	if (ret < 0)
+		return ret;
+	if (access(path, F_OK) == 0)
+		return err_set(e, EEXIST, "there is a root '%s' already", name);
+	fd = is_stdin ? dup(0) : open(archive, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open '%s'", archive);
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		return import_share(path, archive, e);
+	/* the same archive makes the same root, which kept changes fit */
+	if (!is_stdin && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		ret = xdg_dir(XDG_CACHE, "roots", &cache, e);
+		if (ret == 0)
+			ret = cached_hash(cache, fd, archive, opts->progress, hex, e);
+		if (ret < 0)
+			return ret;
+	}
+	return import_to(path, fd, is_stdin ? "standard input" : archive, opts,
+			 *hex ? hex : NULL, false, totals, e);
+}
+
+int root_absent(enum root_store store, const char *name, struct error *e)
+{
+	return err_set(e, ENOENT, "there is no %s '%s'; see '%s'", stores[store].thing, name,
+		       stores[store].list);
+}
+
+/* ---- changes ---- */
+
+static char *get_text(int fd, const char *name)
+{
+	cleanup_free char *text = xcalloc(1, PATH_MAX + 1);
+
+	return fgetxattr(fd, name, text, PATH_MAX) > 0 ? steal_ptr(&text) : NULL;
+}
+
+static int set_base(const struct share *layer, const char *id, const char *path, struct error *e)
+{
+	if (fsetxattr(layer->fd, XATTR_PATH, path, strlen(path), 0) < 0 ||
+	    (*id && fsetxattr(layer->fd, XATTR_BASE, id, strlen(id), 0) < 0))
+		return share_xattr_error(e, errno, layer->path);
+	return 0;
+}
+
+char *changes_root(int fd)
+{
+	char *path = get_text(fd, XATTR_PATH);
+
+	return path ? path : get_text(fd, XATTR_OLD_PATH);
+}
+
+/* The id of a root; one of former times gets it now.  "" where it cannot be written. */
+static void id_of(struct share *root, char id[SHARE_ID_MAX + 1])
+{
+	if (share_id(root, id) < 0 && share_set_id(root, NULL, NULL) == 0)
+		(void)share_id(root, id);
+}
+
+static int other_base(const char *name, const char *of, const char *path, struct error *e)
+{
+	if (!str_eq(of, path))
+		return err_set(e, EINVAL, "the changes kept as '%s' are of the root '%s', not of '%s'; "
+			       "keep those of another root under another name, or remove these with "
+			       "'umlcage root remove --changes %s'", name, of, path, name);
+	return err_set(e, ESTALE, "the changes kept as '%s' do not fit the root '%s' any more: it was "
+		       "written to, or made anew, since they were made; keep new ones under another "
+		       "name, or remove these with 'umlcage root remove --changes %s'", name, path, name);
+}
+
+int changes_bind(const struct share *layer, const char *name, struct share *root, struct error *e)
+{
+	cleanup_free char *path = realpath(root->path, NULL), *of = changes_root(layer->fd);
+	cleanup_free char *base = get_text(layer->fd, XATTR_BASE);
+	char id[SHARE_ID_MAX + 1];
+
+	if (!path)
+		return err_sys(e, errno, "cannot use '%s' as a root", root->path);
+	id_of(root, id);
+	/* one that knows no id is as old as the time when the path was all there was */
+	if (of && (base ? !str_eq(base, id) : !str_eq(of, path)))
+		return other_base(name, of, path, e);
+	return set_base(layer, id, path, e);
+}
+
+/* Calls @fn with all kept changes of @root, which is or was at @path. */
+static void each_changes(const struct share *root, const char *path,
+			 void (*fn)(const char *name, const struct share *layer, void *arg), void *arg)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	char id[SHARE_ID_MAX + 1];
+
+	if (!path || root_names(STORE_CHANGES, &names, NULL) < 0)
+		return;
+	(void)share_id(root, id);
+	for (size_t i = 0; i < names.n; i++) {
+		cleanup_free char *where = NULL, *of = NULL, *base = NULL;
+		cleanup_share struct share layer = SHARE_INIT;
+
+		if (root_path(STORE_CHANGES, names.v[i], &where, NULL) < 0 ||
+		    share_open(&layer, where, SHARE_PEEK, NULL) < 0)
+			continue;
+		of = changes_root(layer.fd);
+		base = get_text(layer.fd, XATTR_BASE);
+		if (str_eq(of, path) && (!base || str_eq(base, id)))
+			fn(names.v[i], &layer, arg);
+	}
+}
+
+static void add_name(const char *name, const struct share *layer, void *arg)
+{
+	(void)layer;
+	strv_add(arg, name);
+}
+
+void changes_of(const struct share *root, struct strv *names)
+{
+	cleanup_free char *path = realpath(root->path, NULL);
+
+	each_changes(root, path, add_name, names);
+}
+
+int changes_refuse(const struct share *root, const char *what, struct error *e)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_free char *list = NULL, *args = NULL;
+
+	changes_of(root, &names);
+	if (!names.n)
+		return 0;
+	list = strv_join(&names, "', '");
+	args = strv_join(&names, " ");
+	return err_set(e, EBUSY, "the changes kept as '%s' are of the root '%s', and %s would leave them "
+		       "worthless; remove them first with 'umlcage root remove --changes %s'", list,
+		       root->path, what, args);
+}
+
+static void set_path(const char *name, const struct share *layer, void *arg)
+{
+	(void)name;
+	(void)fsetxattr(layer->fd, XATTR_PATH, arg, strlen(arg), 0);
+}
+
+int root_remove(enum root_store store, const char *name, bool force, struct error *e)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	cleanup_strv struct strv changes = STRV_INIT;
+	cleanup_free char *path = NULL, *aside = NULL;
+	int ret = root_path(store, name, &path, e);
+
+	if (ret < 0)
+		return ret;
+	if (access(path, F_OK) < 0)
+		return root_absent(store, name, e);
+	ret = share_open(&s, path, SHARE_WRITE, e);
+	if (ret == 0 && store == STORE_ROOTS && !force)
+		ret = changes_refuse(&s, "removing it", e);
+	if (ret < 0)
+		return ret;
+	/* under a hidden name first: half a root is not to be found */
+	aside = xasprintf("%.*s.%s.00000000.part", (int)(strlen(path) - strlen(name)), path, name);
+	remove_tree(AT_FDCWD, aside, NULL);
+	if (rename(path, aside) < 0)
+		return err_sys(e, errno, "cannot remove the %s '%s'", stores[store].thing, name);
+	return remove_tree(AT_FDCWD, aside, e);
+}
+
+int root_rename(enum root_store store, const char *from, const char *to, struct error *e)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	cleanup_free char *old = NULL, *new = NULL, *was = NULL, *is = NULL;
+	int ret = root_path(store, from, &old, e);
+
+	if (ret < 0)
+		return ret;
+	ret = root_path(store, to, &new, e);
+	if (ret < 0)
+		return ret;
+	if (access(old, F_OK) < 0)
+		return root_absent(store, from, e);
+	ret = share_open(&s, old, SHARE_WRITE, e);
+	if (ret < 0)
+		return ret;
+	was = realpath(old, NULL);
+	if (renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_NOREPLACE) < 0)
+		return errno == EEXIST ?
+		       err_set(e, EEXIST, "there is a %s '%s' already", stores[store].thing, to) :
+		       err_sys(e, errno, "cannot rename the %s '%s'", stores[store].thing, from);
+	is = realpath(new, NULL);
+	if (store == STORE_ROOTS && is)
+		each_changes(&s, was, set_path, is);
+	return 0;
+}
+
+/* ---- --root ---- */
+
+void root_release(struct root_spec *r)
+{
+	free_ptr(&r->path);
+	free_ptr(&r->name);
+}
+
+bool root_read_only(const char *fstype)
+{
+	return str_eq(fstype, "squashfs") || str_eq(fstype, "erofs") || str_eq(fstype, "iso9660") ||
+	       str_eq(fstype, "cramfs") || str_eq(fstype, "romfs");
+}
+
+int root_sniff_image(int fd, const char *path, const char **fstype, struct error *e)
+{
+	static const struct {
+		const char *fstype;
+		off_t at;
+		const char *magic;
+		size_t len;
+	} kinds[] = {
+		{ "ext4", 1024 + 56, "\x53\xef", 2 },
+		{ "xfs", 0, "XFSB", 4 },
+		{ "btrfs", 65536 + 64, "_BHRfS_M", 8 },
+		{ "squashfs", 0, "hsqs", 4 },
+		{ "erofs", 1024, "\xe2\xe1\xf5\xe0", 4 },
+		{ "iso9660", 32769, "CD001", 5 },
+	};
+	unsigned char boot[2];
+	char buf[8];
+
+	*fstype = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (pread_full(fd, buf, kinds[i].len, kinds[i].at) == (ssize_t)kinds[i].len &&
+		    memcmp(buf, kinds[i].magic, kinds[i].len) == 0) {
+			*fstype = kinds[i].fstype;
+			return 0;
+		}
+	if (pread_full(fd, buf, 8, 512) == 8 && memcmp(buf, "EFI PART", 8) == 0)
+		boot[0] = 0x55, boot[1] = 0xaa;
+	else if (pread_full(fd, boot, 2, 510) != 2)
+		return 0;
+	if (boot[0] == 0x55 && boot[1] == 0xaa)
+		return err_set(e, ENOMEDIUM, "'%s' is a disk with partitions; give the image of one "
+			       "filesystem", path);
+	return 0;
+}
+
+/* 0, -ENOENT, -ESTALE, -EINTR: is the share in the cache there, as it was made? */
+static int check_sealed(const char *path)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	int ret;
+
+	if (access(path, F_OK) < 0)
+		return -ENOENT;
+	if (share_open(&s, path, SHARE_PEEK, NULL) < 0)
+		return -ESTALE;
+	ret = share_seal_check(&s);
+	return ret == -ENODATA ? -ESTALE : ret;
+}
+
 /* An archive as a share in the cache, made once whoever asks first. */
 static int resolve_archive(struct root_spec *r, int fd, const char *path,
 			   struct progress *progress, struct error *e)
@@ -292,17 +499,25 @@ static int resolve_archive(struct root_spec *r, int fd, const char *path,
 	if (ret < 0)
 		return ret;
 	share = path_join(dir, hex);
-	if (!share_is_share(AT_FDCWD, share)) {
+	ret = check_sealed(share);
+	if (ret == -ENOENT || ret == -ESTALE) {
 		lock = xasprintf("%s.lock", share);
 		locked = lock_file(AT_FDCWD, lock, true, true, e);
 		if (locked < 0)
 			return locked;
-		if (!share_is_share(AT_FDCWD, share)) {
-			ret = import_to(share, fd, path, &opts, NULL, e);
-			if (ret < 0)
-				return ret;
-		}
+		share_stage_sweep(dir, NULL);
+		ret = check_sealed(share);
 	}
+	if (ret == -ESTALE) {
+		progress_note(progress, "'%s': its copy in the cache is not what it was, and is made "
+			      "anew", path);
+		ret = share_discard(share, e);
+		ret = ret < 0 ? ret : -ENOENT;
+	}
+	if (ret == -ENOENT)
+		ret = import_to(share, fd, path, &opts, hex, true, NULL, e);
+	if (ret < 0)
+		return ret == -EINTR ? err_set(e, EINTR, "interrupted") : ret;
 	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = steal_ptr(&share), .cached = true };
 	return 0;
 }

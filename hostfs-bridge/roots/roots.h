@@ -42,6 +42,9 @@ void root_release(struct root_spec *r);
 /* ROOT_IMAGE's fstype, -ENOMEDIUM for a partition table, NULL in *@fstype if unknown. */
 int root_sniff_image(int fd, const char *path, const char **fstype, struct error *e);
 
+/* Is it a file system that can only be read?  @fstype may be NULL. */
+bool root_read_only(const char *fstype);
+
 /* What is kept by name: roots, and changes that cages made of a root (run --keep). */
 enum root_store { STORE_ROOTS, STORE_CHANGES };
 
@@ -51,20 +54,33 @@ int root_check_name(const char *name, struct error *e);
 int root_path(enum root_store store, const char *name, char **path, struct error *e);
 /* The names, sorted. */
 int root_names(enum root_store store, struct strv *names, struct error *e);
-/* An archive as the new root @name; -EEXIST if there is one. */
+/*
+ * An archive, or a copy of a share, as the new root @name; -EEXIST if there is one.  Where all
+ * of an archive is in one folder that looks like a root, that is taken for it.
+ */
 int root_import(const char *name, const char *archive, const struct share_import_opts *opts,
 		struct share_totals *totals, struct error *e);
-/* -EBUSY while a cage uses it, -ENOENT. */
-int root_remove(enum root_store store, const char *name, struct error *e);
+/* -EBUSY while a cage uses it or, unless @force, while changes of it are kept; -ENOENT. */
+int root_remove(enum root_store store, const char *name, bool force, struct error *e);
 int root_rename(enum root_store store, const char *from, const char *to, struct error *e);
 /* -ENOENT for what has no such name, in words. */
 int root_absent(enum root_store store, const char *name, struct error *e);
 
 /*
- * Changes are made of one root, and worth nothing on another.  The first makes the changes in
- * @fd those of the root @path; the second returns whose they are, malloc'ed, NULL if unknown.
+ * Changes are made of one root, and worth nothing on another: they know it by its id (see
+ * share_id()), whatever it is called now, and by its path, for people.
  */
-int changes_set_root(int fd, const char *path, struct error *e);
+
+/*
+ * The changes in @layer, kept as @name, are used on @root: new ones are from now on of that
+ * root; -EINVAL for those of another, -ESTALE if it was written to or made anew since.
+ */
+int changes_bind(const struct share *layer, const char *name, struct share *root, struct error *e);
+/* Where the root is whose changes these are, malloc'ed; NULL if unknown. */
 char *changes_root(int fd);
+/* Names of the changes that are kept of @root. */
+void changes_of(const struct share *root, struct strv *names);
+/* -EBUSY with their names if there are any: "removing it" would leave them worthless. */
+int changes_refuse(const struct share *root, const char *what, struct error *e);
 
 #endif

@@ -31,34 +31,93 @@ struct copy {
 	struct error *e;
 };
 
-int share_copy_file(int from, int to, struct error *e)
+/* Bytes [@at, @end) through memory. */
+static int copy_by_hand(int from, int to, off_t at, off_t end, struct error *e)
 {
-	cleanup_free char *buf = NULL;
+	cleanup_free char *buf = xmalloc(1 << 18);
+
+	while (at < end) {
+		size_t want = end - at < 1 << 18 ? (size_t)(end - at) : 1 << 18;
+		ssize_t n = pread_full(from, buf, want, at);
+		int r = n <= 0 ? (int)n : pwrite_full(to, buf, (size_t)n, at);
+
+		if (n < 0 || r < 0)
+			return err_sys(e, n < 0 ? (int)-n : -r, "cannot copy");
+		if (n == 0)
+			break;
+		if (interrupted())
+			return err_set(e, EINTR, "interrupted");
+		at += n;
+	}
+	return 0;
+}
+
+/*
+ * The same in the kernel, as far as it goes: across file systems, from and to some of them,
+ * or where a filter of calls knows nothing of it, that is not far.  Only a full disk and a
+ * medium that fails are errors here; whatever else there is shows by hand, too.
+ */
+static int copy_range(int from, int to, off_t at, off_t end, struct error *e)
+{
+	while (at < end) {
+		off_t in = at, out = at;
+		size_t want = end - at < 1 << 26 ? (size_t)(end - at) : 1 << 26;
+		ssize_t n = copy_file_range(from, &in, to, &out, want, 0);
+
+		if (n <= 0 && errno == EINTR && !interrupted())
+			continue;
+		if (interrupted())
+			return err_set(e, EINTR, "interrupted");
+		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG))
+			return err_sys(e, errno, "cannot copy");
+		if (n <= 0)
+			return copy_by_hand(from, to, at, end, e);
+		at += n;
+	}
+	return 0;
+}
+
+/* To what has no positions. */
+static int copy_stream(int from, int to, struct error *e)
+{
+	cleanup_free char *buf = xmalloc(1 << 18);
 	ssize_t n;
 
-	if (ioctl(to, FICLONE, from) == 0)
-		return 0;
-	for (;;) {
-		n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
-		if (n > 0)
-			continue;
-		if (n == 0)
-			return 0;
-		if (errno == EINTR)
-			continue;
-		break;
-	}
-	if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP &&
-	    errno != EBADF)
-		return err_sys(e, errno, "cannot copy");
-	buf = xmalloc(1 << 18);
 	while ((n = read_full(from, buf, 1 << 18)) > 0) {
-		int r = write_full(to, buf, (size_t)n);
+		int r = interrupted() ? -EINTR : write_full(to, buf, (size_t)n);
 
 		if (r)
 			return err_sys(e, -r, "cannot copy");
 	}
 	return n < 0 ? err_sys(e, (int)-n, "cannot copy") : 0;
+}
+
+int share_copy_file(int from, int to, struct error *e)
+{
+	struct stat st, out;
+	off_t at = 0;
+
+	if (fstat(from, &st) < 0 || fstat(to, &out) < 0)
+		return err_sys(e, errno, "cannot copy");
+	if (!S_ISREG(st.st_mode) || !S_ISREG(out.st_mode))
+		return copy_stream(from, to, e);
+	if (ioctl(to, FICLONE, from) == 0)
+		return 0;
+	while (at < st.st_size) {
+		off_t data = lseek(from, at, SEEK_DATA);
+		off_t end = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
+		int r;
+
+		if (data < 0 && errno == ENXIO)
+			break;		/* a hole to its end */
+		data = data < 0 ? at : data;
+		end = end < 0 ? st.st_size : end;
+		r = copy_range(from, to, data, end, e);
+		if (r)
+			return r;
+		at = end;
+	}
+	return ftruncate(to, st.st_size) < 0 ? err_sys(e, errno, "cannot copy") : 0;
 }
 
 static size_t slot_of(const struct copy *c, dev_t dev, ino_t ino)

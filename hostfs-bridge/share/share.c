@@ -116,7 +116,8 @@ static int init_root(struct share *s, struct error *e)
 		return err_sys(e, errno, "cannot set the mode of '%s'", s->path);
 	if (fsetxattr(s->fd, HUMFS_META_XATTR, "0:0:0755:dir", 12, 0) < 0)
 		return share_xattr_error(e, errno, s->path);
-	return share_relock(s, SHARE_WRITE, e);
+	ret = share_set_id(s, NULL, e);
+	return ret < 0 ? ret : share_relock(s, SHARE_WRITE, e);
 }
 
 int share_create(struct share *s, const char *path, struct error *e)
@@ -139,13 +140,36 @@ int share_create(struct share *s, const char *path, struct error *e)
 	return ret;
 }
 
+int share_id(const struct share *s, char id[SHARE_ID_MAX + 1])
+{
+	ssize_t len = fgetxattr(s->fd, SHARE_ID_XATTR, id, SHARE_ID_MAX);
+
+	id[len < 0 ? 0 : len] = '\0';
+	return len > 0 ? 0 : len == 0 ? -ENODATA : -errno;
+}
+
+int share_set_id(struct share *s, const char *id, struct error *e)
+{
+	cleanup_free char *made = id ? NULL : xasprintf("%016llx%016llx",
+							(unsigned long long)random_u64(),
+							(unsigned long long)random_u64());
+
+	id = id ? id : made;
+	return fsetxattr(s->fd, SHARE_ID_XATTR, id, strlen(id), 0) < 0 ?
+	       share_xattr_error(e, errno, s->path) : 0;
+}
+
 int share_mark_dirty(struct share *s, struct error *e)
 {
 	char text[64];
 	int len = snprintf(text, sizeof(text), "%lld pid %d", (long long)time(NULL), (int)getpid());
+	int ret;
 
 	if (fsetxattr(s->fd, SHARE_DIRTY_XATTR, text, (size_t)len, 0) < 0)
 		return share_xattr_error(e, errno, s->path);
+	ret = share_set_id(s, NULL, e);
+	if (ret < 0)
+		return ret;
 	if (fsync(s->fd) < 0)
 		return err_sys(e, errno, "cannot write to the share '%s'", s->path);
 	s->dirty = true;

@@ -211,3 +211,20 @@ void share_stage_abort(struct share_stage *st)
 	free_ptr(&st->dir);
 	share_close(&st->share);
 }
+
+int share_discard(const char *path, struct error *e)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_free char *parent = NULL, *name = NULL, *aside = NULL;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "cannot open '%s'", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, EBUSY, "'%s' is in use", path);
+	if (split(path, &parent, &name) < 0)
+		return err_set(e, EINVAL, "bad name of a directory: '%s'", path);
+	aside = xasprintf("%s/.%.200s.%08x.part", parent, name, (unsigned int)random_u64());
+	if (rename(path, aside) < 0)
+		return err_sys(e, errno, "cannot remove '%s'", path);
+	return remove_tree(AT_FDCWD, aside, e);
+}

@@ -149,6 +149,8 @@ static int check_entry(const struct share_entry *ent, void *arg, struct error *e
 			    (uint64_t)ent->host.st_nlink);
 	if (S_ISREG(ent->host.st_mode) || S_ISDIR(ent->host.st_mode))
 		check_host_mode(v, ent);
+	if (*ent->path && ent->fd >= 0)
+		v->report->recorded += fgetxattr(ent->fd, HUMFS_META_XATTR, NULL, 0) >= 0;
 	check_record(v, ent);
 	return 0;
 }
@@ -159,7 +161,7 @@ static void tell_link(const char *path, void *arg)
 }
 
 /* share_open() that also takes a top without a record. */
-static int open_top(struct share *s, const char *path, bool adopt, struct error *e)
+static int open_top(struct share *s, const char *path, bool adopt, bool *adopted, struct error *e)
 {
 	int ret = share_open(s, path, SHARE_WRITE, e);
 
@@ -173,6 +175,7 @@ static int open_top(struct share *s, const char *path, bool adopt, struct error 
 		return err_sys(e, errno, "cannot open '%s'", path);
 	if (fsetxattr(fd, HUMFS_META_XATTR, "0:0:0755:dir", 12, XATTR_CREATE) < 0)
 		return share_xattr_error(e, errno, path);
+	*adopted = true;
 	return share_open(s, path, SHARE_WRITE, e);
 }
 
@@ -180,20 +183,28 @@ int share_verify(const char *path, bool repair, bool adopt,
 		 void (*fn)(const struct share_problem *p, void *arg), void *arg,
 		 struct share_report *report, struct error *e)
 {
+	bool adopted = false;
 	struct verifier v = { .repair = repair, .fn = fn, .arg = arg, .report = report };
 	cleanup_share struct share s = SHARE_INIT;
 	int ret;
 
 	*report = (struct share_report){ 0 };
-	ret = open_top(&s, path, adopt, e);
+	ret = open_top(&s, path, adopt, &adopted, e);
 	if (ret < 0)
 		return ret;
 	report->dirty = s.dirty;
+	/* whatever it mends, what was kept of it is of what it was */
+	if (repair && share_set_id(&s, NULL, e) < 0)
+		return -e->errnum;
 	v.tree = share_tree_new(s.fd, SHARE_REPLACE);
 	v.links = share_links_new();
 	ret = share_walk(s.fd, SHARE_WALK_RAW, check_entry, &v, e);
 	if (ret == 0)
 		share_links_incomplete(v.links, tell_link, &v);
+	if (ret == 0 && adopted && report->entries > 1 && !report->recorded)
+		tell(&v, "", "no entry has a record of its owner and mode: if this is the copy of a share, "
+		     "it was made without extended attributes, and all owners, set-id bits and devices "
+		     "are lost; copy with 'cp -a', 'rsync -X' or 'umlcage share export'", NULL, false);
 	share_tree_free(&v.tree);
 	share_links_free(&v.links);
 	if (ret == 0 && s.dirty) {

@@ -51,13 +51,20 @@ test_commit_stores_a_new_root()
 	status 125 run --root new --commit new -- true 2>err
 	contains "'new'" err
 	equal two "$(run --root new -- cat /file)"
-	# what was changed of it is nothing for another
+	# what was changed of it goes with it, and is nothing for another, nor once it is written to
 	run --root new --keep a -- sh -c 'echo three >/file'
 	"$UMLCAGE" root rename new old
 	run --root old --commit new -- true
-	status 125 run --root old --keep a -- true 2>err
+	status 125 run --root new --keep a -- true 2>err
 	contains "root remove --changes a" err
-	equal three "$(run --root new --keep a -- cat /file)"
+	equal three "$(run --root old --keep a -- cat /file)"
+	status 125 run --root old -w -- touch /written 2>err
+	contains "the changes kept as 'a'" err
+	status 1 "$UMLCAGE" root remove old 2>err
+	contains "root remove --changes a" err
+	"$UMLCAGE" share chown 5 "$XDG_DATA_HOME/umlcage/roots/old" media
+	status 125 run --root old --keep a -- true 2>err
+	contains "was written to, or made anew" err
 }
 
 # limit: 120
@@ -83,4 +90,13 @@ test_root_of_ones_own()
 	echo no archive >bad.tar
 	status 125 run --root bad.tar -- true 2>err
 	contains bad.tar err
+}
+
+test_read_only_images_are_not_written_to()
+{
+	printf hsqs >image
+	truncate -s 100000 image
+	unset UMLCAGE_TEST_ROOT
+	status 2 run --root ./image -w -- true 2>err
+	contains "is a squashfs image, which cannot be written to" err
 }

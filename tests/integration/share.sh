@@ -423,6 +423,14 @@ test_verify_and_repair()
 	contains "'none' is not a share" err
 	share verify --adopt --repair none
 	share verify none
+	# a copy without extended attributes is no share any more, which is said
+	make_tar owners.tar "dir etc mode=755" "file etc/a mode=4755 uid=5 data=x" "file etc/b"
+	share import -q owners.tar owned
+	cp -r owned lost
+	status 1 share verify --adopt lost >out
+	contains "no entry has a record of its owner and mode" out
+	cp -a owned same
+	share verify same
 }
 
 test_shares_in_use()

@@ -39,6 +39,7 @@ static void setup(void)
 	data = path_join(top, "data");
 	ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
 	ck_assert_int_eq(setenv("XDG_DATA_HOME", data, 1), 0);
+	ck_assert_int_eq(setenv("XDG_STATE_HOME", data, 1), 0);
 	ck_assert_int_eq(chdir(top), 0);
 }
 
@@ -253,6 +254,191 @@ START_TEST(what_is_no_root)
 }
 END_TEST
 
+/* ---- kept changes know their root ---- */
+
+/* What binding the changes @name to the root @root gives; they are made if they are not there. */
+static int bind(const char *name, const char *root)
+{
+	cleanup_share struct share layer = SHARE_INIT, base = SHARE_INIT;
+	cleanup_free char *where = NULL;
+	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
+
+	OK(root_path(STORE_CHANGES, name, &where, &err));
+	if (access(where, F_OK) < 0)
+		OK(share_create(&layer, where, &err));
+	else
+		OK(share_open(&layer, where, SHARE_WRITE, &err));
+	OK(root_resolve(&spec, root, NULL, &err));
+	OK(share_open(&base, spec.path, SHARE_READ, &err));
+	return changes_bind(&layer, name, &base, &err);
+}
+
+static void import(const char *name, const char *text)
+{
+	struct share_import_opts opts = { .progress = NULL };
+
+	make_tar("import.tar", text);
+	OK(root_import(name, "import.tar", &opts, NULL, &err));
+}
+
+static void write_to(const char *root)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	cleanup_free char *path = NULL;
+
+	OK(root_path(STORE_ROOTS, root, &path, &err));
+	OK(share_open(&s, path, SHARE_WRITE, &err));
+	OK(share_mark_dirty(&s, &err));
+	OK(share_mark_clean(&s, &err));
+}
+
+START_TEST(changes_are_of_one_root)
+{
+	import("one", "1");
+	import("two", "2");
+	OK(bind("a", "one"));
+	OK(bind("a", "one"));
+	ck_fails(bind("a", "two"), EINVAL, "not of", &err);
+	/* a root of that name that is another one */
+	OK(root_remove(STORE_ROOTS, "one", true, &err));
+	import("one", "other");
+	ck_fails(bind("a", "one"), ESTALE, "do not fit the root", &err);
+	/* the same one again */
+	OK(root_remove(STORE_ROOTS, "one", true, &err));
+	import("one", "1");
+	OK(bind("a", "one"));
+	write_to("one");
+	ck_fails(bind("a", "one"), ESTALE, "remove --changes a", &err);
+}
+END_TEST
+
+START_TEST(changes_hold_their_root)
+{
+	import("one", "1");
+	OK(bind("a", "one"));
+	OK(bind("b", "one"));
+	ck_fails(root_remove(STORE_ROOTS, "one", false, &err), EBUSY, "'a', 'b'", &err);
+	OK(root_rename(STORE_ROOTS, "one", "two", &err));
+	OK(bind("a", "two"));
+	ck_fails(root_remove(STORE_ROOTS, "two", false, &err), EBUSY, "remove --changes a b", &err);
+	OK(root_remove(STORE_CHANGES, "a", false, &err));
+	OK(root_remove(STORE_CHANGES, "b", false, &err));
+	OK(root_remove(STORE_ROOTS, "two", false, &err));
+}
+END_TEST
+
+START_TEST(changed_copies_in_the_cache_are_made_anew)
+{
+	cleanup_root_spec struct root_spec a = ROOT_SPEC_INIT, b = ROOT_SPEC_INIT,
+					   c = ROOT_SPEC_INIT, d = ROOT_SPEC_INIT;
+	cleanup_free char *file = NULL;
+	struct stat st;
+	int fd;
+
+	make_tar("root.tar", "root");
+	OK(root_resolve(&a, "root.tar", NULL, &err));
+	OK(bind("k", "./root.tar"));
+	file = path_join(a.path, "etc/hostname");
+	ck_assert_int_eq(stat(file, &st), 0);
+	/* another byte, with the times as they were */
+	fd = open(file, O_WRONLY);
+	ck_assert_int_eq((int)pwrite(fd, "b", 1, 0), 1);
+	ck_assert_int_eq(futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }), 0);
+	close(fd);
+	OK(root_resolve(&b, "root.tar", NULL, &err));
+	check_hostname(&b, "root");
+	ck_assert_int_eq(unlink(file), 0);
+	OK(root_resolve(&c, "root.tar", NULL, &err));
+	check_hostname(&c, "root");
+	/* which is the same root for the changes kept of it */
+	OK(bind("k", "./root.tar"));
+	/* untouched ones stay, also where their inodes have been touched */
+	fd = open(file, O_RDONLY);
+	ck_assert_int_eq(fchmod(fd, 0600) | fchmod(fd, 0644), 0);
+	close(fd);
+	ino_t ino = inode(c.path);
+
+	OK(root_resolve(&d, "root.tar", NULL, &err));
+	ck_assert_uint_eq(inode(d.path), ino);
+}
+END_TEST
+
+static void make_tar_with(const char *path, const char *const *names)
+{
+	struct archive *a = archive_write_new();
+
+	archive_write_set_format_ustar(a);
+	ck_assert_int_eq(archive_write_open_filename(a, path), ARCHIVE_OK);
+	for (; *names; names++) {
+		struct archive_entry *entry = archive_entry_new();
+		bool dir = str_ends(*names, "/");
+
+		archive_entry_set_pathname(entry, *names);
+		archive_entry_set_mode(entry, dir ? S_IFDIR | 0751 : S_IFREG | 0644);
+		archive_entry_set_size(entry, 0);
+		archive_entry_set_uid(entry, 7);
+		ck_assert_int_eq(archive_write_header(a, entry), ARCHIVE_OK);
+		archive_entry_free(entry);
+	}
+	ck_assert_int_eq(archive_write_free(a), ARCHIVE_OK);
+}
+
+START_TEST(a_folder_around_the_root_is_taken_off)
+{
+	static const char *const wrapped[] = { "rootfs/", "rootfs/etc/", "rootfs/etc/x",
+					       "rootfs/usr/", NULL };
+	static const char *const plain[] = { "only/", "only/x", NULL };
+	struct share_import_opts opts = { .progress = NULL };
+	cleanup_free char *path = NULL, *inside = NULL;
+	cleanup_share struct share s = SHARE_INIT;
+	struct share_attr a;
+
+	make_tar_with("wrapped.tar", wrapped);
+	make_tar_with("plain.tar", plain);
+	OK(root_import("w", "wrapped.tar", &opts, NULL, &err));
+	OK(root_import("p", "plain.tar", &opts, NULL, &err));
+	OK(root_path(STORE_ROOTS, "w", &path, &err));
+	inside = path_join(path, "etc/x");
+	ck_assert_int_eq(access(inside, F_OK), 0);
+	OK(share_open(&s, path, SHARE_READ, &err));
+	OK(share_fstat(s.fd, ".", &a, &err));
+	ck_assert_uint_eq(a.uid, 7);
+	ck_assert_uint_eq(a.mode & 07777, 0751);
+	free_ptr(&path);
+	free_ptr(&inside);
+	OK(root_path(STORE_ROOTS, "p", &path, &err));
+	inside = path_join(path, "only/x");
+	ck_assert_int_eq(access(inside, F_OK), 0);
+}
+END_TEST
+
+START_TEST(shares_are_imported_and_leftovers_go)
+{
+	struct share_import_opts opts = { .progress = NULL };
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_free char *path = NULL, *roots = NULL, *left = NULL;
+
+	import("one", "1");
+	OK(root_path(STORE_ROOTS, "one", &path, &err));
+	OK(root_import("two", path, &opts, NULL, &err));
+	ck_assert_int_eq(mkdir("folder", 0700), 0);
+	ck_fails(root_import("three", "folder", &opts, NULL, &err), EINVAL, "not a share", &err);
+	/* a killed run's */
+	roots = path_join(top, "data/umlcage/roots");
+	left = path_join(roots, ".gone.0123abcd.part");
+	cleanup_share struct share s = SHARE_INIT;
+
+	OK(share_create(&s, left, &err));
+	OK(root_names(STORE_ROOTS, &names, &err));
+	ck_assert_int_eq(access(left, F_OK), 0);
+	share_close(&s);
+	strv_release(&names);
+	OK(root_names(STORE_ROOTS, &names, &err));
+	ck_assert_int_eq(access(left, F_OK), -1);
+	ck_assert_uint_eq(names.n, 2);
+}
+END_TEST
+
 /* ---- trees of several threads ---- */
 
 enum { WORKERS = 8, ROUNDS = 60, DEPTH = 5 };
@@ -323,6 +509,11 @@ int main(void)
 	tcase_add_test(roots, images_are_told);
 	tcase_add_test(roots, names_come_first);
 	tcase_add_test(roots, what_is_no_root);
+	tcase_add_test(roots, changes_are_of_one_root);
+	tcase_add_test(roots, changes_hold_their_root);
+	tcase_add_test(roots, changed_copies_in_the_cache_are_made_anew);
+	tcase_add_test(roots, a_folder_around_the_root_is_taken_off);
+	tcase_add_test(roots, shares_are_imported_and_leftovers_go);
 	tcase_add_checked_fixture(threads, setup, teardown);
 	tcase_add_test(threads, threads_make_the_same_parents);
 	tcase_add_test(roots, root_names_are_names);

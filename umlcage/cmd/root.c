@@ -148,7 +148,7 @@ static int print(int ret, struct strbuf *out, struct error *e)
 }
 
 struct root_options {
-	bool json, changes;
+	bool json, changes, force;
 };
 
 #define CHANGES_OPTION \
@@ -162,6 +162,12 @@ static const struct opt show_opts[] = {
 };
 
 static const struct opt change_opts[] = { CHANGES_OPTION, OPT_END };
+
+static const struct opt remove_opts[] = {
+	{ OPT_FLAG, 0, "force", NULL, OPT_BOOL(struct root_options, force),
+	  "also if changes of them are kept, which then fit nothing" },
+	OPT_END,
+};
 
 static const struct opt_spec list_spec = {
 	.usage = "umlcage root list [--json] [--changes]",
@@ -278,9 +284,9 @@ static int run_import(const struct command *self, int argc, char **argv)
 }
 
 static const struct opt_spec remove_spec = {
-	.usage = "umlcage root remove [--changes] NAME...",
+	.usage = "umlcage root remove [--changes | --force] NAME...",
 	.summary = "Removes kept roots that no cage uses.",
-	.groups = OPT_GROUPS({ NULL, change_opts, 0 }),
+	.groups = OPT_GROUPS({ NULL, change_opts, 0 }, { NULL, remove_opts, 0 }),
 };
 
 static int run_remove(const struct command *self, int argc, char **argv)
@@ -294,7 +300,7 @@ static int run_remove(const struct command *self, int argc, char **argv)
 	if (argc == 0)
 		ret = err_usage(&e, "'umlcage root remove' takes names");
 	for (int i = 0; ret == 0 && i < argc; i++)
-		ret = root_remove(o.changes ? STORE_CHANGES : STORE_ROOTS, argv[i], &e);
+		ret = root_remove(o.changes ? STORE_CHANGES : STORE_ROOTS, argv[i], o.force, &e);
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 

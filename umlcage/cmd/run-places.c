@@ -20,6 +20,8 @@ static int open_share_root(struct run_places *p, const struct run_options *o, co
 {
 	int ret = share_open(&p->root, path, o->writable ? SHARE_WRITE : SHARE_READ, e);
 
+	if (ret == 0 && o->writable)
+		ret = changes_refuse(&p->root, "writing to it", e);
 	if (ret < 0)
 		return ret;
 	cfg->root.kind = CAGE_ROOT_SHARE;
@@ -47,6 +49,9 @@ static int open_commit(struct run_places *p, const struct run_options *o, const 
 		ret = share_stage_begin(&p->commit, to, e);
 	if (ret == 0)
 		ret = share_copy(p->root.fd, p->commit.share.fd, e);
+	/* what is kept of the root is not of its copy, which is going to be another one */
+	if (ret == 0)
+		ret = share_set_id(&p->commit.share, NULL, e);
 	if (ret < 0)
 		return ret;
 	cfg->root.kind = CAGE_ROOT_SHARE;
@@ -77,6 +82,10 @@ static int open_image_root(struct run_places *p, const struct run_options *o,
 {
 	const char *path = spec->path;
 
+	if (o->writable && root_read_only(o->fstype ? o->fstype : spec->fstype))
+		return err_usage(e, "--writable: '%s' is a %s image, which cannot be written to; keep "
+				 "changes with --cow, or make a root of it", path,
+				 o->fstype ? o->fstype : spec->fstype);
 	p->image = open(path, (o->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (p->image < 0)
 		return err_sys(e, errno, "cannot open the image '%s'", path);
@@ -124,33 +133,24 @@ static void sweep_scratch(void)
 	}
 }
 
-/* The changes kept as @name, if they are of the root @root. */
-static int open_kept(struct run_places *p, const char *name, const char *root, struct error *e)
+/* The changes kept as @name, if they are of this root. */
+static int open_kept(struct run_places *p, const char *name, struct error *e)
 {
-	cleanup_free char *path = NULL, *real = realpath(root, NULL), *of = NULL;
+	cleanup_free char *path = NULL;
 	int ret = root_path(STORE_CHANGES, name, &path, e);
 
 	if (ret < 0)
 		return ret;
-	if (!real)
-		return err_sys(e, errno, "cannot use '%s' as a root", root);
 	if (access(path, F_OK) == 0)
 		ret = share_open(&p->upper, path, SHARE_WRITE, e);
 	else
 		ret = share_create(&p->upper, path, e);
-	if (ret < 0)
-		return ret;
-	of = changes_root(p->upper.fd);
-	if (of && !str_eq(of, real))
-		return err_set(e, EINVAL, "the changes kept as '%s' are of the root '%s', not of '%s'; "
-			       "keep those of another root under another name, or remove these with "
-			       "'umlcage root remove --changes %s'", name, of, real, name);
-	if (!of)
-		ret = changes_set_root(p->upper.fd, real, e);
+	if (ret == 0)
+		ret = changes_bind(&p->upper, name, &p->root, e);
 	return ret < 0 ? ret : share_mark_dirty(&p->upper, e);
 }
 
-static int open_upper(struct run_places *p, const struct run_options *o, const char *root,
+static int open_upper(struct run_places *p, const struct run_options *o,
 		      struct cage_config *cfg, struct error *e)
 {
 	bool disk = o->scratch && strcmp(o->scratch, "disk") == 0;
@@ -162,7 +162,7 @@ static int open_upper(struct run_places *p, const struct run_options *o, const c
 	if (!o->keep && !disk)
 		return 0;
 	sweep_scratch();
-	ret = o->keep ? open_kept(p, o->keep, root, e) : make_scratch(p, e);
+	ret = o->keep ? open_kept(p, o->keep, e) : make_scratch(p, e);
 	if (ret < 0)
 		return ret;
 	cfg->root.upper = CAGE_UPPER_SHARE;
@@ -371,7 +371,7 @@ int run_places_open(struct run_places *p, const struct run_options *o, struct ca
 	else
 		ret = open_share_root(p, o, spec.path, cfg, e);
 	if (ret == 0)
-		ret = open_upper(p, o, spec.path, cfg, e);
+		ret = open_upper(p, o, cfg, e);
 	for (size_t i = 0; ret == 0 && i < o->shares.n; i++)
 		ret = add_share(p, o->shares.v[i], !o->sync, e);
 	for (size_t i = 0; ret == 0 && i < o->binds.n; i++)

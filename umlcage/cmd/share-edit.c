@@ -109,6 +109,8 @@ static int edit_all(struct edit *ed, const char *dir, char **paths, int n, struc
 	cleanup_share struct share s = SHARE_INIT;
 	int ret = share_open(&s, dir, SHARE_WRITE, e);
 
+	if (ret == 0)
+		ret = share_set_id(&s, NULL, e);
 	if (ret < 0)
 		return ret;
 	ed->tree = share_tree_new(s.fd, 0);
@@ -221,6 +223,8 @@ static int make_node(const char *dir, const char *path, const struct share_attr 
 	cleanup_share_tree struct share_tree *t = NULL;
 	int ret = share_open(&s, dir, SHARE_WRITE, e);
 
+	if (ret == 0)
+		ret = share_set_id(&s, NULL, e);
 	if (ret < 0)
 		return ret;
 	t = share_tree_new(s.fd, 0);
