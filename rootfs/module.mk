@@ -31,8 +31,9 @@ $(eval $(call module,unpack,rootfs/unpack,claims.c database.c merge.c owners.c p
 	libarchive libcrypto,deb deb822 share base))
 
 # finished trees by what they were made from, and the cache as a whole
-$(eval $(call module,cache,rootfs/cache,list.c recipe.c trees.c,libcrypto,options debian target share base))
+$(eval $(call module,cache,rootfs/cache,list.c recipe.c secrets.c trees.c,libcrypto,\
+	options debian roots target pack share base))
 
 # from a plan to a target
 $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabricate.c hooks.c hooks-pack.c \
-	request.c setup.c work.c,libarchive,machine cache plan unpack cage target share debian))
+	request.c setup.c work.c,libarchive,machine cache plan unpack cage roots target share debian))

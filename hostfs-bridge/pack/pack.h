@@ -69,6 +69,10 @@ bool share_compresses(const char *compression);
  */
 bool share_compresses_in_threads(const char *compression);
 
+/* An archive read from @from, compressed or not, to @fd as @opts say of compression. */
+int share_recompress(int from, int fd, const char *name, const struct share_export_opts *opts,
+		     struct error *e);
+
 /* Writes all of @s to @fd, which may be a pipe (called @name in messages). */
 int share_export(struct share *s, int fd, const char *name,
 		 const struct share_export_opts *opts, struct share_totals *totals,

@@ -401,3 +401,27 @@ int stream_end(struct stream **stp, int error, struct error *e)
 	stream_free(st);
 	return ret;
 }
+
+int share_recompress(int from, int fd, const char *name, const struct share_export_opts *opts,
+		     struct error *e)
+{
+	struct stream *in = NULL, *out = NULL;
+	struct error other = ERROR_INIT;
+	const void *buf;
+	ssize_t n = 0;
+	int ret = stream_reader(&in, from, name, e), over = 0;
+
+	if (ret == 0)
+		ret = stream_writer(&out, fd, name, opts, e);
+	while (ret == 0 && over == 0 && (n = stream_read(in, &buf)) > 0)
+		over = interrupted() ? -EINTR : stream_write(out, buf, (size_t)n);
+	if (ret == 0 && n < 0)
+		over = (int)n;
+	/* whichever side knows why */
+	if (stream_end(&in, over, &other) < 0 && ret == 0)
+		ret = err_move(e, &other);
+	if (stream_end(&out, ret < 0 ? ret : over, &other) < 0 && ret == 0)
+		ret = err_move(e, &other);
+	err_release(&other);
+	return ret < 0 || over == 0 ? ret : err_sys(e, -over, "cannot write '%s'", name);
+}

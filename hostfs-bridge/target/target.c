@@ -211,10 +211,19 @@ static int open_output(struct target *t, int *opened, struct error *e)
 	return *opened < 0 ? err_sys(e, errno, "cannot write '%s'", t->name) : *opened;
 }
 
+static struct share_export_opts export_opts(const struct target *t, struct progress *progress)
+{
+	return (struct share_export_opts){
+		.format = t->format->archive, .level = t->level, .threads = t->threads,
+		.compression = t->compression ? t->compression->name : NULL,
+		.sparse = t->sparse, .epoch = t->epoch, .progress = progress,
+	};
+}
+
 int target_write(struct target *t, struct share *s, struct progress *progress,
 		 struct share_totals *totals, struct error *e)
 {
-	struct share_export_opts opts = SHARE_EXPORT_OPTS_INIT;
+	struct share_export_opts opts;
 	cleanup_close int opened = -1;
 	int fd;
 
@@ -225,14 +234,23 @@ int target_write(struct target *t, struct share *s, struct progress *progress,
 	fd = open_output(t, &opened, e);
 	if (fd < 0)
 		return fd;
-	opts.format = t->format->archive;
-	opts.compression = t->compression ? t->compression->name : NULL;
-	opts.level = t->level;
-	opts.threads = t->threads;
-	opts.sparse = t->sparse;
-	opts.epoch = t->epoch;
-	opts.progress = progress;
+	opts = export_opts(t, progress);
 	return share_export(s, fd, t->label, &opts, totals, e);
+}
+
+int target_write_archive(struct target *t, int from, struct progress *progress, struct error *e)
+{
+	const struct share_import_opts import = { .progress = progress };
+	const struct share_export_opts export = export_opts(t, progress);
+	cleanup_close int opened = -1;
+	int fd;
+
+	if (target_share(t))
+		return share_import(target_share(t), from, "a tree in the cache", &import, NULL, e);
+	if (t->format->archive != &share_tar)
+		return -EOPNOTSUPP;
+	fd = open_output(t, &opened, e);
+	return fd < 0 ? fd : share_recompress(from, fd, t->label, &export, e);
 }
 
 int target_write_file(struct target *t, int from, struct error *e)

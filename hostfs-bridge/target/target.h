@@ -97,6 +97,11 @@ struct share *target_share(struct target *t);
 /* Makes the target of @s, which may be target_share(). */
 int target_write(struct target *t, struct share *s, struct progress *progress,
 		 struct share_totals *totals, struct error *e);
+/*
+ * The same, of a tar file that umlcage wrote, without a tree in between: -EOPNOTSUPP without an
+ * error text where the format needs one.
+ */
+int target_write_archive(struct target *t, int from, struct progress *progress, struct error *e);
 /* The same, of a file that has the target's bytes. */
 int target_write_file(struct target *t, int fd, struct error *e);
 int target_commit(struct target *t, struct error *e);

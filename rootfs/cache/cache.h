@@ -3,8 +3,13 @@
  * Finished results by recipe, so that an unchanged request is a copy; and what else the
  * user's cache holds, for listing and pruning.
  *
- *	$XDG_CACHE_HOME/umlcage/trees/KEY/{manifest,file}	an archive and its sha256
- *	$XDG_CACHE_HOME/umlcage/trees/KEY/{manifest,share/}	a directory
+ *	$XDG_CACHE_HOME/umlcage/trees/KEY/manifest	what it is, and the sha256 of each file
+ *	$XDG_CACHE_HOME/umlcage/trees/KEY/file.FORM	an output: file.tar.zst, file.cpio, ...
+ *	$XDG_CACHE_HOME/umlcage/trees/KEY/share/	the tree as a directory, sealed (share.h)
+ *
+ * One tree has several outputs: a request for another format of it is answered from its
+ * directory or a tar file, which say all of it.  Whatever does not match its checksum or
+ * seal is not used.
  *
  * An entry appears by one rename.  Its directory is locked (flock) while it is read, so
  * that pruning leaves it alone.
@@ -24,7 +29,8 @@
 /*
  * Everything a finished tree depends on, as one hash: the indexes, the options,
  * what hooks and local packages contain, the host's files that are copied in, the
- * kernel.  Two requests with one recipe have one result.
+ * kernel, and the program itself.  The target's format is not part of it.  Two requests with
+ * one recipe have one tree.
  */
 
 struct recipe {
@@ -41,11 +47,25 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 
 /* ---- finished trees: trees.c ---- */
 
-/* Makes o->target from the cache: 1; 0 if the cache has nothing (or something damaged). */
-int tree_cache_deliver(const struct recipe *recipe, struct fab_options *o, struct error *e);
-/* Keeps the finished o->target under its recipe; the oldest go to make room. */
-int tree_cache_store(const struct recipe *recipe, const struct fab_options *o,
+/*
+ * Makes o->target from the cache: 1; 0 if the cache has nothing (or something damaged).
+ * *@converted: from another format of the same tree.
+ */
+int tree_cache_deliver(const struct recipe *recipe, struct fab_options *o,
+		       struct progress *progress, bool *converted, struct error *e);
+/*
+ * Keeps the finished o->target under its recipe, @converted beside the tree's other
+ * outputs; the oldest trees go to make room.
+ */
+int tree_cache_store(const struct recipe *recipe, const struct fab_options *o, bool converted,
 		     struct error *e);
+
+/*
+ * Adds the names of files that hold keys made when the tree was: host keys of ssh, the
+ * snakeoil key, a machine-id, ...  Two builds must not share them unless the user says so, and
+ * such a tree is not kept then.
+ */
+void tree_secrets(int rootfd, struct strv *found);
 
 /* Bytes of finished trees that are kept without being told otherwise. */
 #define TREE_CACHE_MAX (16ull << 30)
@@ -71,9 +91,10 @@ void cache_items_release(struct cache_items *items);
 /*
  * Removes what has not been used for @max_age seconds (0: whatever its age), and then the
  * least recently used until at most @max_bytes are left (UINT64_MAX: no limit) of @kind
- * (NULL: of everything).  What is in use stays.  Adds up what went.
+ * (NULL: of everything).  What is in use stays, and so do roots whose changes are kept (run
+ * --keep): @held of them.  Adds up what went.
  */
 int cache_prune(const char *kind, uint64_t max_bytes, int64_t max_age, uint64_t *bytes,
-		size_t *count, struct error *e);
+		size_t *count, size_t *held, struct error *e);
 
 #endif

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostfs-bridge/roots/roots.h"
 #include "rootfs/cache/cache.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/xdg.h"
@@ -144,8 +145,22 @@ void cache_items_release(struct cache_items *items)
 	*items = (struct cache_items){ NULL, 0 };
 }
 
-/* Removes one: 1, or 0 if it is in use. */
-static int drop(const struct cache_item *it, struct error *e)
+/* Are changes kept of this root? */
+static bool is_base(const struct cache_item *it, const char *dir)
+{
+	cleanup_free char *path = path_join(dir, it->name);
+	cleanup_share struct share s = SHARE_INIT;
+	cleanup_strv struct strv names = STRV_INIT;
+
+	if (!str_eq(it->kind, "tools") && !str_eq(it->kind, "roots"))
+		return false;
+	if (share_open(&s, path, SHARE_PEEK, NULL) == 0)
+		changes_of(&s, &names);
+	return names.n > 0;
+}
+
+/* Removes one: 1, or 0 if it is in use; *@held counts those that changes are kept of. */
+static int drop(const struct cache_item *it, size_t *held, struct error *e)
 {
 	cleanup_free char *dir = NULL;
 	cleanup_close int top = -1, fd = -1;
@@ -153,6 +168,10 @@ static int drop(const struct cache_item *it, struct error *e)
 
 	if (r)
 		return r;
+	if (is_base(it, dir)) {
+		++*held;
+		return 0;
+	}
 	top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
 		return err_sys(e, errno, "cannot open '%s'", dir);
@@ -164,7 +183,7 @@ static int drop(const struct cache_item *it, struct error *e)
 }
 
 int cache_prune(const char *kind, uint64_t max_bytes, int64_t max_age, uint64_t *bytes,
-		size_t *count, struct error *e)
+		size_t *count, size_t *held, struct error *e)
 {
 	int64_t now = (int64_t)time(NULL);
 	struct cache_items items;
@@ -173,6 +192,7 @@ int cache_prune(const char *kind, uint64_t max_bytes, int64_t max_age, uint64_t 
 
 	*bytes = 0;
 	*count = 0;
+	*held = 0;
 	if (r)
 		return r;
 	for (size_t i = 0; i < items.n; i++)
@@ -182,7 +202,7 @@ int cache_prune(const char *kind, uint64_t max_bytes, int64_t max_age, uint64_t 
 
 		if (!old && left <= max_bytes)
 			continue;
-		r = drop(&items.v[i], e);
+		r = drop(&items.v[i], held, e);
 		if (r <= 0)
 			continue;
 		left -= items.v[i].bytes;

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,32 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/hash.h"
 
-/* Raised whenever the same request no longer has the same result. */
-#define RECIPE_FORMAT "2"
+/* The id that the linker gave this program, after all that went into it. */
+static int find_build(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct strbuf *id = arg;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		const char *p = (const char *)(info->dlpi_addr + ph->p_vaddr);
+		const char *end = p + ph->p_memsz;
+
+		while (ph->p_type == PT_NOTE && p + sizeof(ElfW(Nhdr)) <= end) {
+			const ElfW(Nhdr) *note = (const void *)p;
+			const char *name = p + sizeof(*note);
+			const char *desc = name + ((note->n_namesz + 3) & ~3u);
+
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+			    memcmp(name, "GNU", 4) == 0) {
+				sb_add(id, desc, note->n_descsz);
+				return 1;
+			}
+			p = desc + ((note->n_descsz + 3) & ~3u);
+		}
+	}
+	return 1;	/* the first object is the program; libraries do not count */
+}
 
 struct cook {
 	struct hash hash;
@@ -180,13 +205,16 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 		struct recipe *recipe, struct error *e)
 {
 	struct cook c = { { NULL }, false };
-	cleanup_free char *form = NULL;
+	cleanup_strbuf struct strbuf build = STRBUF_INIT;
 	const struct debian_index *v;
 	size_t n = debian_indexes(a, &v);
 
 	(void)e;
 	hash_start(&c.hash);
-	add_str(&c, "recipe", RECIPE_FORMAT " " UMLCAGE_VERSION);
+	dl_iterate_phdr(find_build, &build);
+	/* a program that does not know itself may have changed since */
+	c.unknown |= !build.len;
+	add(&c, "build", sb_str(&build), build.len);
 	for (size_t i = 0; i < n; i++) {
 		add_str(&c, "index", v[i].base);
 		add_str(&c, "sha256", v[i].sum);
@@ -205,8 +233,10 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 	add_list(&c, "skip", &o->skip, false);
 	add_num(&c, "net", o->net);
 	add_hooks(&c, o);
-	form = target_form(&o->out);
-	add_str(&c, "form", form);
+	add_num(&c, "cache-keys", o->cache_keys);
+	/* a directory has these in any case */
+	if (fab_skips(o, "output/dev") || fab_skips(o, "output/mknod"))
+		add_num(&c, "kind", o->out.format->kind);
 	add_host_file(&c, "/etc/resolv.conf");
 	add_host_file(&c, "/etc/hostname");
 	add_str(&c, "kernel", kernel);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hostfs-bridge/target/target.h"
+#include "rootfs/cache/cache.h"
 #include "rootfs/fabricate/private.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
@@ -157,6 +158,8 @@ static int make_target(struct fabricate *f, struct target *out, struct fabricate
 	f->stage = target_share(out) ? &rest_stage.share : &rest_work.share;
 	ret = make_tree(f, times, e);
 	start = clock_ms();
+	if (ret == 0 && !f->o->no_cache)
+		tree_secrets(f->share->fd, &times->secrets);
 	if (ret == 0)
 		ret = target_write(out, f->share, f->progress, NULL, e);
 	if (ret == 0)

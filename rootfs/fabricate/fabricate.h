@@ -22,6 +22,7 @@ struct fabricate_times {
 	int64_t cleanup;
 	int64_t export;		/* with the removal of the tree */
 	int64_t total;
+	struct strv secrets;	/* see tree_secrets(); to be released */
 };
 
 /*

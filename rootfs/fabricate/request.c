@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostfs-bridge/roots/roots.h"
 #include "hostfs-bridge/share/share.h"
 #include "kernel-config/kernel.h"
 #include "rootfs/cache/cache.h"
@@ -30,12 +31,24 @@ static void summary(struct progress *progress, const struct plan *plan, int64_t 
 		      (double)t->export / 1000);
 }
 
+/* One tree's keys are for no other: it is not kept, unless that is what is wanted. */
+static void forget_secrets(const struct fab_options *o, const struct strv *secrets,
+			   struct recipe *recipe, struct progress *progress)
+{
+	if (!secrets->n || o->cache_keys || !recipe->key[0])
+		return;
+	recipe->key[0] = '\0';
+	progress_note(progress, "not kept in the cache, since it holds keys that were made for it alone "
+		      "('%s'%s); --cache-keys keeps it all the same", secrets->v[0],
+		      secrets->n > 1 ? ", ..." : "");
+}
+
 /* Plans and makes it; the recipe is completed if the kernel had to be built. */
 static int make(struct fab_options *o, const struct machine *machine,
 		struct debian_archive *a, struct kernel_info *kernel,
 		struct recipe *recipe, struct progress *progress, int64_t start, struct error *e)
 {
-	struct fabricate_times times;
+	struct fabricate_times times = { 0 };
 	struct plan plan = PLAN_INIT;
 	int64_t planning;
 	int r;
@@ -55,6 +68,9 @@ static int make(struct fab_options *o, const struct machine *machine,
 		r = fabricate_run(o, &plan, a, machine, kernel->path, progress, &times, e);
 	if (!r)
 		summary(progress, &plan, planning, &times);
+	if (!r)
+		forget_secrets(o, &times.secrets, recipe, progress);
+	strv_release(&times.secrets);
 	plan_release(&plan);
 	return r;
 }
@@ -112,11 +128,17 @@ static int enter_request(const struct recipe *recipe, struct progress *progress,
 static int deliver(struct fab_options *o, const struct recipe *recipe,
 		   struct progress *progress, int64_t start, struct error *e)
 {
-	int r = o->no_cache ? 0 : tree_cache_deliver(recipe, o, e);
+	cleanup_error struct error kept = ERROR_INIT;
+	bool converted;
+	int r = o->no_cache ? 0 : tree_cache_deliver(recipe, o, progress, &converted, e);
 
 	if (r > 0) {
-		progress_note(progress, "unchanged since it was last made: copied from the "
-			      "cache in %.1f s", (double)(clock_ms() - start) / 1000);
+		progress_note(progress, "unchanged since it was last made: %s in %.1f s",
+			      converted ? "converted from the tree in the cache" :
+			      "copied from the cache", (double)(clock_ms() - start) / 1000);
+		if (converted && tree_cache_store(recipe, o, true, &kept))
+			progress_warn(progress, "the result is not kept in the cache: %s",
+				      err_text(&kept));
 		log_line(o, "unchanged since it was last made: copied from the cache\n");
 	}
 	return r;
@@ -158,7 +180,7 @@ static int fabricate(struct fab_options *o, const struct machine *machine,
 		if (!r)
 			r = make(o, machine, a, &kernel, &recipe, progress, start, e);
 	}
-	if (!r && !o->no_cache && tree_cache_store(&recipe, o, &kept))
+	if (!r && !o->no_cache && tree_cache_store(&recipe, o, false, &kept))
 		progress_warn(progress, "the result is not kept in the cache: %s", err_text(&kept));
 	return r;
 }
@@ -261,6 +283,51 @@ static void remove_unused(const char *path)
 	share_close(&s);
 }
 
+/*
+ * Whether it is there as it was made: 1, 0.  One of former times, without a seal, is sealed
+ * now; one that was changed is put away.
+ */
+static int find_tools(const char *path, struct progress *progress, struct error *e)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	int r;
+
+	if (!share_is_share(AT_FDCWD, path))
+		return 0;
+	r = share_open(&s, path, SHARE_PEEK, e);
+	if (r)
+		return r;
+	r = share_seal_check(&s);
+	if (r == -ENODATA)
+		r = share_seal(&s, e);
+	if (r == -EINTR)
+		return err_set(e, EINTR, "interrupted");
+	if (r != -ESTALE)
+		return r ? r : 1;
+	progress_note(progress, "the root with the tools in the cache is not what it was");
+	share_close(&s);
+	return share_discard(path, e);
+}
+
+static int seal_tools(const char *path, struct error *e)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	int r = share_open(&s, path, SHARE_READ, e);
+
+	return r ? r : share_seal(&s, e);
+}
+
+/* Changes that are kept of it (run --keep) fit no other. */
+static bool is_held(const char *path)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	cleanup_strv struct strv names = STRV_INIT;
+
+	if (share_open(&s, path, SHARE_PEEK, NULL) == 0)
+		changes_of(&s, &names);
+	return names.n > 0;
+}
+
 /* Makes it anew beside what there is, and lets the two change places. */
 static int renew_tools(const char *suite, const char *include, const char *mirror,
 		       const struct machine *machine, const char *dir, const char *name,
@@ -277,6 +344,8 @@ static int renew_tools(const char *suite, const char *include, const char *mirro
 	r = make_tools(suite, include, mirror, machine, next, progress, e);
 	if (!r)
 		r = note_time(next, e);
+	if (!r)
+		r = seal_tools(next, e);
 	if (!r && rename(full, old) < 0 && errno != ENOENT)
 		r = err_sys(e, errno, "cannot replace '%s'", full);
 	if (!r && rename(next, full) < 0)
@@ -308,9 +377,13 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 	lock = lock_file(AT_FDCWD, lock_path, true, true, e);
 	if (lock < 0)
 		return lock;
-	there = share_is_share(AT_FDCWD, full);
+	r = find_tools(full, progress, e);
+	if (r < 0)
+		return r;
+	there = r > 0;
+	r = 0;
 	age = time(NULL) - made_at(full);
-	if (!there || age > FABRICATE_TOOLS_AGE) {
+	if (!there || (age > FABRICATE_TOOLS_AGE && !is_held(full))) {
 		progress_note(progress, "%s a root with the tools (%s%s%s); this is done %s",
 			      there ? "renewing" : "making", own, *include ? ", " : "", include,
 			      there ? "once a week" : "once");

@@ -82,6 +82,7 @@ struct fab_options {
 	struct strv warnings;	/* about what was given; for the command to show */
 	bool simulate;
 	bool no_valid_until;	/* take an expired Release file */
+	bool cache_keys;	/* keep finished trees also if they hold keys made for them alone */
 	bool no_cache;		/* neither answer from nor store finished trees */
 	int64_t source_date_epoch;	/* from the environment; -1: unset */
 	unsigned int jobs;	/* unpack workers; 0: as many as processors */

@@ -73,6 +73,11 @@ static void compressed(struct fab_options *o)
 	o->target = xstrdup("x.tar.gz");
 }
 
+static void with_keys(struct fab_options *o)
+{
+	o->cache_keys = true;
+}
+
 static void with_include(struct fab_options *o)
 {
 	strv_add(&o->include, "more");
@@ -114,12 +119,14 @@ static void with_epoch(struct fab_options *o)
 
 START_TEST(what_matters_changes_the_key_and_the_name_does_not)
 {
-	void (*const changes[])(struct fab_options *) = { compressed, with_include, with_two_words,
+	void (*const changes[])(struct fab_options *) = { with_keys, with_include, with_two_words,
 							  with_hook_file, with_epoch, NULL };
 	struct recipe keys[ARRAY_SIZE(changes)];
 
 	put("hook", "#!/bin/sh\n", 0755);
 	ck_assert_str_eq(key_after(NULL).key, key_after(other_name).key);
+	/* nor does the format: one tree, several outputs */
+	ck_assert_str_eq(key_after(NULL).key, key_after(compressed).key);
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		keys[i] = key_after(changes[i]);
 		ck_assert_uint_eq(strlen(keys[i].key), 64);
@@ -148,6 +155,48 @@ START_TEST(what_leaves_the_tree_is_not_kept)
 {
 	ck_assert_str_eq(key_after(with_download).key, "");
 	ck_assert_str_eq(key_after(to_stdout).key, "");
+}
+END_TEST
+
+static bool is_found(const struct strv *found, const char *path)
+{
+	for (size_t i = 0; i < found->n; i++)
+		if (str_eq(found->v[i], path))
+			return true;
+	return false;
+}
+
+START_TEST(keys_are_told_from_other_files)
+{
+	static const struct {
+		const char *path, *text;
+		bool is_key;
+	} files[] = {
+		{ "etc/ssh/ssh_host_ed25519_key", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", true },
+		{ "etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA root@x\n", false },
+		{ "etc/ssl/private/x.key", "-----BEGIN PRIVATE KEY-----\nx\n", true },
+		{ "etc/ssl/x.pem", "-----BEGIN CERTIFICATE-----\nx\n", false },
+		{ "etc/note", "-----BEGIN CERTIFICATE-----\nPRIVATE KEY-----\n", false },
+		{ "etc/machine-id", "0123456789abcdef0123456789abcdef\n", true },
+		{ "var/lib/dbus/machine-id", "uninitialized\n", false },
+		{ "etc/dropbear/dropbear_rsa_host_key", "x", true },
+		{ "etc/bind/rndc.key", "key \"rndc-key\" {\n secret \"abc\";\n};\n", true },
+		{ "usr/share/example.key", "-----BEGIN PRIVATE KEY-----\n", false },
+	};
+	cleanup_strv struct strv found = STRV_INIT;
+	cleanup_close int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		cleanup_free char *parent = xstrndup(files[i].path, (size_t)(strrchr(files[i].path, '/') -
+									     files[i].path));
+
+		ck_ok(make_dirs(AT_FDCWD, parent, 0755, &err), &err);
+		put(files[i].path, files[i].text, 0600);
+	}
+	fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tree_secrets(fd, &found);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		ck_assert_msg(is_found(&found, files[i].path) == files[i].is_key, "%s", files[i].path);
 }
 END_TEST
 
@@ -206,6 +255,7 @@ int main(void)
 	tcase_add_test(t, what_matters_changes_the_key_and_the_name_does_not);
 	tcase_add_test(t, the_content_of_hooks_and_uploads_matters);
 	tcase_add_test(t, what_leaves_the_tree_is_not_kept);
+	tcase_add_test(t, keys_are_told_from_other_files);
 	tcase_add_test(t, copies_keep_links_modes_times_and_xattrs);
 	tcase_add_test(t, a_pipe_in_a_tree_is_refused);
 	suite_add_tcase(suite, t);

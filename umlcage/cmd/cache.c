@@ -161,7 +161,7 @@ static int run_prune(const struct command *self, int argc, char **argv)
 	struct prune_options o = { .size = UINT64_MAX };
 	struct error e = ERROR_INIT;
 	uint64_t bytes;
-	size_t count;
+	size_t count, held = 0;
 	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
@@ -170,12 +170,14 @@ static int run_prune(const struct command *self, int argc, char **argv)
 		err_usage(&e, "'umlcage cache prune' takes no operand, but got '%s'", argv[0]);
 	if (e.errnum || check_prune(&o, &e) < 0 ||
 	    cache_prune(o.kind, o.everything ? 0 : o.size, (int64_t)(o.age / 1000), &bytes, &count,
-			&e))
+			&held, &e))
 		return cmd_fail(&e);
 
 	cleanup_free char *text = format_size(bytes);
 
 	printf("%zu removed, %s\n", count, text);
+	if (held)
+		printf("%zu stay, since changes are kept of them; see 'umlcage root list --changes'\n", held);
 	return EXIT_OK;
 }
 

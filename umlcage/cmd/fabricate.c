@@ -161,6 +161,9 @@ static const struct opt hook_opts[] = {
 static const struct opt run_opts[] = {
 	{ OPT_FLAG, 0, "no-cache", NULL, FAB(no_cache, BOOL),
 	  "neither answer from finished trees nor keep this one" },
+	{ OPT_FLAG, 0, "cache-keys", NULL, FAB(cache_keys, BOOL),
+	  "keep this one even if it holds host keys or other secrets, which each\n"
+	  "copy of it then has" },
 	{ OPT_UINT, 'j', "jobs", "N", FAB(jobs, UNSIGNED), "threads that unpack and compress" },
 	{ OPT_FLAG, 0, "net", NULL, FAB(net, BOOL),
 	  "let the scripts of packages reach the network, as hooks can" },
