@@ -20,7 +20,7 @@ test_kept_changes_are_there_again()
 	"$UMLCAGE" root rename --changes a c
 	equal two "$(run --keep c -- cat /file)"
 	"$UMLCAGE" root remove --changes c
-	status 1 "$UMLCAGE" root remove --changes c 2>err
+	status 3 "$UMLCAGE" root remove --changes c 2>err
 	contains "there is no kept change 'c'" err
 	run --keep c -- [ ! -e /file ]
 }
@@ -47,7 +47,7 @@ test_commit_stores_a_new_root()
 	equal "two 7:8" "$(run --root new -- sh -c '[ ! -e /media ] && echo $(cat /file; stat -c %u:%g /file)')"
 	# on success only, and never over another
 	status 3 run --root new --commit other -- sh -c 'echo x >/file; exit 3'
-	status 1 "$UMLCAGE" root show other 2>err
+	status 3 "$UMLCAGE" root show other 2>err
 	status 125 run --root new --commit new -- true 2>err
 	contains "'new'" err
 	equal two "$(run --root new -- cat /file)"
@@ -62,7 +62,7 @@ test_commit_stores_a_new_root()
 	contains "the changes kept as 'a'" err
 	status 1 "$UMLCAGE" root remove old 2>err
 	contains "root remove --changes a" err
-	"$UMLCAGE" share chown 5 "$XDG_DATA_HOME/umlcage/roots/old" media
+	"$UMLCAGE" share chown 5 "$XDG_DATA_HOME/umlcage/roots/old" etc/hostname
 	status 125 run --root old --keep a -- true 2>err
 	contains "was written to, or made anew" err
 }
