@@ -191,6 +191,9 @@ int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_
 	crew_stop(&f);
 	unpack_free(f.unpack);
 	unpack_free(f.rest);
+	times->packages = f.plan->n;
+	times->replanned = f.replanned;
+	fabricate_replan_end(&f);
 	strv_release(&f.dirs);
 	strv_release(&f.links);
 	progress_end(progress);

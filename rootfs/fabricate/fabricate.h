@@ -14,7 +14,7 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/machine/machine.h"
 
-/* Milliseconds that each stage took, for the closing summary. */
+/* Milliseconds that each stage took, for the closing summary, and what came of it. */
 struct fabricate_times {
 	int64_t unpack;		/* fetching and unpacking, overlapped */
 	int64_t boot;
@@ -23,6 +23,8 @@ struct fabricate_times {
 	int64_t export;		/* with the removal of the tree */
 	int64_t total;
 	struct strv secrets;	/* see tree_secrets(); to be released */
+	size_t packages;
+	bool replanned;		/* setup hooks changed the sources: the recipe is not this one */
 };
 
 /*

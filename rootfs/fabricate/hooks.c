@@ -366,6 +366,38 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 	return ret;
 }
 
+/* Can a shell run on what the first stage unpacks, before any of it is configured? */
+static bool has_shell(const struct plan *plan)
+{
+	static const char *const needed[] = { "base-files", "coreutils", "dash", "tar" };
+	size_t found = 0;
+
+	for (size_t i = 0; i < plan->nbase; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(needed); k++)
+			found += strcmp(plan->packages[i].name, needed[k]) == 0;
+	return found >= ARRAY_SIZE(needed);
+}
+
+/*
+ * The root that setup hooks run in: the packages themselves, or where there are no such (with
+ * --variant=custom, or as the hooks are to say where packages are) one with the host's release.
+ */
+static int start_setup(struct carrier *c, struct work *tools, struct error *e)
+{
+	cleanup_share struct share made = SHARE_INIT;
+	cleanup_free char *path = NULL;
+	int ret;
+
+	if (has_shell(c->f->plan)) {
+		ret = fabricate_tools(c->f, tools, e);
+		return ret ? ret : guest_start_tools(&c->guest, c->f, &tools->share, e);
+	}
+	ret = fabricate_tools_root(NULL, "mount", NULL, c->f->machine, c->f->progress, &path, e);
+	if (ret == 0)
+		ret = share_open(&made, path, SHARE_READ, e);
+	return ret ? ret : guest_start_tools(&c->guest, c->f, &made, e);
+}
+
 int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
 {
 	const struct fab_hooks *hooks = &f->o->hooks[when];
@@ -378,9 +410,7 @@ int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
 		return 0;
 	if (when == FAB_HOOK_SETUP) {
 		c.prefix = GUEST_TARGET;
-		ret = fabricate_tools(f, &tools, e);
-		if (ret == 0)
-			ret = guest_start_tools(&c.guest, f, &tools.share, e);
+		ret = start_setup(&c, &tools, e);
 	} else {
 		ret = cage_enter(f, true, e);
 		c.guest = f->guest;

@@ -12,6 +12,8 @@
 #include "rootfs/unpack/unpack.h"
 #include "umlcage/base/error.h"
 
+struct replan;
+
 struct fabricate {
 	const struct fab_options *o;
 	const struct plan *plan;
@@ -34,6 +36,8 @@ struct fabricate {
 	bool held;			/* a hook left something in it that would be lost */
 	int64_t booting;		/* milliseconds, of all of them */
 	size_t configured;		/* packages, for the progress */
+	struct replan *replan;		/* what o, plan and archive are after setup hooks, or NULL */
+	bool replanned;			/* they are */
 };
 
 /* ---- fabricate-setup.c: the tree before and after, natively ---- */
@@ -41,6 +45,19 @@ struct fabricate {
 /* Configuration of apt for hooks that call it, in the new root; the first where that is /target. */
 #define FABRICATE_SETUP_APT_CONFIG "tmp/mmdebstrap.apt.conf.setup"
 #define FABRICATE_APT_CONFIG "tmp/mmdebstrap.apt.conf"
+
+/* The part of the setup that depends on the packages. */
+int fabricate_setup_for_plan(struct fabricate *f, struct share_tree *t, struct error *e);
+/* The names in the directory @dir but "." and ".."; none where there is none. */
+void fabricate_list_dir(struct share_tree *t, const char *dir, struct strv *names);
+
+/* ---- replan.c ---- */
+
+/* Chooses packages again if the sources in the tree are not those of the request. */
+int fabricate_replan(struct fabricate *f, struct share_tree *t, struct error *e);
+void fabricate_replan_end(struct fabricate *f);
+/* -EINVAL if packages are asked for, and no source has been found for them. */
+int fabricate_need_sources(const struct fab_options *o, struct error *e);
 
 /* mmdebstrap's run_setup(): directories, apt's configuration, devices. */
 int fabricate_setup(struct fabricate *f, struct error *e);

@@ -16,15 +16,16 @@
 #include "kernel-config/kernel.h"
 #include "rootfs/cache/cache.h"
 #include "rootfs/debian/debian.h"
+#include "rootfs/fabricate/private.h"
 #include "rootfs/plan/plan.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/xdg.h"
 
-static void summary(struct progress *progress, const struct plan *plan, int64_t planning,
+static void summary(struct progress *progress, int64_t planning,
 		    const struct fabricate_times *t)
 {
 	progress_note(progress, "%zu packages in %.1f s: planning %.1f, fetching and unpacking %.1f, "
-		      "boot %.1f, configuring %.1f, cleaning up %.1f, exporting %.1f", plan->n,
+		      "boot %.1f, configuring %.1f, cleaning up %.1f, exporting %.1f", t->packages,
 		      (double)(planning + t->total) / 1000, (double)planning / 1000,
 		      (double)t->unpack / 1000, (double)t->boot / 1000,
 		      (double)t->configure / 1000, (double)t->cleanup / 1000,
@@ -54,10 +55,13 @@ static int make(struct fab_options *o, const struct machine *machine,
 	int r;
 
 	progress_stage(progress, "planning", 0);
-	r = plan_make(o, a, progress, &plan, e);
+	/* setup hooks may bring the sources */
+	r = o->nsources ? plan_make(o, a, progress, &plan, e) :
+	    o->hooks[FAB_HOOK_SETUP].n ? 0 : fabricate_need_sources(o, e);
 	progress_end(progress);
 	planning = clock_ms() - start;
-	if (!r && !kernel->path && fabricate_needs_cage(o, &plan)) {
+	if (!r && !kernel->path &&
+	    (fabricate_needs_cage(o, &plan) || o->hooks[FAB_HOOK_SETUP].n)) {
 		r = machine_kernel(machine, NULL, true, progress, kernel, e);
 		if (r >= 0)
 			r = recipe_make(o, a, kernel->key, recipe, e);
@@ -66,8 +70,10 @@ static int make(struct fab_options *o, const struct machine *machine,
 		r = target_room(&o->out, plan.installed_kb * 1024, e);
 	if (!r)
 		r = fabricate_run(o, &plan, a, machine, kernel->path, progress, &times, e);
+	if (!r && times.replanned)
+		recipe->key[0] = '\0';
 	if (!r)
-		summary(progress, &plan, planning, &times);
+		summary(progress, planning, &times);
 	if (!r)
 		forget_secrets(o, &times.secrets, recipe, progress);
 	strv_release(&times.secrets);

@@ -16,6 +16,7 @@
 #include "umlcage/base/fd.h"
 
 #define TEXT_MAX ((size_t)16 << 20)
+enum { APT_UID = 42 };	/* of _apt, a name that base-passwd gives this number */
 
 static const struct share_attr file_attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
 static const struct share_attr dir_attr = { .mode = S_IFDIR | 0755, .mtime = { 0, UTIME_OMIT } };
@@ -163,7 +164,7 @@ static int make_links(struct fabricate *f, struct share_tree *t, struct error *e
 		}
 		if (ret == 0)
 			ret = share_mkdir(t, target, &dir_attr, e);
-		if (ret == 0)
+		if (ret == 0 && !strv_has(&f->links, names[i]))
 			strv_add(&f->links, names[i]);
 	}
 	return ret;
@@ -208,6 +209,23 @@ static int put_apt_configs(const struct fabricate *f, struct share_tree *t, stru
 	return ret;
 }
 
+int fabricate_setup_for_plan(struct fabricate *f, struct share_tree *t, struct error *e)
+{
+	static const char archives[] = "var/cache/apt/archives/partial";
+	struct share_attr private = dir_attr;
+	int ret = 0;
+
+	private.mode = S_IFDIR | 0700;
+	private.uid = APT_UID;
+	/* apt's downloads, if there are any */
+	if (f->plan->n && !fab_skips(f->o, "setup")) {
+		ret = make_dir(f, t, archives, e);
+		if (ret == 0)
+			ret = share_setattr(t, archives, &private, e);
+	}
+	return ret ? ret : make_links(f, t, e);
+}
+
 int fabricate_setup(struct fabricate *f, struct error *e)
 {
 	static const char *const dirs[] = {
@@ -215,10 +233,7 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 		"var/cache/apt", "var/lib/apt/lists/partial", "tmp", "var/lib/dpkg",
 		"etc/dpkg/dpkg.cfg.d", "var/log/apt", "var/lib/dpkg/triggers",
 		"var/lib/dpkg/info", "var/lib/dpkg/alternatives", "var/lib/dpkg/updates",
-		/* the last: apt's downloads, if there are any */
-		"var/cache/apt/archives/partial",
 	};
-	size_t ndirs = ARRAY_SIZE(dirs) - (f->plan->n == 0);
 	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_PARENTS |
 								 SHARE_REPLACE | SHARE_KEEP_DIRS);
 	struct share_attr sticky = dir_attr, private = dir_attr;
@@ -227,17 +242,15 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 
 	sticky.mode = S_IFDIR | 01777;
 	private.mode = S_IFDIR | 0700;
-	private.uid = 42;	/* _apt, a name that base-passwd gives this number */
+	private.uid = APT_UID;
 	if (fab_skips(f->o, "setup"))
-		return make_links(f, t, e);
-	for (size_t i = 0; i < ndirs && ret == 0; i++)
+		return fabricate_setup_for_plan(f, t, e);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) && ret == 0; i++)
 		ret = make_dir(f, t, dirs[i], e);
 	if (ret == 0)
 		ret = share_setattr(t, "tmp", &sticky, e);
 	if (ret == 0)
 		ret = share_setattr(t, "var/lib/apt/lists/partial", &private, e);
-	if (ret == 0 && ndirs == ARRAY_SIZE(dirs))
-		ret = share_setattr(t, dirs[ndirs - 1], &private, e);
 	if (ret == 0)
 		ret = write_apt(f, t, e);
 	if (ret == 0)
@@ -256,11 +269,10 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 		ret = make_devices(t, e);
 	if (ret == 0)
 		ret = put_apt_configs(f, t, e);
-	return ret ? ret : make_links(f, t, e);
+	return ret ? ret : fabricate_setup_for_plan(f, t, e);
 }
 
-/* The names in the directory @dir but "." and ".."; none where there is none. */
-static void list_dir(struct share_tree *t, const char *dir, struct strv *names)
+void fabricate_list_dir(struct share_tree *t, const char *dir, struct strv *names)
 {
 	cleanup_free char *inside = path_join(dir, "x");
 	const char *unused;
@@ -275,45 +287,35 @@ static void list_dir(struct share_tree *t, const char *dir, struct strv *names)
 		closedir(d);
 }
 
-/* Is @path one of the files that the setup wrote? */
-static bool is_source(const struct fab_options *o, const char *path)
-{
-	for (size_t i = 0; i < o->nsources; i++)
-		if (strcmp(o->sources[i].path, path) == 0)
-			return true;
-	return false;
-}
-
 int fabricate_check_setup(struct fabricate *f, struct error *e)
 {
-	static const char *const dirs[] = { "etc/apt/preferences.d", "etc/apt/sources.list.d",
-					    "etc/apt" };
-	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_KEEP_DIRS);
+	cleanup_share_tree struct share_tree *t =
+		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
+	cleanup_strv struct strv names = STRV_INIT;
+	struct share_attr there;
 	struct stat st;
 	const char *name;
 	int admin = share_parent(t, "var/lib/dpkg/status", &name, NULL);
+	int ret = fabricate_replan(f, t, e);
 
-	if (admin >= 0 && fstatat(admin, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0)
+	if (ret < 0)
+		return ret;
+	if (f->plan->n && admin >= 0 && fstatat(admin, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_size > 0)
 		return err_set(e, EOPNOTSUPP, "a setup hook installed packages, which comes too "
 			       "late: packages are chosen already; do it in an essential or "
 			       "customize hook, or name them with --include");
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		cleanup_strv struct strv names = STRV_INIT;
-
-		list_dir(t, dirs[i], &names);
-		for (size_t k = 0; k < names.n; k++) {
-			cleanup_free char *path = path_join(dirs[i], names.v[k]);
-
-			if (names.v[k][0] == '.' || is_source(f->o, path) ||
-			    (i == 2 && !str_eq(names.v[k], "preferences") &&
-			     !str_eq(names.v[k], "sources.list")))
-				continue;
-			return err_set(e, EOPNOTSUPP, "a setup hook made '/%s', which comes too "
-				       "late: packages are chosen already; give sources as MIRROR, "
-				       "versions as --include=PACKAGE=VERSION, and make the file in an "
-				       "essential or customize hook", path);
-		}
-	}
+	if (share_stat(t, "etc/apt/preferences", &there, NULL) == 0)
+		strv_add(&names, "preferences");
+	else
+		fabricate_list_dir(t, "etc/apt/preferences.d", &names);
+	for (size_t i = 0; i < names.n; i++)
+		if (names.v[i][0] != '.')
+			return err_set(e, EOPNOTSUPP, "a setup hook made '/etc/apt/%s%s', which is not "
+				       "supported: name versions with --include=PACKAGE=VERSION, and "
+				       "make the file in an essential or customize hook",
+				       str_eq(names.v[i], "preferences") ? "" : "preferences.d/",
+				       names.v[i]);
 	return 0;
 }
 
@@ -405,7 +407,7 @@ static int empty_dir(struct share_tree *t, const char *dir, const char *except, 
 	cleanup_strv struct strv names = STRV_INIT;
 	int ret = 0;
 
-	list_dir(t, dir, &names);
+	fabricate_list_dir(t, dir, &names);
 	for (size_t i = 0; i < names.n && ret == 0; i++) {
 		cleanup_free char *path = path_join(dir, names.v[i]);
 

@@ -97,6 +97,8 @@ static int add_stdin(struct entries *es, struct error *e)
 
 	if (r < 0)
 		return err_sys(e, -r, "cannot read sources from standard input");
+	if (!sb_str(&text)[strspn(sb_str(&text), " \t\r\n")])
+		return 0;
 	return add_text(es, sb_str(&text), NULL, "standard input", e);
 }
 
@@ -233,7 +235,7 @@ static void take_entries(struct fab_options *o, struct entries *es, bool automat
 int fab_resolve_sources(struct fab_options *o, struct progress *progress, struct error *e)
 {
 	struct entries es = { NULL, 0 };
-	bool automatic = o->suite && !o->mirrors.n;
+	bool automatic = o->suite && *o->suite && !o->mirrors.n;
 	int r = 0;
 
 	if (!o->suite)
@@ -242,7 +244,8 @@ int fab_resolve_sources(struct fab_options *o, struct progress *progress, struct
 		r = add_default(&es, o, progress, e);
 	for (size_t i = 0; i < o->mirrors.n && !r; i++)
 		r = add_operand(&es, o, o->mirrors.v[i], e);
-	if (!r && !es.n)
+	/* an empty SUITE may do without, and a setup hook may make them */
+	if (!r && !es.n && !(o->suite && !*o->suite) && !o->hooks[FAB_HOOK_SETUP].n)
 		r = err_usage(e, "there is no mirror");
 	if (!r)
 		take_entries(o, &es, automatic);

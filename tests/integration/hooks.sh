@@ -89,7 +89,28 @@ test_every_hook()
 }
 
 # limit: 600
-test_sources_of_a_setup_hook_are_refused()
+test_sources_of_a_setup_hook_are_where_packages_come_from()
+{
+	"$TESTS_DIR/support/make-archive" "$T/a" >made
+	# shellcheck disable=SC2016
+	fabricate -q --variant=extract --include=pen-plain --keyring="$T/a/key.gpg" \
+		--setup-hook='mkdir -p "$1/etc/apt/sources.list.d"' \
+		--setup-hook='echo "deb file://'"$T/a"' pen main" >"$1/etc/apt/sources.list.d/pen.list"' \
+		'' x.tar || fail "sources of a setup hook"
+	tar -tf x.tar >list
+	contains ./usr/share/pen-plain/hello list
+	contains ./etc/apt/sources.list.d/pen.list list
+	# the next one's may be others
+	# shellcheck disable=SC2016
+	status 1 fabricate -q --variant=extract --include=pen-plain --keyring="$T/a/other.gpg" \
+		--setup-hook='echo "deb file://'"$T/a"' pen main" >"$1/etc/apt/sources.list"' '' y.tar
+	[ ! -e y.tar ] || fail "a target of what failed"
+	status 2 fabricate -q --variant=extract --include=pen-plain --setup-hook=true '' y.tar 2>err
+	contains "there are no sources of packages" err
+}
+
+# limit: 600
+test_preferences_of_a_setup_hook_are_refused()
 {
 	mirrored
 	echo precious >x.tar
