@@ -353,14 +353,14 @@ int fabricate_put_deb(struct fabricate *f, size_t i, struct error *e)
 #define STARTER "usr/sbin/start-stop-daemon"
 
 /* Nothing is to be started: dpkg's program for it gives way to one that only says so. */
-static int fake_daemons(struct share_tree *t, struct error *e)
+static int fake_daemons(struct share_tree *look, struct share_tree *t, struct error *e)
 {
 	static const char fake[] = "#!/bin/sh\n"
 		"echo \"Warning: Fake start-stop-daemon called, doing nothing\">&2\n";
 	struct share_attr program = file_attr, there;
 	int ret;
 
-	if (share_stat(t, STARTER, &there, NULL) < 0 || !S_ISREG(there.mode))
+	if (share_stat(look, STARTER, &there, NULL) < 0 || !S_ISREG(there.mode))
 		return 0;
 	ret = share_rename(t, STARTER, STARTER ".REAL", e);
 	program.mode = S_IFREG | 0755;
@@ -381,15 +381,17 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 {
 	cleanup_share_tree struct share_tree *t =
 		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
+	/* the other one makes the directories that it looks into */
+	cleanup_share_tree struct share_tree *look = share_tree_new(f->share->fd, 0);
 	static const char deny[] = "#!/bin/sh\nexit 101\n";
 	struct share_attr program = file_attr, there;
 	int ret = 0;
 
 	program.mode = S_IFREG | 0755;
 	if (!fab_skips(f->o, "chroot/start-stop-daemon"))
-		ret = fake_daemons(t, e);
-	if (ret == 0 && !fab_skips(f->o, "chroot/policy-rc.d") && share_stat(t, "usr", &there, NULL) == 0 &&
-	    share_stat(t, "usr/sbin", &there, NULL) == 0)
+		ret = fake_daemons(look, t, e);
+	if (ret == 0 && !fab_skips(f->o, "chroot/policy-rc.d") &&
+	    share_stat(look, "usr/sbin", &there, NULL) == 0)
 		ret = share_file(t, "usr/sbin/policy-rc.d", &program, deny, strlen(deny), e);
 	for (size_t i = 0; f->o->hooks[FAB_HOOK_EXTRACT].n && i < f->plan->nbase && ret == 0; i++)
 		ret = fabricate_put_deb(f, i, e);

@@ -228,11 +228,13 @@ static int name_owners(struct unpack *u, struct share_tree *tree, struct error *
 		{ "etc/passwd", "usr/share/base-passwd/passwd.master", &passwd },
 		{ "etc/group", "usr/share/base-passwd/group.master", &group },
 	};
+	/* the other one makes the directories that it looks into */
+	cleanup_share_tree struct share_tree *look = share_tree_new(u->cfg.rootfd, 0);
 	int ret = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (unpack_read(tree, files[i].own, files[i].text, NULL) == -ENOENT)
-			(void)unpack_read(tree, files[i].master, files[i].text, NULL);
+		if (unpack_read(look, files[i].own, files[i].text, NULL) == -ENOENT)
+			(void)unpack_read(look, files[i].master, files[i].text, NULL);
 	for (size_t i = 0; i < u->cfg.n && ret == 0; i++)
 		ret = unpack_name_owners(u, &u->pkgs[i], tree, sb_str(&passwd), sb_str(&group), e);
 	return ret;

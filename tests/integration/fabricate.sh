@@ -46,6 +46,16 @@ test_modes_owners_devices_links()
 	equal "" "$(find "$XDG_CACHE_HOME/umlcage/work" -mindepth 1 ! -name lock)" "left behind"
 }
 
+# With nothing to install only what mmdebstrap's setup makes is there.
+test_nothing_of_its_own_is_added()
+{
+	fixture
+	"$UMLCAGE" fabricate -q --no-cache --variant=custom --keyring="$T/a/key.gpg" pen x.tar "$T/a"
+	! tar -tf x.tar | grep '^./usr' || fail "made by looking"
+	pen y.tar pen-owners
+	! tar -tf y.tar | grep '^./usr' || fail "made by looking"
+}
+
 test_every_form_of_a_package()
 {
 	fixture
