@@ -50,7 +50,8 @@ bool solve_of_suite(const struct solve *s, Id v, const char *suite)
 	const struct solve_index *ix = solve_index_of(s, v);
 	const struct solve_source *src = &ix->source;
 
-	if (!suite)
+	/* an empty one is none, as for mmdebstrap */
+	if (!suite || !*suite)
 		return true;
 	if (ix->local)
 		return false;

@@ -174,3 +174,16 @@ test_what_hooks_see()
 		--essential-hook='cp ./here.txt "$1/etc"' trixie x.tar 2>err
 	contains "'./here.txt' of this host is not" err
 }
+
+# Neither a shell nor a tar is among the packages; setup hooks have those of the essential ones.
+# limit: 600
+test_setup_hook_of_a_root_without_a_shell()
+{
+	mirrored
+	echo uploaded >upload
+	# shellcheck disable=SC2016
+	fabricate -q --no-cache --variant=extract --include=ncal \
+		--setup-hook='echo hooked >"$1/etc/hooked"' --setup-hook='copy-in upload /etc' trixie x.tar
+	equal hooked "$(content x.tar etc/hooked)"
+	equal uploaded "$(content x.tar etc/upload)"
+}

@@ -242,3 +242,12 @@ test_the_old_target_survives_failures()
 	contains "pen-big" err
 	equal old "$(cat x.tar)" "target after a missing package"
 }
+
+# An empty name stands for no suite, so that sources decide alone.
+test_empty_suite()
+{
+	fixture
+	"$UMLCAGE" fabricate --simulate --variant=essential --keyring="$T/a/key.gpg" '' - \
+		"deb file://$T/a pen main" >out
+	contains "pen-essential " out
+}
