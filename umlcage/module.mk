@@ -21,5 +21,8 @@ $(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) -DINITRAMFS='"$(O)/agent/initramfs.cpio"' -c -o $@ $<
 
+# lists for people and programs
+$(eval $(call module,table,umlcage/table,table.c,json-c,base))
+
 # umlcage/cmd/NAME.c is the command NAME.
 CMD_SRCS := $(wildcard umlcage/cmd/*.c)

@@ -5,10 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +43,28 @@ int share_relock(struct share *s, enum share_access access, struct error *e)
 				       access == SHARE_WRITE ? "" : " by somebody who writes to it");
 		if (errno != EINTR)
 			return err_sys(e, errno, "cannot lock the share '%s'", s->path);
+	}
+	return 0;
+}
+
+pid_t share_holder(const struct share *s)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_close int fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fd_read_all(fd, 1 << 20, &text) < 0 || fstat(s->fd, &st) < 0)
+		return 0;
+	/* "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF", see proc_locks(5) */
+	for (const char *line = sb_str(&text); *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		unsigned int high, low;
+		unsigned long long ino;
+		int pid;
+
+		if (sscanf(line, "%*u: FLOCK ADVISORY %*s %d %x:%x:%llu", &pid, &high, &low, &ino) == 4 &&
+		    ino == st.st_ino && makedev(high, low) == st.st_dev && pid > 0 &&
+		    pid != getpid() && (kill(pid, 0) == 0 || errno == EPERM))
+			return pid;
 	}
 	return 0;
 }

@@ -46,6 +46,9 @@ int share_open(struct share *s, const char *path, enum share_access access, stru
  */
 int share_create(struct share *s, const char *path, struct error *e);
 
+/* The process that locked the share, from /proc/locks; 0 if nobody did, or it cannot be told. */
+pid_t share_holder(const struct share *s);
+
 /* Turns the lock of an open share into another one; -EBUSY as above. */
 int share_relock(struct share *s, enum share_access access, struct error *e);
 

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/roots/roots.h"
@@ -96,7 +95,8 @@ static int list_kind(const char *kind, struct cache_items *items, struct error *
 
 		/* unfinished ones belong to whoever is at work on them */
 		if (de->d_name[0] == '.' || strcmp(de->d_name, "partial") == 0 ||
-		    strcmp(de->d_name, "lock") == 0)
+		    strcmp(de->d_name, "lock") == 0 || str_ends(de->d_name, ".lock") ||
+		    str_starts(de->d_name, "stat-"))
 			continue;
 		it.bytes = disk_usage(dirfd(d), de->d_name, 0, &it.used);
 		it.name = xstrdup(de->d_name);

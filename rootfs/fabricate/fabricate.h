@@ -59,6 +59,14 @@ int fabricate_request(struct fab_options *o, const struct machine *machine,
  * is used, with a warning.  @mirror as of `umlcage fabricate`, may be NULL; @machine too.
  * *@path is malloc'ed: a share.
  */
+/* Roots that are made when they are first asked for by name, unless the user keeps others. */
+struct fabricate_root {
+	const char *name, *include;
+};
+extern const struct fabricate_root fabricate_roots[];	/* ends with a NULL name */
+/* Where it is in the cache, malloc'ed; NULL if it has not been made. */
+char *fabricate_root_find(const struct fabricate_root *r);
+
 #define FABRICATE_TOOLS_AGE (7 * 24 * 3600)
 /* When it was made, in seconds since the epoch, on the share's directory. */
 #define FABRICATE_MADE_XATTR CACHE_MADE_XATTR

@@ -360,12 +360,40 @@ static int renew_tools(const char *suite, const char *include, const char *mirro
 	return r;
 }
 
+const struct fabricate_root fabricate_roots[] = {
+	{ "default", "" },
+	{ "tools", "debootstrap,mmdebstrap,cdebootstrap,debian-archive-keyring" },
+	{ NULL, NULL },
+};
+
+/* Of the suite and the packages, in the folder of tools; malloc'ed. */
+static char *tools_name(const char *suite, const char *include)
+{
+	char *name = xasprintf("%s-%s", suite, include);
+
+	for (char *p = name; *p; p++)
+		if (*p == '/' || *p == ',')
+			*p = *p == '/' ? '_' : '+';
+	return name;
+}
+
+char *fabricate_root_find(const struct fabricate_root *r)
+{
+	cleanup_free char *suite = host_suite(), *name = tools_name(suite, r->include), *dir = NULL;
+	cleanup_free char *path = NULL;
+
+	if (xdg_dir(XDG_CACHE, "tools", &dir, NULL) < 0)
+		return NULL;
+	path = path_join(dir, name);
+	return share_is_share(AT_FDCWD, path) ? steal_ptr(&path) : NULL;
+}
+
 int fabricate_tools_root(const char *suite, const char *include, const char *mirror,
 			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e)
 {
 	cleanup_free char *own = suite ? xstrdup(suite) : host_suite(), *dir = NULL;
-	cleanup_free char *name = xasprintf("%s-%s", own, include);
+	cleanup_free char *name = tools_name(own, include);
 	cleanup_free char *full = NULL, *lock_path = NULL;
 	cleanup_close int lock = -1;
 	int64_t age;
@@ -374,9 +402,6 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 
 	if (r)
 		return r;
-	for (char *p = name; *p; p++)
-		if (*p == '/' || *p == ',')
-			*p = *p == '/' ? '_' : '+';
 	full = path_join(dir, name);
 	lock_path = path_join(dir, "lock");
 	/* one makes it, the others wait */

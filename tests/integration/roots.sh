@@ -15,7 +15,7 @@ test_kept_changes_are_there_again()
 	run --keep b -- sh -c '[ ! -e /file ] && [ -d /media ]'
 	run -- [ ! -e /file ]
 
-	equal "a b" "$("$UMLCAGE" root list --changes | awk '{ print $1 }' | paste -sd' ')"
+	equal "NAME a b" "$("$UMLCAGE" root list --changes | awk '{ print $1 }' | paste -sd' ')"
 	"$UMLCAGE" root show --changes a | grep -q "^root: *.*/"
 	"$UMLCAGE" root rename --changes a c
 	equal two "$(run --keep c -- cat /file)"
@@ -31,6 +31,7 @@ test_kept_changes_survive_a_kill()
 	run_exec --keep a -- sh -c 'echo written >/file; echo done; exec sleep 1000' >out &
 	pid=$!
 	within 60 grep -q done out
+	"$UMLCAGE" root list --changes | grep -q "^a .* in use by PID $pid  " || fail "$("$UMLCAGE" root list --changes)"
 	kill -KILL $pid
 	wait $pid || :
 	within 10 run -q --keep a -- true 2>err

@@ -1,75 +1,82 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* umlcage cache: what the cache of fabricate holds, and making it smaller. */
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rootfs/cache/cache.h"
 #include "umlcage/base/str.h"
 #include "umlcage/cmd/cmd.h"
+#include "umlcage/table/table.h"
 
-static void print_json(const struct cache_items *items)
+static const struct column columns[] = {
+	{ "KIND", "kind", COLUMN_TEXT }, { "NAME", "name", COLUMN_TEXT },
+	{ "SIZE", "bytes", COLUMN_SIZE }, { "LAST USED", "used", COLUMN_TIME },
+	{ "WHAT", "what", COLUMN_TEXT }, { NULL, "files", COLUMN_COUNT },
+	{ NULL, "id", COLUMN_TEXT },
+};
+
+static void add_item(struct table *t, const struct cache_item *it, size_t files)
 {
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	/* a key is known by its beginning */
+	cleanup_free char *name = str_eq(it->kind, "trees") || str_eq(it->kind, "roots") ?
+				  xstrndup(it->name, 12) : xstrdup(it->name);
 
-	sb_addc(&out, '[');
-	for (size_t i = 0; i < items->n; i++) {
-		const struct cache_item *it = &items->v[i];
-
-		sb_addf(&out, "%s\n{\"kind\": \"%s\", \"name\": ", i ? "," : "", it->kind);
-		sb_json_str(&out, it->name, strlen(it->name));
-		sb_adds(&out, ", \"what\": ");
-		sb_json_str(&out, it->what, strlen(it->what));
-		sb_addf(&out, ", \"bytes\": %" PRIu64 ", \"used\": %" PRId64 "}", it->bytes,
-			it->used);
-	}
-	sb_adds(&out, "\n]\n");
-	fputs(out.s, stdout);
+	table_add(t, (struct cell[]){ { it->kind, 0 }, { name, 0 }, { NULL, it->bytes },
+				      { NULL, (uint64_t)it->used }, { it->what, 0 }, { NULL, files },
+				      { it->name, 0 } });
 }
 
-static void print_item(const struct cache_item *it)
+static bool is_summed(const char *kind)
 {
-	cleanup_free char *size = format_size(it->bytes);
-	time_t used = (time_t)it->used;
-	char when[32] = "";
-	struct tm tm;
-
-	if (localtime_r(&used, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
-	printf("%-8s  %.12s  %9s  %s  %s\n", it->kind, it->name, size, when, it->what);
+	return str_eq(kind, "archives") || str_eq(kind, "indexes");
 }
 
-/* Packages and indexes are many: one line for all, unless each is asked for. */
-static void print_items(const struct cache_items *items, bool all)
+/* Packages and indexes are many: one row for all, unless each is asked for. */
+static void add_sums(struct table *t, const struct cache_items *items)
 {
-	static const char *const summed[] = { "archives", "indexes" };
-	uint64_t total = 0;
-	cleanup_free char *text = NULL;
+	static const char *const kinds[] = { "archives", "indexes" };
 
-	for (size_t i = 0; i < items->n; i++) {
-		const char *kind = items->v[i].kind;
-
-		total += items->v[i].bytes;
-		if (all || (!str_eq(kind, summed[0]) && !str_eq(kind, summed[1])))
-			print_item(&items->v[i]);
-	}
-	for (size_t k = 0; k < ARRAY_SIZE(summed) && !all; k++) {
-		cleanup_free char *size = NULL;
-		uint64_t bytes = 0;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct cache_item sum = { .kind = kinds[k], .name = (char *)"" };
+		cleanup_free char *what = NULL;
 		size_t n = 0;
 
-		for (size_t i = 0; i < items->n; i++)
-			if (strcmp(items->v[i].kind, summed[k]) == 0) {
-				bytes += items->v[i].bytes;
-				n++;
-			}
-		size = format_size(bytes);
-		printf("%-8s  %7zu files  %9s\n", summed[k], n, size);
+		for (size_t i = 0; i < items->n; i++) {
+			const struct cache_item *it = &items->v[i];
+
+			if (!str_eq(it->kind, kinds[k]))
+				continue;
+			sum.bytes += it->bytes;
+			sum.used = it->used > sum.used ? it->used : sum.used;
+			n++;
+		}
+		if (!n)
+			continue;
+		what = xasprintf("%zu files", n);
+		sum.what = what;
+		add_item(t, &sum, n);
 	}
+}
+
+static void print_items(const struct cache_items *items, bool all, bool json)
+{
+	cleanup_table struct table *t = table_new(columns, ARRAY_SIZE(columns));
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	cleanup_free char *text = NULL;
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < items->n; i++) {
+		total += items->v[i].bytes;
+		if (all || !is_summed(items->v[i].kind))
+			add_item(t, &items->v[i], 1);
+	}
+	if (!all)
+		add_sums(t, items);
 	text = format_size(total);
-	printf("%s in all\n", text);
+	table_text(t, json, &out);
+	fputs(sb_str(&out), stdout);
+	if (!json)
+		printf("%s in all\n", text);
 }
 
 struct list_options {
@@ -78,7 +85,7 @@ struct list_options {
 
 static const struct opt list_opts[] = {
 	{ OPT_FLAG, 'a', "all", NULL, OPT_BOOL(struct list_options, all), "each package and index, too" },
-	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct list_options, json), "everything, for programs" },
+	{ OPT_FLAG, 0, "json", NULL, OPT_BOOL(struct list_options, json), "the same for programs" },
 	OPT_END,
 };
 
@@ -104,10 +111,7 @@ static int run_list(const struct command *self, int argc, char **argv)
 	}
 	if (cache_list(&items, &e))
 		return cmd_fail(&e);
-	if (o.json)
-		print_json(&items);
-	else
-		print_items(&items, o.all);
+	print_items(&items, o.all, o.json);
 	cache_items_release(&items);
 	return EXIT_OK;
 }

@@ -5,14 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/roots/roots.h"
 #include "hostfs-bridge/share/share.h"
+#include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/cmd/cmd.h"
+#include "umlcage/table/table.h"
 
 /* PRETTY_NAME of os-release(5), or "". */
 static void read_system(int fd, struct strbuf *out)
@@ -48,17 +49,34 @@ static void read_system(int fd, struct strbuf *out)
 }
 
 struct facts {
-	enum root_store store;
 	struct strbuf about;	/* the system of a root, the root of changes */
-	char date[32];
-	const char *state;
-	char *path;
+	uint64_t changed;
+	char *state;		/* NULL: nothing to say */
+	char *path;		/* NULL: not made yet */
+	pid_t pid;		/* who uses it; 0 */
 };
 
 static void release(struct facts *f)
 {
 	sb_release(&f->about);
 	free_ptr(&f->path);
+	free_ptr(&f->state);
+}
+
+/* The path of a root or of changes; a root that is made when it is asked for may have none. */
+static int find(enum root_store store, const char *name, char **path, struct error *e)
+{
+	int ret = root_path(store, name, path, e);
+
+	if (ret < 0 || access(*path, F_OK) == 0)
+		return ret;
+	free_ptr(path);
+	for (const struct fabricate_root *r = fabricate_roots; r->name && store == STORE_ROOTS; r++)
+		if (str_eq(r->name, name)) {
+			*path = fabricate_root_find(r);
+			return 0;
+		}
+	return root_absent(store, name, e);
 }
 
 static int read_facts(enum root_store store, const char *name, struct facts *f, struct error *e)
@@ -66,76 +84,91 @@ static int read_facts(enum root_store store, const char *name, struct facts *f, 
 	cleanup_free char *of = NULL;
 	cleanup_share struct share s = SHARE_INIT;
 	struct stat st;
-	struct tm tm;
 	int ret;
 
-	*f = (struct facts){ .store = store, .about = STRBUF_INIT };
-	ret = root_path(store, name, &f->path, e);
-	if (ret == 0 && access(f->path, F_OK) < 0)
-		ret = root_absent(store, name, e);
-	if (ret == 0)
-		ret = share_open(&s, f->path, SHARE_PEEK, e);
+	*f = (struct facts){ .about = STRBUF_INIT };
+	ret = find(store, name, &f->path, e);
+	if (ret == 0 && !f->path)
+		f->state = xstrdup("made when first used");
+	if (ret < 0 || !f->path)
+		return ret;
+	ret = share_open(&s, f->path, SHARE_PEEK, e);
 	if (ret < 0)
 		return ret;
-	f->state = share_relock(&s, SHARE_WRITE, NULL) == -EBUSY ? "in use" :
-		   s.dirty ? "dirty" : "";
+	f->pid = share_holder(&s);
+	if (f->pid)
+		f->state = xasprintf("in use by PID %d", (int)f->pid);
+	else if (share_relock(&s, SHARE_WRITE, NULL) == -EBUSY)
+		f->state = xstrdup("in use");
+	else if (s.dirty)
+		f->state = xstrdup("dirty");
 	(void)share_relock(&s, SHARE_PEEK, NULL);
 	if (store == STORE_ROOTS)
 		read_system(s.fd, &f->about);
 	else if ((of = changes_root(s.fd)) != NULL)
 		sb_adds(&f->about, of);
-	if (fstat(s.fd, &st) == 0 && localtime_r(&st.st_ctim.tv_sec, &tm))
-		strftime(f->date, sizeof(f->date), "%Y-%m-%d %H:%M", &tm);
+	if (fstat(s.fd, &st) == 0)
+		f->changed = (uint64_t)st.st_ctim.tv_sec;
 	return 0;
 }
 
-static const char *about(const struct facts *f)
-{
-	return f->store == STORE_ROOTS ? "system" : "root";
-}
+/* What a list has, and what only one alone has, which takes longer. */
+#define COLUMNS(title, key) \
+	{ "NAME", "name", COLUMN_TEXT }, { "CHANGED", "changed", COLUMN_TIME }, \
+	{ "STATE", "state", COLUMN_TEXT }, { title, key, COLUMN_TEXT }, \
+	{ NULL, "pid", COLUMN_PID }
+enum { LIST_COLUMNS = 6, SHOW_COLUMNS = 8 };
 
-static void add_json(struct strbuf *out, const char *name, const struct facts *f)
-{
-	const struct {
-		const char *key, *value;
-	} fields[] = {
-		{ "name", name }, { "path", f->path }, { about(f), sb_str(&f->about) },
-		{ "changed", f->date }, { "state", f->state },
-	};
+static const struct column columns[][SHOW_COLUMNS] = {
+	[STORE_ROOTS] = { COLUMNS("SYSTEM", "system"), { NULL, "path", COLUMN_TEXT },
+			  { "ENTRIES", "entries", COLUMN_COUNT }, { "ON DISK", "bytes", COLUMN_SIZE } },
+	[STORE_CHANGES] = { COLUMNS("ROOT", "root"), { NULL, "path", COLUMN_TEXT },
+			    { "ENTRIES", "entries", COLUMN_COUNT }, { "ON DISK", "bytes", COLUMN_SIZE } },
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		sb_addf(out, "%s\"%s\": ", i ? ", " : "{", fields[i].key);
-		sb_json_str(out, fields[i].value, strlen(fields[i].value));
-	}
-	sb_addc(out, '}');
+/* The same with the path for people, too. */
+static const struct column one[][SHOW_COLUMNS] = {
+	[STORE_ROOTS] = { COLUMNS("SYSTEM", "system"), { "PATH", "path", COLUMN_TEXT },
+			  { "ENTRIES", "entries", COLUMN_COUNT }, { "ON DISK", "bytes", COLUMN_SIZE } },
+	[STORE_CHANGES] = { COLUMNS("ROOT", "root"), { "PATH", "path", COLUMN_TEXT },
+			    { "ENTRIES", "entries", COLUMN_COUNT }, { "ON DISK", "bytes", COLUMN_SIZE } },
+};
+
+static void add_row(struct table *t, const char *name, const struct facts *f,
+		    const struct share_totals *totals)
+{
+	table_add(t, (struct cell[SHOW_COLUMNS]){
+		{ name, 0 }, { NULL, f->changed }, { f->state ? f->state : "clean", 0 },
+		{ sb_str(&f->about), 0 }, { NULL, (uint64_t)f->pid }, { f->path, 0 },
+		{ NULL, totals->entries }, { NULL, totals->bytes },
+	});
 }
 
 static int list(enum root_store store, bool json, struct strbuf *out, struct error *e)
 {
+	cleanup_table struct table *t = table_new(columns[store], LIST_COLUMNS);
+	const struct share_totals none = { 0 };
 	cleanup_strv struct strv names = STRV_INIT;
 	int ret = root_names(store, &names, e);
 
-	if (json)
-		sb_addc(out, '[');
+	for (const struct fabricate_root *r = fabricate_roots; r->name && store == STORE_ROOTS; r++)
+		if (!strv_has(&names, r->name))
+			strv_add(&names, r->name);
+	strv_sort(&names);
 	for (size_t i = 0; ret == 0 && i < names.n; i++) {
 		struct facts f;
 
 		ret = read_facts(store, names.v[i], &f, e);
-		if (ret == 0 && json) {
-			sb_adds(out, i ? ",\n " : "\n ");
-			add_json(out, names.v[i], &f);
-		} else if (ret == 0) {
-			sb_addf(out, "%-20s %-16s %-7s %s\n", names.v[i], f.date, f.state,
-				sb_str(&f.about));
-		} else if (ret == -ENOENT) {
+		if (ret == 0)
+			add_row(t, names.v[i], &f, &none);
+		if (ret == -ENOENT) {
 			/* removed meanwhile */
 			err_release(e);
 			ret = 0;
 		}
 		release(&f);
 	}
-	if (json)
-		sb_adds(out, "\n]\n");
+	table_text(t, json, out);
 	return ret;
 }
 
@@ -171,7 +204,7 @@ static const struct opt remove_opts[] = {
 
 static const struct opt_spec list_spec = {
 	.usage = "umlcage root list [--json] [--changes]",
-	.summary = "Lists the kept roots: name, last change, state, system (of changes: their root).",
+	.summary = "Lists the kept roots, and those that are made when they are first used.",
 	.groups = OPT_GROUPS({ NULL, show_opts, 0 }),
 };
 
@@ -199,27 +232,19 @@ static int add_size(const struct share_entry *ent, void *arg, struct error *e)
 
 static int show(enum root_store store, const char *name, bool json, struct strbuf *out, struct error *e)
 {
+	cleanup_table struct table *t = table_new(one[store], SHOW_COLUMNS);
 	cleanup_share struct share s = SHARE_INIT;
 	struct share_totals totals = { 0 };
 	struct facts f;
 	int ret = read_facts(store, name, &f, e);
 
-	if (ret == 0)
+	if (ret == 0 && f.path)
 		ret = share_open(&s, f.path, SHARE_PEEK, e);
-	if (ret == 0)
+	if (ret == 0 && f.path)
 		ret = share_walk(s.fd, SHARE_WALK_NO_XATTRS | SHARE_WALK_RAW, add_size, &totals, e);
-	if (ret == 0 && json) {
-		add_json(out, name, &f);
-		out->len--;
-		sb_addf(out, ", \"entries\": %llu, \"bytes\": %llu}\n",
-			(unsigned long long)totals.entries, (unsigned long long)totals.bytes);
-	} else if (ret == 0) {
-		cleanup_free char *size = format_size(totals.bytes);
-
-		sb_addf(out, "name:     %s\npath:     %s\n%-9s %s\nchanged:  %s\nstate:    %s\n"
-			"entries:  %llu\non disk:  %s\n", name, f.path,
-			store == STORE_ROOTS ? "system:" : "root:", sb_str(&f.about), f.date,
-			*f.state ? f.state : "clean", (unsigned long long)totals.entries, size);
+	if (ret == 0) {
+		add_row(t, name, &f, &totals);
+		table_text_one(t, json, out);
 	}
 	release(&f);
 	return ret;

@@ -271,24 +271,18 @@ static int add_bind(struct run_places *p, const char *text, struct error *e)
 	return 0;
 }
 
-/* The two roots that are made when they are first asked for, unless the user keeps others. */
-static const struct { const char *name, *include; } made[] = {
-	{ "default", "" },
-	{ "tools", "debootstrap,mmdebstrap,cdebootstrap,debian-archive-keyring" },
-};
-
 static int resolve(struct root_spec *spec, const struct run_options *o,
 		   struct progress *progress, struct error *e)
 {
 	cleanup_strv struct strv kept = STRV_INIT;
 
-	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
-		if (strcmp(o->root, made[i].name) != 0 || root_names(STORE_ROOTS, &kept, NULL) < 0 ||
+	for (const struct fabricate_root *r = fabricate_roots; r->name; r++) {
+		if (strcmp(o->root, r->name) != 0 || root_names(STORE_ROOTS, &kept, NULL) < 0 ||
 		    strv_has(&kept, o->root))
 			continue;
 		spec->kind = ROOT_SHARE;
 		spec->cached = true;
-		return fabricate_tools_root(NULL, made[i].include, o->mirror, &o->machine,
+		return fabricate_tools_root(NULL, r->include, o->mirror, &o->machine,
 					    progress, &spec->path, e);
 	}
 	return root_resolve(spec, o->root, progress, e);
@@ -314,8 +308,8 @@ static int check_mounts(const char *option, const struct strv *mounts, bool may_
 
 static bool is_made(const char *root)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
-		if (strcmp(root, made[i].name) == 0)
+	for (const struct fabricate_root *r = fabricate_roots; r->name; r++)
+		if (strcmp(root, r->name) == 0)
 			return true;
 	return false;
 }
