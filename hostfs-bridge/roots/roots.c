@@ -508,6 +508,8 @@ static int resolve_archive(struct root_spec *r, int fd, const char *path,
 		share_stage_sweep(dir, NULL);
 		ret = check_sealed(share);
 	}
+	if (ret < 0 && ret != -ENOENT && ret != -ESTALE)
+		return err_sys(e, -ret, "cannot check '%s'", share);
 	if (ret == -ESTALE) {
 		progress_note(progress, "'%s': its copy in the cache is not what it was, and is made "
 			      "anew", path);
@@ -517,7 +519,7 @@ static int resolve_archive(struct root_spec *r, int fd, const char *path,
 	if (ret == -ENOENT)
 		ret = import_to(share, fd, path, &opts, hex, true, NULL, e);
 	if (ret < 0)
-		return ret == -EINTR ? err_set(e, EINTR, "interrupted") : ret;
+		return ret;
 	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = steal_ptr(&share), .cached = true };
 	return 0;
 }

@@ -306,10 +306,10 @@ static int find_tools(const char *path, struct progress *progress, struct error 
 	r = share_seal_check(&s);
 	if (r == -ENODATA)
 		r = share_seal(&s, e);
-	if (r == -EINTR)
-		return err_set(e, EINTR, "interrupted");
+	if (r == 0)
+		return 1;
 	if (r != -ESTALE)
-		return r ? r : 1;
+		return e->errnum ? r : err_sys(e, -r, "cannot check '%s'", path);
 	progress_note(progress, "the root with the tools in the cache is not what it was");
 	share_close(&s);
 	return share_discard(path, e);
