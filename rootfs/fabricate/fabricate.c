@@ -19,30 +19,17 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 
-/*
- * What setup hooks run on: the first stage, if it is the essential packages; else those, since
- * what was asked for may have neither a shell nor a tar.
- */
-static int plan_tools(const struct fabricate *f, struct plan *plan, struct error *e)
+int fabricate_tools(struct fabricate *f, struct error *e)
 {
-	struct fab_options o = *f->o;
+	struct plan base = *f->plan;
+	struct fabricate t = { .o = f->o, .plan = &base, .archive = f->archive,
+			       .progress = f->progress, .share = &f->tools.share };
+	int ret;
 
-	o.variant = FAB_ESSENTIAL;
-	o.include = (struct strv)STRV_INIT;
-	return plan_make(&o, f->archive, f->progress, plan, e);
-}
-
-int fabricate_tools(struct fabricate *f, struct work *tools, struct error *e)
-{
-	bool own = f->o->variant == FAB_EXTRACT || f->o->variant == FAB_CUSTOM;
-	struct plan essential = PLAN_INIT, base = *f->plan;
-	struct fabricate t = { .o = f->o, .plan = own ? &essential : &base, .archive = f->archive,
-			       .progress = f->progress, .share = &tools->share };
-	int ret = work_begin(tools, e);
-
+	if (f->tools.path)
+		return 0;
+	ret = work_begin(&f->tools, e);
 	base.n = base.nbase;
-	if (ret == 0 && own)
-		ret = plan_tools(f, &essential, e);
 	if (ret == 0)
 		ret = fabricate_setup(&t, e);
 	if (ret == 0)
@@ -55,8 +42,7 @@ int fabricate_tools(struct fabricate *f, struct work *tools, struct error *e)
 	unpack_free(t.unpack);
 	strv_release(&t.dirs);
 	strv_release(&t.links);
-	plan_release(&essential);
-	return ret < 0 ? err_wrap(e, "cannot make a root for the setup hooks") : 0;
+	return ret < 0 ? err_wrap(e, "cannot make a root for hooks") : 0;
 }
 
 /* ---- in the cage ---- */
@@ -211,6 +197,7 @@ int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_
 	times->packages = f.plan->n;
 	times->replanned = f.replanned;
 	fabricate_replan_end(&f);
+	work_end(&f.tools);
 	strv_release(&f.dirs);
 	strv_release(&f.links);
 	progress_end(progress);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Hooks run as the cage's root.  The new root is the root of the cage ($1 is "/"), but
- * for setup hooks, for which nothing is there yet: they run in a cage of their own on the
- * essential packages' contents, with the new root at /target.
+ * for setup hooks, for which nothing is there yet, and where what is installed has no shell:
+ * they run in a cage of their own, with the new root at /target.
  *
  * mmdebstrap's special hooks are words of its own, split as a shell would; files go
  * through tar in the guest, as they do there.
@@ -259,8 +259,8 @@ static void hook_environment(const struct carrier *c, enum fab_hook_when when, s
 {
 	const struct fab_options *o = c->f->o;
 	cleanup_free char *include = included(o), *debs = essential(c->f->plan);
-	cleanup_free char *config = inside(c, when == FAB_HOOK_SETUP ? FABRICATE_SETUP_APT_CONFIG
-									: FABRICATE_APT_CONFIG);
+	cleanup_free char *config = inside(c, *c->prefix ? FABRICATE_ASIDE_APT_CONFIG
+							 : FABRICATE_APT_CONFIG);
 
 	fab_hook_environment(env);
 	strv_add(env, "MMDEBSTRAP_ARGV0=mmdebstrap");
@@ -343,7 +343,7 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 {
 	cleanup_free char *root = inside(c, "/");
 	cleanup_free char *what = xasprintf("hook '%s'", hook->script);
-	char *chrooted[] = { (char *)"sh", (char *)"-c", hook->script, NULL };
+	char *chrooted[] = { (char *)"chroot", root, (char *)"sh", (char *)"-c", hook->script, NULL };
 	char *shell[] = { (char *)"sh", (char *)"-c",
 			  (char *)"mkdir -p " OWN_FOLDER " && cd " OWN_FOLDER " && s=$2 && "
 			  "exec sh -c \"$s\" exec \"$1\"", (char *)"sh", root, hook->script, NULL };
@@ -352,7 +352,7 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 	int ret;
 
 	if (hook->chrooted)
-		return guest_run(c->guest, what, chrooted, env, -1, e);
+		return guest_run(c->guest, what, *c->prefix ? chrooted : chrooted + 2, env, -1, e);
 	if (hooks_special(hook->script))
 		return special(c, hook->script, e);
 	if (access(hook->script, X_OK) == 0 && stat(hook->script, &st) == 0 && S_ISREG(st.st_mode))
@@ -379,18 +379,19 @@ static bool has_shell(const struct plan *plan)
 }
 
 /*
- * The root that setup hooks run in: the packages themselves, or where there are no such (with
- * --variant=custom, or as the hooks are to say where packages are) one with the host's release.
+ * The root that hooks run in beside the new one: the packages themselves, or where there are
+ * no such (with --variant=custom, or as the hooks are to say where packages are) one with the
+ * host's release.
  */
-static int start_setup(struct carrier *c, struct work *tools, struct error *e)
+static int start_aside(struct carrier *c, struct error *e)
 {
 	cleanup_share struct share made = SHARE_INIT;
 	cleanup_free char *path = NULL;
 	int ret;
 
 	if (has_shell(c->f->plan)) {
-		ret = fabricate_tools(c->f, tools, e);
-		return ret ? ret : guest_start_tools(&c->guest, c->f, &tools->share, e);
+		ret = fabricate_tools(c->f, e);
+		return ret ? ret : guest_start_tools(&c->guest, c->f, &c->f->tools.share, e);
 	}
 	ret = fabricate_tools_root(NULL, "mount", NULL, c->f->machine, c->f->progress, &path, e);
 	if (ret == 0)
@@ -398,34 +399,60 @@ static int start_setup(struct carrier *c, struct work *tools, struct error *e)
 	return ret ? ret : guest_start_tools(&c->guest, c->f, &made, e);
 }
 
-int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
+/* What mmdebstrap's setup_mounts() has in the new root; mount itself is not essential. */
+static const char mounts_script[] =
+	"for d in proc sys dev; do\n"
+	"\t[ ! -d \"$1/$d\" ] || perl -e 'my ($from, $to) = @ARGV; my $type = \"none\";\n"
+	"\t\tsyscall(165, $from, $to, $type, 20480, 0) == 0 or die \"cannot mount $to: $!\\n\"' \\\n"
+	"\t\t/$d \"$1/$d\" || exit\n"
+	"done\n";
+
+static int run_all(struct carrier *c, enum fab_hook_when when, struct error *e)
 {
-	const struct fab_hooks *hooks = &f->o->hooks[when];
-	struct carrier c = { .f = f, .prefix = "" };
-	cleanup_work struct work tools = WORK_INIT;
+	const struct fab_hooks *hooks = &c->f->o->hooks[when];
 	cleanup_strv struct strv env = STRV_INIT;
 	int ret = 0;
 
-	if (!hooks->n)
-		return 0;
-	if (when == FAB_HOOK_SETUP) {
-		c.prefix = GUEST_TARGET;
-		ret = start_setup(&c, &tools, e);
-	} else {
-		ret = cage_enter(f, true, e);
-		c.guest = f->guest;
-	}
-	hook_environment(&c, when, &env);
+	hook_environment(c, when, &env);
 	for (size_t i = 0; i < hooks->n && ret == 0; i++) {
-		progress_detail(f->progress, "%s hook: %s", moments[when], hooks->v[i].script);
-		ret = run_hook(&c, &hooks->v[i], strv_argv(&env), e);
-	}
-	if (when == FAB_HOOK_SETUP) {
-		if (ret == 0)
-			ret = guest_stop(c.guest, e);
-		guest_free(&c.guest);
-	} else if (ret == 0) {
-		ret = cage_look(f, e);
+		progress_detail(c->f->progress, "%s hook: %s", moments[when], hooks->v[i].script);
+		ret = run_hook(c, &hooks->v[i], strv_argv(&env), e);
 	}
 	return ret;
+}
+
+/* In a cage beside the new root. */
+static int run_aside(struct fabricate *f, enum fab_hook_when when, struct error *e)
+{
+	struct carrier c = { .f = f, .prefix = GUEST_TARGET };
+	char *mounts[] = { (char *)"sh", (char *)"-c", (char *)mounts_script, (char *)"sh",
+			   (char *)GUEST_TARGET, NULL };
+	int ret = cage_leave(f, e);
+
+	if (ret == 0)
+		ret = start_aside(&c, e);
+	if (ret == 0 && when != FAB_HOOK_SETUP)
+		ret = guest_run(c.guest, "mounting in the new root", mounts, NULL, -1, e);
+	if (ret == 0)
+		ret = run_all(&c, when, e);
+	if (ret == 0)
+		ret = guest_stop(c.guest, e);
+	guest_free(&c.guest);
+	return ret;
+}
+
+int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
+{
+	struct carrier c = { .f = f, .prefix = "" };
+	int ret;
+
+	if (!f->o->hooks[when].n)
+		return 0;
+	if (when == FAB_HOOK_SETUP || !has_shell(f->plan))
+		return run_aside(f, when, e);
+	ret = cage_enter(f, true, e);
+	c.guest = f->guest;
+	if (ret == 0)
+		ret = run_all(&c, when, e);
+	return ret ? ret : cage_look(f, e);
 }

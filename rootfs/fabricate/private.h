@@ -31,6 +31,7 @@ struct fabricate {
 	bool usrmerge;			/* those that usrmerge would have made */
 	bool hooks;			/* some run in the cage */
 	bool reinstall;			/* extract hooks: dpkg itself installs the first stage */
+	struct work tools;		/* what hooks run on that do not run in the tree */
 	struct guest *guest;		/* NULL: no cage runs */
 	bool online;			/* it has the network */
 	bool held;			/* a hook left something in it that would be lost */
@@ -43,7 +44,7 @@ struct fabricate {
 /* ---- fabricate-setup.c: the tree before and after, natively ---- */
 
 /* Configuration of apt for hooks that call it, in the new root; the first where that is /target. */
-#define FABRICATE_SETUP_APT_CONFIG "tmp/mmdebstrap.apt.conf.setup"
+#define FABRICATE_ASIDE_APT_CONFIG "tmp/mmdebstrap.apt.conf.target"
 #define FABRICATE_APT_CONFIG "tmp/mmdebstrap.apt.conf"
 
 /* The part of the setup that depends on the packages. */
@@ -102,9 +103,8 @@ const struct unpacked *crew_package(const struct fabricate *f, size_t index);
 
 /* ---- fabricate.c ---- */
 
-struct work;
-/* The first stage's packages, only unpacked, in a share of their own: a root for setup hooks. */
-int fabricate_tools(struct fabricate *f, struct work *tools, struct error *e);
+/* f->tools, if it is not there yet: the essential packages, only unpacked, in a share. */
+int fabricate_tools(struct fabricate *f, struct error *e);
 
 /*
  * What runs in the cage of a fabrication: preinst scripts, dpkg, hooks.  Output goes to

@@ -202,8 +202,8 @@ static int put_apt_configs(const struct fabricate *f, struct share_tree *t, stru
 {
 	int ret = 0;
 
-	if (f->o->hooks[FAB_HOOK_SETUP].n)
-		ret = put_apt_config(f, t, FABRICATE_SETUP_APT_CONFIG, GUEST_TARGET "/", e);
+	if (f->hooks || f->o->hooks[FAB_HOOK_SETUP].n)
+		ret = put_apt_config(f, t, FABRICATE_ASIDE_APT_CONFIG, GUEST_TARGET "/", e);
 	if (ret == 0 && f->hooks)
 		ret = put_apt_config(f, t, FABRICATE_APT_CONFIG, "/", e);
 	return ret;
@@ -468,6 +468,21 @@ static int sort_triggers(struct fabricate *f, struct share_tree *t, struct error
 	return ret;
 }
 
+/* What apt and mmdebstrap leave in apt's archives where nobody cleans them. */
+static int keep_debs(struct fabricate *f, struct error *e)
+{
+	bool base = f->o->variant == FAB_EXTRACT || fab_skips(f->o, "essential/unlink");
+	int ret = 0;
+
+	if (!fab_skips(f->o, "cleanup/apt/cache"))
+		return 0;
+	for (size_t i = base ? 0 : f->plan->nbase; i < f->plan->n && ret == 0; i++)
+		/* apt does not copy what is a file already */
+		if (f->plan->packages[i].uri)
+			ret = fabricate_put_deb(f, i, e);
+	return ret;
+}
+
 int fabricate_unprepare(struct fabricate *f, struct error *e)
 {
 	cleanup_share_tree struct share_tree *t =
@@ -478,7 +493,7 @@ int fabricate_unprepare(struct fabricate *f, struct error *e)
 		ret = real_daemons(t, e);
 	if (ret == 0 && !fab_skips(f->o, "chroot/policy-rc.d"))
 		ret = share_remove(t, "usr/sbin/policy-rc.d", e);
-	return ret;
+	return ret ? ret : keep_debs(f, e);
 }
 
 int fabricate_cleanup(struct fabricate *f, struct error *e)
@@ -507,7 +522,7 @@ int fabricate_cleanup(struct fabricate *f, struct error *e)
 	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
 		ret = share_remove(t, "etc/apt/apt.conf.d/00mmdebstrap", e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
-		ret = share_remove(t, FABRICATE_SETUP_APT_CONFIG, e);
+		ret = share_remove(t, FABRICATE_ASIDE_APT_CONFIG, e);
 	if (ret == 0 && !fab_skips(f->o, "cleanup/mmdebstrap"))
 		ret = share_remove(t, FABRICATE_APT_CONFIG, e);
 	if (!fab_skips(f->o, "cleanup/reproducible")) {

@@ -187,3 +187,24 @@ test_setup_hook_of_a_root_without_a_shell()
 	equal hooked "$(content x.tar etc/hooked)"
 	equal uploaded "$(content x.tar etc/upload)"
 }
+
+# As mmdebstrap's hooks for busybox do it: the new root has no shell before they have run.
+# limit: 600
+test_hooks_that_make_the_shell()
+{
+	mirrored
+	# shellcheck disable=SC2016
+	fabricate -q --no-cache --variant=custom \
+		--include=dpkg,busybox,libc-bin,base-files,base-passwd,debianutils \
+		--setup-hook='mkdir -p "$1/bin"; echo root:x:0:0:root:/root:/bin/sh >"$1/etc/passwd"' \
+		--setup-hook='printf "root:x:0:\nmail:x:8:\nutmp:x:43:\n" >"$1/etc/group"' \
+		--extract-hook='[ ! -e "$1/bin/sh" ] && chroot "$1" /bin/busybox --install -s' \
+		--essential-hook='grep -q "install ok installed" "$1/var/lib/dpkg/status"' \
+		--chrooted-customize-hook='{ id -u; grep -c . /proc/mounts; echo "$PWD"; } >/seen' \
+		bookworm x.tar
+	content x.tar seen >seen
+	equal 0 "$(sed -n 1p seen)"
+	equal / "$(sed -n 3p seen)"
+	tar -tvf x.tar | grep 'bin/sh -> .*busybox'
+	! tar -tf x.tar | grep -E '^./(proc|sys)/.' || fail "mounts in the image"
+}
