@@ -197,7 +197,8 @@ static int add_humfs(struct build *b, struct error *e)
 static int apply_patch(struct build *b, const char *name, struct error *e)
 {
 	static const char *const argv[] = {
-		"patch", "-p1", "--batch", "--forward", "--no-backup-if-mismatch", "-r", "-", NULL,
+		/* a patch that fits only nearly may land in the wrong function */
+		"patch", "-p1", "-F0", "--batch", "--forward", "--no-backup-if-mismatch", "-r", "-", NULL,
 	};
 	cleanup_free char *asset = xasprintf("patches/%s", name);
 	const struct asset *a = asset_find(asset);

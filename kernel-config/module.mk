@@ -7,7 +7,7 @@ MOD_kernel_public := kernel.h
 # What a kernel is made from travels in the program (assets.h): "name in there=file".
 KERNEL_ASSETS := $(sort \
 	$(foreach f,exclude suites $(notdir $(wildcard kernel-config/*.config)),$(f)=kernel-config/$(f)) \
-	$(foreach f,$(wildcard kernel-config/patches/series kernel-config/patches/*.patch),$(f:kernel-config/%=%)=$(f)) \
+	$(foreach f,$(wildcard kernel-config/patches/series kernel-config/patches/*/*.patch),$(f:kernel-config/%=%)=$(f)) \
 	$(foreach f,$(wildcard hostfs-bridge/kernel/Makefile hostfs-bridge/kernel/Kconfig \
 			hostfs-bridge/kernel/*.[ch] hostfs-bridge/meta/meta.[ch]),humfs/$(notdir $(f))=$(f)))
 kernel_asset_files := $(foreach a,$(KERNEL_ASSETS),$(lastword $(subst =, ,$(a))))
