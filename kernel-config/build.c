@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kernel-config/assets.h"
+#include "kernel-config/choose.h"
 #include "kernel-config/config.h"
 #include "kernel-config/kernel.h"
 #include "kernel-config/make.h"
@@ -170,7 +171,7 @@ static int unpack(struct build *b, struct error *e)
 	if (!b->k->version)
 		return err_set(e, EBADMSG, "'%s' is not a Linux source: it has no top Makefile with a "
 			       "version", b->source->name);
-	if (version_compare(b->k->version, KERNEL_OLDEST) < 0)
+	if (kernel_fit(b->k->version) == KERNEL_TOO_OLD)
 		return err_set(e, EINVAL, "'%s' is Linux %s; umlcage needs " KERNEL_OLDEST
 			       " or later", b->source->name, b->k->version);
 	return 0;
@@ -479,7 +480,7 @@ int kernel_ensure(const struct kernel_request *req, struct kernel_info *k, struc
 	};
 	int ret;
 
-	if (!req->source && !req->rebuild && !(req->fragments && req->fragments->n) &&
+	if (!req->source && !req->newer && !req->rebuild && !(req->fragments && req->fragments->n) &&
 	    kernel_find(k, NULL) == 0)
 		return 0;
 	ret = read_extra(&b, e);

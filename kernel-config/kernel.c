@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "kernel-config/assets.h"
+#include "kernel-config/choose.h"
 #include "kernel-config/config.h"
 #include "kernel-config/manifest.h"
 #include "umlcage/base/fd.h"
@@ -74,15 +75,19 @@ static int load(const char *kernels, const char *name, const char *recipe, struc
 	return 0;
 }
 
-/* Usable by default before others, then by version, then by age. */
+/* Usable by default before others, then tested ones, then by version, then by age. */
 static int by_preference(const void *va, const void *vb)
 {
 	const struct kernel_info *a = va, *b = vb;
 	bool a_first = a->current && !*a->fragments, b_first = b->current && !*b->fragments;
+	bool a_tested = kernel_fit(a->version) == KERNEL_TESTED;
+	bool b_tested = kernel_fit(b->version) == KERNEL_TESTED;
 	int order;
 
 	if (a_first != b_first)
 		return a_first ? -1 : 1;
+	if (a_first && a_tested != b_tested)
+		return a_tested ? -1 : 1;
 	order = a_first ? version_compare(b->version, a->version) : 0;
 	if (order)
 		return order;
@@ -231,7 +236,7 @@ int kernel_inspect(const char *path, struct kernel_info *k, struct error *e)
 	k->version = xstrndup(sb_str(&version), strcspn(sb_str(&version), " \n"));
 	if (!strstr(sb_str(&dotconfig), "CONFIG_UML=y"))
 		return err_set(e, ENOEXEC, "'%s' is not a UML kernel", path);
-	if (version_compare(k->version, KERNEL_OLDEST) < 0)
+	if (kernel_fit(k->version) == KERNEL_TOO_OLD)
 		return err_set(e, EINVAL, "kernel '%s' is Linux %s; umlcage needs " KERNEL_OLDEST
 			       " or later", path, k->version);
 	ret = config_parse(&wanted, required, "needed by umlcage", NULL, e);

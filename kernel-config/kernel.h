@@ -20,8 +20,12 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
-/* The oldest Linux that is built; why: README of the folder's patches, design notes. */
+/*
+ * The oldest Linux that is built, for lack of seccomp= and of SMP before it, and the newest
+ * that the patches were tested with (with any third number); see patches/README.
+ */
 #define KERNEL_OLDEST "7.2"
+#define KERNEL_NEWEST "7.3"
 
 struct kernel_info {
 	char *key;		/* 64 hexadecimal digits; NULL for a file from elsewhere */
@@ -56,7 +60,8 @@ void kernel_list_release(struct kernel_list *l);
 int kernel_list(struct kernel_list *l, struct error *e);
 /*
  * The kernel to use when none is named: of those made from this program's recipe
- * without further fragments the one with the highest version, the newest of these.
+ * without further fragments the one with the highest version that the patches were
+ * tested with, if there is one, the newest of these.
  * -ENOENT, without a hint, when there is none.  Needs no compiler and no network.
  */
 int kernel_find(struct kernel_info *k, struct error *e);
@@ -72,9 +77,10 @@ int kernel_remove(const struct kernel_info *k, struct error *e);
 int kernel_inspect(const char *path, struct kernel_info *k, struct error *e);
 
 struct kernel_request {
-	/* A directory, a tarball or linux-source .deb, or a suite; NULL: what the cache
-	 * has, else the newest linux-source package of the listed suites. */
+	/* A directory, a tarball or linux-source .deb, a suite, or "7.2" of the listed
+	 * suites; NULL: what the cache has, else their newest that was tested. */
 	const char *source;
+	bool newer;			/* also one newer than KERNEL_NEWEST */
 	const struct strv *fragments;	/* files, or "debug"; NULL: none */
 	const char *mirror;		/* NULL: see debian_mirror_find() */
 	const struct strv *keyrings;	/* NULL: the host's */

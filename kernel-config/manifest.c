@@ -32,19 +32,31 @@ static bool in_recipe(const char *name)
 	return false;
 }
 
+/* Where what counts of @a begins: the words above a patch change no kernel. */
+static const char *content(const struct asset *a)
+{
+	static const char mark[] = "\ndiff --git ";
+	const char *diff = NULL;
+
+	if (str_ends(a->name, ".patch"))
+		diff = memmem(a->start, (size_t)(a->end - a->start), mark, strlen(mark));
+	return diff ? diff : a->start;
+}
+
 char *manifest_recipe(const struct asset *assets)
 {
 	struct hash h = { NULL };
 
 	hash_start(&h);
 	for (const struct asset *a = assets; a->name; a++) {
-		uint64_t len = (uint64_t)(a->end - a->start);
+		const char *start = content(a);
+		uint64_t len = (uint64_t)(a->end - start);
 
 		if (!in_recipe(a->name))
 			continue;
 		hash_add_field(&h, a->name);
 		hash_add(&h, &len, sizeof(len));
-		hash_add(&h, a->start, len);
+		hash_add(&h, start, len);
 	}
 	return end_hash(&h);
 }

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel-config/assets.h"
+#include "kernel-config/choose.h"
 #include "kernel-config/config.h"
 #include "kernel-config/manifest.h"
 #include "rootfs/debian/debian.h"
@@ -84,32 +86,75 @@ static int take_fd(struct debian_item *item, void *arg, struct error *e)
 	return 0;
 }
 
-static int fetch(struct source *s, struct debian_archive *a, const char *where, struct error *e)
+/* ---- from the archive ---- */
+
+struct search {
+	struct choice choice;
+	struct debian_package package;
+};
+
+static int look_at(const struct deb822 *stanza, const struct debian_index *index, void *arg,
+		   struct error *e)
 {
-	struct debian_package p = DEBIAN_PACKAGE_INIT;
-	int ret = debian_find_newest(a, "linux-source-[0-9]*", &p, e);
+	struct search *search = arg;
+	const char *name = deb822_get(stanza, "Package"), *version = deb822_get(stanza, "Version");
 
-	if (ret == -ENOENT)
+	/* "linux-source" alone is there too, and only names another */
+	if (!name || !version || fnmatch("linux-source-[0-9]*", name, 0) != 0 ||
+	    !choose(&search->choice, version))
+		return 0;
+	return debian_package_read(&search->package, stanza, index, e);
+}
+
+/* Why there is none to take. */
+static int nothing_fits(const struct choice *c, const char *where, struct error *e)
+{
+	if (c->series)
+		return err_set(e, ENOENT, "no linux-source-%s in %s", c->series, where);
+	if (!c->newest)
 		return err_set(e, ENOENT, "no linux-source package in %s; name a source of Linux "
-			       KERNEL_OLDEST " or later with --source", where);
-	if (ret < 0)
-		return ret;
-	if (version_compare(p.version, KERNEL_OLDEST) < 0) {
-		ret = err_set(e, ENOENT, "the newest Linux source in %s is %s, older than "
-			      KERNEL_OLDEST "; name another suite or a source with --source",
-			      where, p.version);
-	} else {
-		struct debian_item item = {
-			.uri = p.index->base, .filename = p.filename, .size = p.size, .fd = -1,
-		};
+			       KERNEL_OLDEST " to " KERNEL_NEWEST " with --source", where);
+	if (kernel_fit(c->newest) == KERNEL_TOO_OLD)
+		return err_set(e, ENOENT, "the newest Linux source in %s is %s, older than "
+			       KERNEL_OLDEST "; name another suite or a source with --source",
+			       where, c->newest);
+	return err_set(e, ENOENT, "the Linux sources in %s are not of " KERNEL_OLDEST " to "
+		       KERNEL_NEWEST ", which this umlcage was tested with; --newer takes %s, or "
+		       "name a source with --source", where, c->newest);
+}
 
-		memcpy(item.sum, p.sum, sizeof(item.sum));
-		s->name = xasprintf("%s %s", p.name, p.version);
-		s->id = xstrdup(p.sum);
-		ret = debian_fetch(a, &item, 1, take_fd, s, e);
-	}
-	debian_package_release(&p);
+static int find_package(struct debian_archive *a, const struct kernel_request *req, const char *series,
+			const char *where, struct debian_package *p, struct error *e)
+{
+	struct search search = {
+		.choice = { .series = series, .newer = req->newer }, .package = DEBIAN_PACKAGE_INIT,
+	};
+	int ret = debian_each(a, look_at, &search, e);
+
+	if (ret == 0 && !search.choice.best)
+		ret = nothing_fits(&search.choice, where, e);
+	if (ret == 0 && !series && !req->newer && kernel_fit(search.choice.newest) == KERNEL_UNTESTED)
+		progress_note(req->progress, "there is Linux %s, which this umlcage was not tested "
+			      "with; --newer builds it", search.choice.newest);
+	if (ret == 0)
+		*p = search.package;
+	else
+		debian_package_release(&search.package);
+	choice_release(&search.choice);
 	return ret;
+}
+
+static int fetch(struct source *s, struct debian_archive *a, const struct debian_package *p,
+		 struct error *e)
+{
+	struct debian_item item = {
+		.uri = p->index->base, .filename = p->filename, .size = p->size, .fd = -1,
+	};
+
+	memcpy(item.sum, p->sum, sizeof(item.sum));
+	s->name = xasprintf("%s %s", p->name, p->version);
+	s->id = xstrdup(p->sum);
+	return debian_fetch(a, &item, 1, take_fd, s, e);
 }
 
 /* The suites to look in: @only, or those of the data file. */
@@ -128,7 +173,9 @@ static void list_suites(const char *only, struct strv *suites)
 			strv_add(suites, lines.v[i]);
 }
 
-static int open_suite(struct source *s, const struct kernel_request *req, struct error *e)
+/* In @suite, or NULL: the listed ones; @series "7.2", or NULL: any. */
+static int open_suite(struct source *s, const struct kernel_request *req, const char *suite,
+		      const char *series, struct error *e)
 {
 	cleanup_debian_sources struct debian_sources sources = DEBIAN_SOURCES_INIT;
 	cleanup_debian_archive struct debian_archive *a = NULL;
@@ -136,17 +183,18 @@ static int open_suite(struct source *s, const struct kernel_request *req, struct
 	cleanup_free char *mirror = NULL, *names = NULL, *where = NULL;
 	cleanup_error struct error first = ERROR_INIT;
 	struct debian_config config = { .keyrings = req->keyrings, .progress = req->progress };
+	struct debian_package p = DEBIAN_PACKAGE_INIT;
 	int ret = debian_mirror_find(req->mirror, &mirror, req->progress, e);
 
 	if (ret < 0)
 		return ret;
-	list_suites(req->source, &suites);
+	list_suites(suite, &suites);
 	for (size_t i = 0; i < suites.n; i++) {
 		struct debian_source *as = debian_sources_add(&sources, mirror, suites.v[i], "main", e);
 
 		if (!as)
 			return -EINVAL;
-		as->optional = !req->source;
+		as->optional = !suite;
 	}
 	names = strv_join(&suites, ", ");
 	where = xasprintf("%s of %s", names, mirror);
@@ -167,8 +215,13 @@ static int open_suite(struct source *s, const struct kernel_request *req, struct
 		progress_warn(req->progress, "%s; using the source lists of an earlier run",
 			      err_text(&first));
 	}
+	ret = find_package(a, req, series, where, &p, e);
+	if (ret < 0)
+		return ret;
 	progress_stage(req->progress, "downloading the kernel source", 0);
-	return fetch(s, a, where, e);
+	ret = fetch(s, a, &p, e);
+	debian_package_release(&p);
+	return ret;
 }
 
 static bool suite_ok(const char *name)
@@ -183,12 +236,14 @@ int source_open(struct source *s, const struct kernel_request *req, const struct
 	struct stat st;
 
 	if (!req->source)
-		return open_suite(s, req, e);
+		return open_suite(s, req, NULL, NULL, e);
 	if (stat(req->source, &st) == 0)
 		return open_path(s, req->source, x, e);
+	if (is_linux_series(req->source))
+		return open_suite(s, req, NULL, req->source, e);
 	if (!suite_ok(req->source))
 		return err_sys(e, errno, "cannot read kernel source '%s'", req->source);
-	return open_suite(s, req, e);
+	return open_suite(s, req, req->source, NULL, e);
 }
 
 int source_extract(const struct source *s, struct tree *t, struct error *e)

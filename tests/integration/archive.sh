@@ -36,7 +36,7 @@ works()
 # The source is fetched and verified, if not built.
 source_fails()
 {
-	status 1 "$UMLCAGE" kernel build --source pen --keyring "$T/a/key.gpg" \
+	status "${3-1}" "$UMLCAGE" kernel build --source pen --newer --keyring "$T/a/key.gpg" \
 		--mirror "${2-$T/a}" 2>err
 	contains "$1" err
 }
@@ -171,11 +171,11 @@ test_full_disk()
 	trap 'rm -rf "$XDG_CACHE_HOME" /dev/shm/filler.$$' EXIT
 	works
 	head -c "$(($(df --output=avail -B1 /dev/shm | tail -1) - 1000000))" /dev/zero >/dev/shm/filler.$$
-	source_fails "No space left on device"
+	source_fails "No space left on device" "$T/a" 6
 	nothing_kept
 	rm /dev/shm/filler.$$
 	# now it fits, if not what is then unpacked of it
-	source_fails "not enough room to build a kernel"
+	source_fails "not enough room to build a kernel" "$T/a" 6
 	equal 1 "$(find "$XDG_CACHE_HOME/umlcage/archives" -name '*.deb' -size +0 | wc -l)" kept
 }
 
@@ -185,7 +185,7 @@ test_runs_at_the_same_time_download_once()
 	fixture
 	serve
 	for i in 1 2 3 4; do
-		"$UMLCAGE" kernel build --source pen --keyring "$T/a/key.gpg" \
+		"$UMLCAGE" kernel build --source pen --newer --keyring "$T/a/key.gpg" \
 			--mirror "http://127.0.0.1:$port/slow" 2>err.$i &
 		pids="${pids-} $!"
 	done
@@ -317,4 +317,25 @@ test_sources_of_every_form()
 	contains pen-provider out
 	status 2 plan_lines "deb ftp://mirror.example/debian pen main"
 	contains "is not a mirror" err
+}
+
+# Of the sources there are 7.3, which is tested, and 9.0 and 9.1, which are not.
+# limit: 150
+test_untested_linux_is_left_alone()
+{
+	fixture
+	status 1 "$UMLCAGE" kernel build --source pen --keyring "$T/a/key.gpg" --mirror "$T/a" 2>err
+	contains "'linux-source-7.3 7.3.99-1'" err
+	contains "there is Linux 9.1.2-1~bpo1+1, which this umlcage was not tested with" err
+	equal 1 "$(grep -c 'not tested' err)" "notes"
+	source_works
+	! grep -q 'not tested' err || fail "a note about what was asked for"
+
+	# of the listed suites, by number
+	mv a/dists/pen a/dists/sid
+	"$TESTS_DIR/support/make-archive" --suite sid "$T/a"
+	status 1 "$UMLCAGE" kernel build --source 9.0 --keyring "$T/a/key.gpg" --mirror "$T/a" 2>err
+	contains "'linux-source-9.0 9.0.12-1'" err
+	status 3 "$UMLCAGE" kernel build --source 9.7 --keyring "$T/a/key.gpg" --mirror "$T/a" 2>err
+	contains "no linux-source-9.7 in trixie-backports, forky, sid of" err
 }

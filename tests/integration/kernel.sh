@@ -97,10 +97,10 @@ test_build_list_show_remove()
 import json, sys
 (k,) = json.load(sys.stdin)
 assert k["version"] == "7.3.99" and k["current"] and k["units"] == 2, k'
-	status 1 "$UMLCAGE" kernel remove ffff
+	status 3 "$UMLCAGE" kernel remove ffff
 	status 0 "$UMLCAGE" kernel remove "${key:0:8}"
 	[ ! -e "$path" ] || fail "it is still there"
-	status 1 "$UMLCAGE" kernel show 2>err
+	status 3 "$UMLCAGE" kernel show 2>err
 	contains "umlcage kernel build" err
 }
 
@@ -116,10 +116,10 @@ test_tarball()
 	status 1 build --source cut.tar.xz
 	contains "cut.tar.xz" err
 	clean
-	status 1 build --source ./nothing-here
+	status 3 build --source ./nothing-here
 	contains "nothing-here" err
 	mkdir empty
-	status 1 build --source empty
+	status 3 build --source empty
 	contains "is not a Linux source" err
 	equal 1 "$("$UMLCAGE" kernel list | grep -c 7.3.99)" "kernels listed"
 }
@@ -154,7 +154,7 @@ test_extra_fragments()
 	echo 'CONFIG LOST' >bad.config
 	status 2 build --source linux --config bad.config
 	contains "bad.config:1:" err
-	status 1 build --source linux --config none.config
+	status 3 build --source linux --config none.config
 	contains "none.config" err
 }
 
@@ -169,7 +169,7 @@ test_failure_keeps_the_log()
 	log=$(sed -n "s/.*the log is '\(.*\)'.*/\1/p" err)
 	contains "  CC      fs/open.o" "$log"
 	clean
-	status 1 "$UMLCAGE" kernel show 2>err
+	status 3 "$UMLCAGE" kernel show 2>err
 	# once it works the log of the failure goes
 	rm linux/hook
 	build --source linux >path
@@ -276,7 +276,7 @@ test_full_disk()
 	export XDG_CACHE_HOME=$T/small
 	kernels=$XDG_CACHE_HOME/umlcage/kernels
 	echo 'head -c 700M /dev/zero >fill' >linux/hook
-	status 1 build --source linux
+	status 6 build --source linux
 	contains "no space left on the filesystem of '$kernels" err
 	contains "building takes" err
 	clean
@@ -286,7 +286,7 @@ test_full_disk()
 
 	# too little from the start is said before anything is done
 	head -c 200M /dev/zero >small/ballast
-	status 1 build --rebuild --source linux
+	status 6 build --rebuild --source linux
 	contains "not enough room to build a kernel" err
 	contains "XDG_CACHE_HOME" err
 	rm small/ballast

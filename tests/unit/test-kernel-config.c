@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "kernel-config/assets.h"
+#include "kernel-config/choose.h"
 #include "kernel-config/config.h"
 #include "kernel-config/exclude.h"
+#include "kernel-config/kernel.h"
 #include "kernel-config/manifest.h"
 #include "kernel-config/source.h"
 #include "tests/support/unit.h"
@@ -176,6 +178,72 @@ START_TEST(versions)
 }
 END_TEST
 
+START_TEST(tested_versions)
+{
+	static const struct {
+		const char *version;
+		enum kernel_fit fit;
+	} cases[] = {
+		{ "6.19.30", KERNEL_TOO_OLD }, { "7.1.99-1", KERNEL_TOO_OLD }, { "7.2", KERNEL_TESTED },
+		{ "7.2.0-rc1", KERNEL_TESTED }, { "7.2~rc3-1~exp1", KERNEL_TESTED },
+		{ KERNEL_NEWEST, KERNEL_TESTED }, { KERNEL_NEWEST ".0", KERNEL_TESTED },
+		{ KERNEL_NEWEST ".99-1~bpo13+1", KERNEL_TESTED }, { "7.30.1", KERNEL_UNTESTED },
+		{ "8.0-1", KERNEL_UNTESTED }, { "10", KERNEL_UNTESTED },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert_msg(kernel_fit(cases[i].version) == cases[i].fit, "%s", cases[i].version);
+	ck_assert_int_le(version_compare(KERNEL_OLDEST, KERNEL_NEWEST), 0);
+	ck_assert(is_linux_series("7.2"));
+	ck_assert(!is_linux_series("7"));
+	ck_assert(!is_linux_series("7."));
+	ck_assert(!is_linux_series("7.2.1"));
+	ck_assert(!is_linux_series("7.2x"));
+	ck_assert(!is_linux_series("sid"));
+	ck_assert(!is_linux_series(""));
+}
+END_TEST
+
+START_TEST(choosing_a_version)
+{
+	static const struct {
+		const char *shown, *series;
+		bool newer;
+		const char *best;
+	} cases[] = {
+		/* the day a newer one appears changes nothing */
+		{ "7.3.4-1~bpo13+1 7.2.13-1", NULL, false, "7.3.4-1~bpo13+1" },
+		{ "7.2.13-1 7.4.1-1 7.3.4-1~bpo13+1", NULL, false, "7.3.4-1~bpo13+1" },
+		{ "7.3.4-1~bpo13+1 7.3.4-1 7.3.3-9", NULL, false, "7.3.4-1" },
+		{ "7.3.9-1 7.3.10-1", NULL, false, "7.3.10-1" },
+		/* unless it is asked for, one way or the other */
+		{ "7.2.13-1 7.4.1-1 7.3.4-1", NULL, true, "7.4.1-1" },
+		{ "7.2.13-1 7.4.1-1 7.3.4-1", "7.4", false, "7.4.1-1" },
+		{ "7.2.13-1 7.4.1-1 7.3.4-1", "7.2", false, "7.2.13-1" },
+		/* nothing to take */
+		{ "7.4.1-1 8.0-1", NULL, false, NULL },
+		{ "7.4.1-1", "7.3", false, NULL },
+		{ "6.12.9-1 7.1.2-1", NULL, true, NULL },
+		{ "6.12.9-1", "6.12", true, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_choice struct choice c = CHOICE_INIT;
+		cleanup_strv struct strv shown = STRV_INIT;
+
+		c.series = cases[i].series;
+		c.newer = cases[i].newer;
+		strv_split(&shown, cases[i].shown, " ");
+		for (size_t j = 0; j < shown.n; j++)
+			(void)choose(&c, shown.v[j]);
+		if (cases[i].best)
+			ck_assert_str_eq(c.best, cases[i].best);
+		else
+			ck_assert_ptr_null(c.best);
+	}
+}
+END_TEST
+
 /* ---- what is left out ---- */
 
 START_TEST(exclusion_first_match_wins)
@@ -236,6 +304,8 @@ int main(void)
 	tcase_add_test(tc, lost_symbols_are_named);
 	tcase_add_test(tc, our_own_fragments_parse);
 	tcase_add_test(tc, versions);
+	tcase_add_test(tc, tested_versions);
+	tcase_add_test(tc, choosing_a_version);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("exclude");

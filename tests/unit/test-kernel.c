@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,6 +47,28 @@ START_TEST(keys_change_with_every_input)
 		ck_assert_str_ne(k, key);
 	}
 
+	/* neither are the words above a patch, but for the patch itself */
+	{
+		static const char one[] = "Subject: a\n\ndiff --git a/x b/x\n+1\n";
+		static const char reworded[] = "Subject: b c\n\nwhy\n\ndiff --git a/x b/x\n+1\n";
+		static const char changed[] = "Subject: a\n\ndiff --git a/x b/x\n+2\n";
+		const char *const texts[] = { one, reworded, changed };
+		char *recipes[3];
+
+		for (size_t i = 0; i < 3; i++) {
+			const struct asset patch[] = {
+				{ "patches/a/b.patch", texts[i], texts[i] + strlen(texts[i]) },
+				{ NULL, NULL, NULL },
+			};
+
+			recipes[i] = manifest_recipe(patch);
+		}
+		ck_assert_str_eq(recipes[0], recipes[1]);
+		ck_assert_str_ne(recipes[0], recipes[2]);
+		for (size_t i = 0; i < 3; i++)
+			free(recipes[i]);
+	}
+
 	/* what is asked for with --config, and what is left out, are no part of the recipe */
 	assets[1].end--;
 	assets[2].end--;
@@ -78,6 +101,7 @@ END_TEST
 
 #define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define KEY_AB "aaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define KEY_D "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 #define KEY_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 
 static char *manifest_text(const char *key, const char *version, const char *recipe,
@@ -137,7 +161,8 @@ START_TEST(cache_finds_and_removes)
 {
 	cleanup_free char *recipe = manifest_recipe(kernel_assets);
 	cleanup_free char *old = manifest_text(KEY_A, "7.2.9", recipe, "", 30);
-	cleanup_free char *new = manifest_text(KEY_AB, "7.10.0", recipe, "", 20);
+	cleanup_free char *new = manifest_text(KEY_AB, "7.2.10", recipe, "", 20);
+	cleanup_free char *untested = manifest_text(KEY_D, "77.1.0", recipe, "", 50);
 	cleanup_free char *other = manifest_text(KEY_C, "7.11.0", KEY_C, "", 40);
 	struct kernel_info k = KERNEL_INFO_INIT;
 	struct kernel_list l;
@@ -162,7 +187,13 @@ START_TEST(cache_finds_and_removes)
 	kernel_list_release(&l);
 
 	ck_ok(kernel_find(&k, &e), &e);
-	ck_assert_str_eq(k.version, "7.10.0");
+	ck_assert_str_eq(k.version, "7.2.10");
+	kernel_info_release(&k);
+
+	/* one that was built of an untested source is not the default, unless it is the only one */
+	put_kernel(KEY_D, untested, "1234");
+	ck_ok(kernel_find(&k, &e), &e);
+	ck_assert_str_eq(k.version, "7.2.10");
 	kernel_info_release(&k);
 	ck_fails(kernel_lookup("aaaa", &k, &e), ENOTUNIQ, "several", &e);
 	ck_fails(kernel_lookup("", &k, &e), ENOENT, "no kernel", &e);
@@ -174,6 +205,10 @@ START_TEST(cache_finds_and_removes)
 
 	/* a binary of another size than the manifest's is not trusted */
 	put_kernel(KEY_A, NULL, "12345");
+	ck_ok(kernel_find(&k, &e), &e);
+	ck_assert_str_eq(k.version, "77.1.0");
+	kernel_info_release(&k);
+	put_kernel(KEY_D, NULL, "12345");
 	ck_fails(kernel_find(&k, &e), ENOENT, "no kernel", &e);
 }
 END_TEST

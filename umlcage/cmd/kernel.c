@@ -63,13 +63,15 @@ struct build_options {
 	const char *source, *mirror;
 	struct strv fragments, keyrings;
 	unsigned int jobs;
-	bool rebuild, json, quiet;
+	bool rebuild, newer, json, quiet;
 	int verbose;
 };
 
 static const struct opt build_opts[] = {
-	{ OPT_STRING, 0, "source", "DIR|TARBALL|SUITE", OPT_STR(struct build_options, source),
-	  "a source tree, a tarball or linux-source .deb, or a suite that has one" },
+	{ OPT_STRING, 0, "source", "DIR|TARBALL|SUITE|N.N", OPT_STR(struct build_options, source),
+	  "a source tree, a tarball or linux-source .deb, a suite that has one, or which Linux" },
+	{ OPT_FLAG, 0, "newer", NULL, OPT_BOOL(struct build_options, newer),
+	  "also a newer Linux than was tested, if an archive has one" },
 	{ OPT_LIST, 0, "config", "FRAGMENT", OPT_STRV(struct build_options, fragments),
 	  "add a configuration fragment: a file, or 'debug'; may be repeated" },
 	{ OPT_STRING, 0, "mirror", "URI", OPT_STR(struct build_options, mirror),
@@ -93,7 +95,7 @@ static const struct opt_spec build_spec = {
 	.summary = "Builds a kernel for cages, unless the cache has it, and prints its path.",
 	.groups = OPT_GROUPS({ NULL, build_opts, 0 }),
 	.epilogue = "Without --source: the newest linux-source package of trixie-backports, "
-		    "forky and sid.\nThe compiler is gcc, or what UMLCAGE_CC or CC name.",
+		    "forky and sid\nthat is no newer than Linux " KERNEL_NEWEST ".\nThe compiler is gcc, or what UMLCAGE_CC or CC name.",
 };
 
 static int build(const struct build_options *o, struct kernel_info *k, struct error *e)
@@ -101,6 +103,7 @@ static int build(const struct build_options *o, struct kernel_info *k, struct er
 	struct progress progress;
 	struct kernel_request req = {
 		.source = o->source, .mirror = o->mirror, .jobs = o->jobs, .rebuild = o->rebuild,
+		.newer = o->newer,
 		.fragments = &o->fragments, .keyrings = &o->keyrings, .progress = &progress,
 	};
 	int ret;
