@@ -9,7 +9,7 @@
 #include "umlcage/base/hash.h"
 
 const char *const manifest_fragments[] = {
-	"base.config", "fs.config", "net.config", "humfs.config", NULL,
+	"base.config", "fs.config", "net.config", "defaults.config", "humfs.config", NULL,
 };
 
 /* Ends and releases @h; malloc'ed. */
