@@ -98,4 +98,11 @@ struct kernel_request {
  */
 int kernel_ensure(const struct kernel_request *req, struct kernel_info *k, struct error *e);
 
+/*
+ * The source that would be built, downloaded if need be: its path, malloc'ed into *@path, a
+ * folder, a tarball or a package in the cache.  Only source, newer, mirror, keyrings and
+ * progress of @req count.
+ */
+int kernel_source(const struct kernel_request *req, char **path, struct error *e);
+
 #endif

@@ -262,3 +262,29 @@ void source_release(struct source *s)
 	free_ptr(&s->dir);
 	close_fd(&s->fd);
 }
+
+int kernel_source(const struct kernel_request *req, char **path, struct error *e)
+{
+	cleanup_source struct source source = SOURCE_INIT;
+	cleanup_exclude struct exclude exclude = EXCLUDE_INIT;
+	cleanup_free char *excluded = asset_text("exclude"), *self = NULL;
+	char target[4096];
+	ssize_t n;
+	int ret = exclude_parse(&exclude, excluded, "exclude", e);
+
+	if (ret == 0)
+		ret = source_open(&source, req, &exclude, e);
+	progress_end(req->progress);
+	if (ret < 0)
+		return ret;
+	if (source.dir) {
+		*path = steal_ptr(&source.dir);
+		return 0;
+	}
+	self = xasprintf("/proc/self/fd/%d", source.fd);
+	n = readlink(self, target, sizeof(target));
+	if (n < 0 || (size_t)n == sizeof(target))
+		return err_sys(e, n < 0 ? errno : ENAMETOOLONG, "cannot find '%s'", source.name);
+	*path = xstrndup(target, (size_t)n);
+	return 0;
+}

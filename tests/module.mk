@@ -141,7 +141,16 @@ prepare:
 	@tests/support/prepare check
 
 check-run: all unit-programs $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
-	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN) $(INTEGRATION_RUN)
+	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN) \
+		$(SERIES_RUN) $(INTEGRATION_RUN)
+
+# every patch of the kernel's series, on the oldest and the newest source that it is for, or
+# on SOURCES="FILE..."; COMPILE=1 compiles after each
+SERIES_RUN = -- tests/support/check-series $(O)/umlcage $(SOURCES)
+
+.PHONY: check-series
+check-series: all
+	+@COMPILE='$(COMPILE)' tests/support/check-series $(O)/umlcage $(SOURCES)
 
 check-integration: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(INTEGRATION_RUN)

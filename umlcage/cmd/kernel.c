@@ -59,25 +59,39 @@ static char *when(uint64_t seconds)
 	return xstrdup(text);
 }
 
-struct build_options {
+/* Which source: of build and of source. */
+struct source_options {
 	const char *source, *mirror;
-	struct strv fragments, keyrings;
+	struct strv keyrings;
+	bool newer;
+};
+
+static const struct opt source_opts[] = {
+	{ OPT_STRING, 0, "source", "DIR|TARBALL|SUITE|N.N", OPT_STR(struct source_options, source),
+	  "a source tree, a tarball or linux-source .deb, a suite that has one, or which Linux" },
+	{ OPT_FLAG, 0, "newer", NULL, OPT_BOOL(struct source_options, newer),
+	  "also a newer Linux than was tested, if an archive has one" },
+	{ OPT_STRING, 0, "mirror", "URI", OPT_STR(struct source_options, mirror),
+	  "the mirror that has the suite (default: UMLCAGE_MIRROR, or the host's)" },
+	{ OPT_LIST, 0, "keyring", "FILE", OPT_STRV(struct source_options, keyrings),
+	  "the keys that its signature must be made with (default: the host's)" },
+	OPT_END,
+};
+
+#define WITHOUT_SOURCE "Without --source: the newest linux-source package of trixie-backports, " \
+		       "forky and sid\nthat is no newer than Linux " KERNEL_NEWEST "."
+
+struct build_options {
+	struct source_options from;
+	struct strv fragments;
 	unsigned int jobs;
-	bool rebuild, newer, json, quiet;
+	bool rebuild, json, quiet;
 	int verbose;
 };
 
 static const struct opt build_opts[] = {
-	{ OPT_STRING, 0, "source", "DIR|TARBALL|SUITE|N.N", OPT_STR(struct build_options, source),
-	  "a source tree, a tarball or linux-source .deb, a suite that has one, or which Linux" },
-	{ OPT_FLAG, 0, "newer", NULL, OPT_BOOL(struct build_options, newer),
-	  "also a newer Linux than was tested, if an archive has one" },
 	{ OPT_LIST, 0, "config", "FRAGMENT", OPT_STRV(struct build_options, fragments),
 	  "add a configuration fragment: a file, or 'debug'; may be repeated" },
-	{ OPT_STRING, 0, "mirror", "URI", OPT_STR(struct build_options, mirror),
-	  "the mirror that has the suite (default: UMLCAGE_MIRROR, or the host's)" },
-	{ OPT_LIST, 0, "keyring", "FILE", OPT_STRV(struct build_options, keyrings),
-	  "the keys that its signature must be made with (default: the host's)" },
 	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct build_options, jobs),
 	  "compilers to run at a time (default: one for each CPU)" },
 	{ OPT_FLAG, 0, "rebuild", NULL, OPT_BOOL(struct build_options, rebuild),
@@ -93,21 +107,30 @@ static const struct opt build_opts[] = {
 static const struct opt_spec build_spec = {
 	.usage = "umlcage kernel build [options]",
 	.summary = "Builds a kernel for cages, unless the cache has it, and prints its path.",
-	.groups = OPT_GROUPS({ NULL, build_opts, 0 }),
-	.epilogue = "Without --source: the newest linux-source package of trixie-backports, "
-		    "forky and sid\nthat is no newer than Linux " KERNEL_NEWEST ".\nThe compiler is gcc, or what UMLCAGE_CC or CC name.",
+	.groups = OPT_GROUPS({ NULL, source_opts, offsetof(struct build_options, from) },
+			     { NULL, build_opts, 0 }),
+	.epilogue = WITHOUT_SOURCE "\nThe compiler is gcc, or what UMLCAGE_CC or CC name.",
 };
+
+static void take_source(struct kernel_request *req, const struct source_options *o,
+			struct progress *progress)
+{
+	req->source = o->source;
+	req->newer = o->newer;
+	req->mirror = o->mirror;
+	req->keyrings = &o->keyrings;
+	req->progress = progress;
+}
 
 static int build(const struct build_options *o, struct kernel_info *k, struct error *e)
 {
 	struct progress progress;
 	struct kernel_request req = {
-		.source = o->source, .mirror = o->mirror, .jobs = o->jobs, .rebuild = o->rebuild,
-		.newer = o->newer,
-		.fragments = &o->fragments, .keyrings = &o->keyrings, .progress = &progress,
+		.fragments = &o->fragments, .jobs = o->jobs, .rebuild = o->rebuild,
 	};
 	int ret;
 
+	take_source(&req, &o->from, &progress);
 	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
 	ret = kernel_ensure(&req, k, e);
 	progress_end(&progress);
@@ -119,7 +142,7 @@ static int build(const struct build_options *o, struct kernel_info *k, struct er
 
 static int run_build(const struct command *self, int argc, char **argv)
 {
-	struct build_options o = { .source = NULL };
+	struct build_options o = { .from.source = NULL };
 	cleanup_kernel_info struct kernel_info k = KERNEL_INFO_INIT;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct error e = ERROR_INIT;
@@ -132,7 +155,7 @@ static int run_build(const struct command *self, int argc, char **argv)
 		status = cmd_fail(&e);
 	}
 	strv_release(&o.fragments);
-	strv_release(&o.keyrings);
+	strv_release(&o.from.keyrings);
 	if (status >= 0)
 		return status;
 	if (o.json)
@@ -316,8 +339,43 @@ static int run_remove(const struct command *self, int argc, char **argv)
 	return EXIT_OK;
 }
 
+static const struct opt_spec source_spec = {
+	.usage = "umlcage kernel source [options]",
+	.summary = "Downloads the source that a kernel would be built of, and prints its path.",
+	.groups = OPT_GROUPS({ NULL, source_opts, 0 }),
+	.epilogue = WITHOUT_SOURCE,
+};
+
+static int run_source(const struct command *self, int argc, char **argv)
+{
+	struct source_options o = { .source = NULL };
+	struct kernel_request req = { .source = NULL };
+	cleanup_free char *path = NULL;
+	struct progress progress;
+	struct error e = ERROR_INIT;
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
+
+	progress_init(&progress, STDERR_FILENO, 0);
+	take_source(&req, &o, &progress);
+	if (status < 0 && argc > 0) {
+		err_usage(&e, "'umlcage kernel source' takes no operand, but got '%s'", argv[0]);
+		status = cmd_fail(&e);
+	} else if (status < 0) {
+		status = kernel_source(&req, &path, &e) < 0 ? cmd_fail(&e) : -1;
+	}
+	strv_release(&o.keyrings);
+	if (status >= 0)
+		return status;
+
+	cleanup_free char *line = xasprintf("%s\n", path);
+
+	return print(line);
+}
+
 static const struct command command_build = {
 	"build", "builds one, or finds it in the cache", &build_spec, run_build, NULL, NULL,
+}, command_source = {
+	"source", "downloads a source", &source_spec, run_source, NULL, NULL,
 }, command_list = {
 	"list", "lists those of the cache", &list_spec, run_list, NULL, NULL,
 }, command_show = {
@@ -331,7 +389,7 @@ const struct command command_kernel = {
 	.help = "builds, lists and removes the kernels that cages run on",
 	.run = cmd_dispatch,
 	.sub = (const struct command *const[]){
-		&command_build, &command_list, &command_show, &command_remove, NULL,
+		&command_build, &command_source, &command_list, &command_show, &command_remove, NULL,
 	},
 	.summary = "Kernels for cages: User-Mode Linux, built from verified source and kept in the "
 		   "cache.",
