@@ -123,8 +123,9 @@ static int nothing_fits(const struct choice *c, const char *where, struct error 
 		       "name a source with --source", where, c->newest);
 }
 
-static int find_package(struct debian_archive *a, const struct kernel_request *req, const char *series,
-			const char *where, struct debian_package *p, struct error *e)
+static int find_package(struct debian_archive *a, const struct kernel_request *req,
+			const char *series, const char *where, struct debian_package *p,
+			struct error *e)
 {
 	struct search search = {
 		.choice = { .series = series, .newer = req->newer }, .package = DEBIAN_PACKAGE_INIT,
@@ -208,7 +209,8 @@ static int open_suite(struct source *s, const struct kernel_request *req, const 
 		debian_archive_closep(&a);
 		a = NULL;
 		config.offline = true;
-		if (debian_archive_open(&config, &sources, &a, NULL) < 0 || debian_archive_update(a, NULL) < 0) {
+		if (debian_archive_open(&config, &sources, &a, NULL) < 0 ||
+		    debian_archive_update(a, NULL) < 0) {
 			err_move(e, &first);
 			return err_wrap(e, "cannot look for a kernel source");
 		}
