@@ -21,6 +21,7 @@
 #include "kernel-config/kernel.h"
 #include "kernel-config/make.h"
 #include "kernel-config/manifest.h"
+#include "kernel-config/needs.h"
 #include "kernel-config/source.h"
 #include "kernel-config/tools.h"
 #include "kernel-config/tree.h"
@@ -283,7 +284,9 @@ static int configure(struct build *b, struct error *e)
 	if (ret < 0)
 		return err_wrap(e, "cannot configure Linux %s", b->k->version);
 	ret = file_read(b->tree_fd, ".config", 4 << 20, &dotconfig, e);
-	return ret < 0 ? ret : config_check(&b->wanted, sb_str(&dotconfig), e);
+	if (ret == 0)
+		ret = config_check(&b->wanted, sb_str(&dotconfig), e);
+	return ret < 0 ? ret : needs_check(b->tree_path, b->exclude, sb_str(&dotconfig), e);
 }
 
 static int compile(struct build *b, struct error *e)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Kernels: finding and building them.
 $(eval $(call module,kernel,kernel-config,build.c choose.c config.c copy.c exclude.c kernel.c make.c \
-	manifest.c source.c tools.c tree.c unpack.c,libarchive libcrypto,debian base))
+	manifest.c needs.c source.c tools.c tree.c unpack.c,libarchive libcrypto,debian base))
 MOD_kernel_public := kernel.h
 
 # What a kernel is made from travels in the program (assets.h): "name in there=file".

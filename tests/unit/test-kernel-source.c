@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernel-config/exclude.h"
+#include "kernel-config/needs.h"
 #include "kernel-config/source.h"
 #include "kernel-config/tree.h"
 #include "tests/support/kernel-top.h"
@@ -209,6 +210,52 @@ START_TEST(copying_leaves_the_build_behind)
 }
 END_TEST
 
+/* ---- what is wanted and not there ---- */
+
+START_TEST(left_out_files_are_missed)
+{
+	static const struct {
+		const char *path, *text;
+	} files[] = {
+		{ "lk/drivers/Makefile", "obj-y += gpu/\nobj-$(CONFIG_NET)\t+= net/ \\\n\tusb/\n"
+		  "obj-$(CONFIG_OFF) += off/\n" },
+		{ "lk/drivers/gpu/Makefile", "obj-$(CONFIG_A) += a.o\nobj-$(CONFIG_B)\t:= kept/x.o\n"
+		  "# obj-$(CONFIG_NET) += none.o\nobj-y += y.o\n" },
+		{ "lk/drivers/net/Makefile", "ifdef CONFIG_A\nobj-$(CONFIG_C) += c.o # text\nelse\n"
+		  "obj-$(CONFIG_NET) += never.o\nendif\nifneq ($(X),y)\nobj-$(CONFIG_NET) += n.o\n"
+		  "endif\nobj-$(CONFIG_NET) += $(dynamic).o\n" },
+		{ "lk/drivers/usb/Makefile", "obj-$(CONFIG_D) += d.o\nd-y := core.o\n" },
+		{ "lk/drivers/off/Makefile", "obj-$(CONFIG_NET) += never.o\n" },
+		{ "lk/fs/Makefile", "obj-$(CONFIG_NET) += open.o\n" },
+	};
+	static const char none[] = "CONFIG_NET=y\n# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=y\n";
+	static const char all[] = "CONFIG_NET=y\nCONFIG_A=y\nCONFIG_C=y\nCONFIG_D=y\n";
+	cleanup_free char *path = path_join(top, "lk");
+	cleanup_close int top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_exclude struct exclude x = EXCLUDE_INIT;
+	struct error e = ERROR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		cleanup_free char *parent = xstrdup(files[i].path);
+
+		*strrchr(parent, '/') = '\0';
+		ck_ok(make_dirs(top_fd, parent, 0755, &e), &e);
+		ck_ok(file_replace(top_fd, files[i].path, files[i].text, strlen(files[i].text), 0644, &e),
+		      &e);
+	}
+	ck_ok(exclude_parse(&x, "+ drivers/**/Makefile\n+ drivers/gpu/kept\n- drivers\n", "x", &e), &e);
+	ck_ok(needs_check(path, &x, none, &e), &e);
+	ck_fails(needs_check(path, &x, "CONFIG_A=y\n", &e), EINVAL,
+		 "cannot have that: CONFIG_A needs drivers/gpu/a.c, which", &e);
+	ck_fails(needs_check(path, &x, all, &e), EINVAL, "cannot have those: CONFIG_", &e);
+	ck_fails(needs_check(path, &x, all, &e), EINVAL, "CONFIG_C needs drivers/net/c.c", &e);
+	ck_fails(needs_check(path, &x, all, &e), EINVAL, "CONFIG_D needs what is in drivers/usb", &e);
+	ck_assert_int_eq(needs_check(path, &x, all, &e), -EINVAL);
+	ck_assert_ptr_null(strstr(err_text(&e), "CONFIG_NET"));
+	err_release(&e);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("kernel-source");
@@ -218,6 +265,7 @@ int main(void)
 	tcase_add_test(tc, unpack_tarball_and_package);
 	tcase_add_loop_test(tc, nothing_leaves_the_tree, 0, 4);
 	tcase_add_test(tc, copying_leaves_the_build_behind);
+	tcase_add_test(tc, left_out_files_are_missed);
 	suite_add_tcase(s, tc);
 	return unit_run(s);
 }
