@@ -164,15 +164,16 @@ CALL(do_openat2)
 	return syscall(SYS_openat2, AT_FDCWD, w.secret, &how, sizeof(how));
 }
 CALL(do_truncate) { return truncate(w.secret, 0); }
-CALL(do_unlink) { return unlink(w.secret); }
+CALL(do_unlink) { return unlinkat(AT_FDCWD, w.secret, 0); }
 CALL(unlink_above) { return unlinkat(w.share_fd, "../home/secret", 0); }
-CALL(do_mkdir) { return mkdir(w.made, 0700); }
-CALL(do_rmdir) { rmdir(w.dir); return rmdir(w.share); }
-CALL(do_symlink) { return symlink("x", w.made); }
+CALL(do_mkdir) { return mkdirat(AT_FDCWD, w.made, 0700); }
+CALL(do_rmdir) { unlinkat(AT_FDCWD, w.dir, AT_REMOVEDIR); return unlinkat(AT_FDCWD, w.share, AT_REMOVEDIR); }
+CALL(do_symlink) { return symlinkat("x", AT_FDCWD, w.made); }
 CALL(link_in) { return linkat(AT_FDCWD, w.secret, w.share_fd, "got", 0); }
 CALL(rename_in) { return renameat(AT_FDCWD, w.secret, w.share_fd, "got"); }
 CALL(rename_out) { mkdirat(w.share_fd, "d", 0700); return renameat(w.share_fd, "d", AT_FDCWD, w.made); }
-CALL(do_mknod) { return mknod(w.made, S_IFIFO | 0600, 0); }
+CALL(do_mknod) { return syscall(SYS_mknod, w.made, S_IFIFO | 0600, 0); }
+CALL(do_mknodat) { return mknodat(AT_FDCWD, w.made, S_IFIFO | 0600, 0); }
 CALL(do_chmod) { return chmod(w.secret, 0777); }
 CALL(do_fchmodat) { return syscall(SYS_fchmodat, AT_FDCWD, w.secret, 0666); }
 CALL(do_fchmodat2) { return syscall(452, AT_FDCWD, w.secret, 0666, 0); }
@@ -202,7 +203,11 @@ CALL(do_removexattrat) { return syscall(466, AT_FDCWD, w.secret, 0, "user.s"); }
 CALL(do_utimensat) { return utimensat(AT_FDCWD, w.secret, NULL, 0); }
 CALL(do_stat) { struct stat st; return stat(w.secret, &st); }
 CALL(do_statx) { struct statx sx; return statx(AT_FDCWD, w.secret, 0, STATX_BASIC_STATS, &sx); }
-CALL(statx_above) { struct statx sx; return statx(w.share_fd, "../home/secret", 0, STATX_BASIC_STATS, &sx); }
+CALL(statx_above) { struct statx sx; return statx(w.share_fd, "../home/secret", AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &sx); }
+CALL(statx_link) { struct statx sx; return statx(AT_FDCWD, w.link, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &sx); }
+CALL(stat_empty) { struct stat st; return syscall(SYS_newfstatat, AT_FDCWD, w.secret, &st, AT_EMPTY_PATH); }
+CALL(do_readlinkat) { char b[99]; return readlinkat(AT_FDCWD, w.link, b, sizeof(b)); }
+CALL(utimensat_link) { return utimensat(AT_FDCWD, w.link, NULL, AT_SYMLINK_NOFOLLOW); }
 CALL(do_access) { return access(w.secret, R_OK); }
 CALL(do_readlink) { char b[99]; return readlink(w.link, b, sizeof(b)); }
 CALL(do_statfs) { struct statfs s; return statfs(w.dir, &s); }
@@ -362,7 +367,7 @@ static const struct row {
 	{ "open memory of a process", open_process, LANDLOCK | NAMES },
 	{ "open maps of a process", open_maps, LANDLOCK | NAMES },
 	{ "open /dev/ptmx", open_ptmx, LANDLOCK | NAMES },
-	{ "openat2", do_openat2, LANDLOCK | NAMES },
+	{ "openat2", do_openat2, FILTER | LANDLOCK | NAMES },
 	{ "truncate", do_truncate, FILTER },
 	{ "unlink", do_unlink, LANDLOCK | NAMES },
 	{ "unlink above a share", unlink_above, LANDLOCK | NAMES },
@@ -372,30 +377,36 @@ static const struct row {
 	{ "link into a share", link_in, LANDLOCK | NAMES },
 	{ "rename into a share", rename_in, LANDLOCK | NAMES },
 	{ "rename out of a share", rename_out, LANDLOCK | NAMES },
-	{ "mknod", do_mknod, FILTER },
-	{ "chmod", do_chmod, NAMES },
-	{ "fchmodat", do_fchmodat, NAMES },
-	{ "fchmodat2", do_fchmodat2, NAMES },
+	{ "mknod", do_mknod, FILTER | LANDLOCK | NAMES },
+	{ "mknodat", do_mknodat, FILTER | LANDLOCK | NAMES },
+	{ "chmod", do_chmod, FILTER | NAMES },
+	{ "fchmodat", do_fchmodat, FILTER | NAMES },
+	{ "fchmodat2", do_fchmodat2, FILTER | NAMES },
 	{ "chown", do_chown, FILTER },
-	{ "setxattr", do_setxattr, NAMES },
-	{ "lsetxattr", do_lsetxattr, NAMES },
-	{ "getxattr", do_getxattr, NAMES },
-	{ "lgetxattr", do_lgetxattr, NAMES },
-	{ "listxattr", do_listxattr, NAMES },
-	{ "removexattr", do_removexattr, NAMES },
-	{ "lremovexattr", do_lremovexattr, NAMES },
-	{ "setxattrat", do_setxattrat, NAMES },
-	{ "getxattrat", do_getxattrat, NAMES },
-	{ "removexattrat", do_removexattrat, NAMES },
-	{ "utimensat", do_utimensat, NAMES },
+	{ "setxattr", do_setxattr, FILTER | NAMES },
+	{ "lsetxattr", do_lsetxattr, FILTER | NAMES },
+	{ "getxattr", do_getxattr, FILTER | NAMES },
+	{ "lgetxattr", do_lgetxattr, FILTER | NAMES },
+	{ "listxattr", do_listxattr, FILTER | NAMES },
+	{ "removexattr", do_removexattr, FILTER | NAMES },
+	{ "lremovexattr", do_lremovexattr, FILTER | NAMES },
+	{ "setxattrat", do_setxattrat, FILTER | NAMES },
+	{ "getxattrat", do_getxattrat, FILTER | NAMES },
+	{ "removexattrat", do_removexattrat, FILTER | NAMES },
+	{ "utimensat", do_utimensat, FILTER | NAMES },
 	/* names, sizes and times can be seen where there are no namespaces */
-	{ "stat", do_stat, NAMES },
-	{ "statx", do_statx, NAMES },
+	{ "stat", do_stat, FILTER | NAMES },
+	{ "statx", do_statx, FILTER | NAMES },
 	{ "statx above a share", statx_above, NAMES },
-	{ "access", do_access, NAMES },
-	{ "readlink", do_readlink, NAMES },
-	{ "statfs", do_statfs, NAMES },
-	{ "open O_PATH", open_path, NAMES },
+	{ "statx of a link", statx_link, NAMES },
+	{ "newfstatat AT_EMPTY_PATH", stat_empty, NAMES },
+	{ "readlinkat", do_readlinkat, NAMES },
+	/* the same for the times of what cannot be opened */
+	{ "utimensat of a link", utimensat_link, NAMES },
+	{ "access", do_access, FILTER | NAMES },
+	{ "readlink", do_readlink, FILTER | NAMES },
+	{ "statfs", do_statfs, FILTER | NAMES },
+	{ "open O_PATH", open_path, FILTER | NAMES },
 	{ "chdir", do_chdir, FILTER },
 	{ "getcwd", do_getcwd, FILTER },
 	{ "write to what is read-only", ro_write, LANDLOCK | NAMES },
@@ -424,7 +435,7 @@ static const struct row {
 	{ "sched_setaffinity", do_affinity, NAMES },
 	{ "sched_setscheduler", do_scheduler, FILTER },
 	{ "setpriority", do_priority, FILTER },
-	{ "getpgid", do_getpgid, NAMES },
+	{ "getpgid", do_getpgid, FILTER | NAMES },
 	{ "setpgid", do_setpgid, FILTER },
 	{ "socket of a Unix domain", socket_unix, FILTER },
 	{ "socket of TCP", socket_inet, FILTER },

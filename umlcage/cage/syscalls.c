@@ -43,20 +43,21 @@ static const char *const allowed[] = {
 	"epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "ftruncate",
 	"fallocate", "fsync", "fdatasync", "sync_file_range", "syncfs", "copy_file_range",
 	"fadvise64", "readahead", "flock",
-	"open", "openat", "openat2", "access", "faccessat", "faccessat2", "stat", "lstat",
-	"fstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents64", "readlink",
+	"fstat", "fstatfs", "getdents64", "fchmod",
+	"fgetxattr", "fsetxattr", "flistxattr", "fremovexattr",
+	/* by name, but Landlock's to judge: opening without O_PATH (below) is; this makes and
+	   takes away entries of directories */
+	"mkdirat", "unlinkat", "renameat", "renameat2", "linkat", "symlinkat",
+	"mkdir",	/* a folder for its management console, until it finds that it cannot */
+	/* of a link, by name, since nothing else can be had of one: what it says */
 	"readlinkat",
-	"mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2",
-	"link", "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "utimensat",
-	"getxattr", "lgetxattr", "fgetxattr", "setxattr", "lsetxattr", "fsetxattr", "listxattr",
-	"llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr",
 	/* sockets it was given or made as pairs: nothing here makes another, connects or binds */
 	"recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "recvfrom", "getsockopt", "getsockname",
 	"getpeername", "shutdown",
 	/* processes and threads: stubs are cloned, executed from a memory file, controlled */
 	"exit", "exit_group", "wait4", "waitid", "set_tid_address", "set_robust_list",
 	"get_robust_list", "rseq", "futex", "sched_yield", "sched_getaffinity", "getpid", "gettid",
-	"getppid", "getpgrp", "getpgid", "setsid", "getuid", "geteuid", "getgid", "getegid", "getcpu",
+	"getppid", "setsid", "getuid", "geteuid", "getgid", "getegid", "getcpu",
 	/* stubs, whose numbers no filter knows; moving a process to another CPU is all it does */
 	"sched_setaffinity",
 	/* signals and time */
@@ -68,15 +69,6 @@ static const char *const allowed[] = {
 	/* the rest */
 	"uname", "sysinfo", "getrlimit", "setrlimit", "getrusage", "getrandom", "mlock", "munlock",
 	"membarrier",
-};
-
-/* The same in numbers every architecture shares, for what Debian 12's libseccomp cannot name. */
-static const int allowed_new[] = {
-	452,	/* fchmodat2, Linux 6.6 */
-	463,	/* setxattrat, Linux 6.13, and the three after it */
-	464,	/* getxattrat */
-	465,	/* listxattrat */
-	466,	/* removexattrat */
 };
 
 /* Every namespace, and children that are somebody else's (clone(2)). */
@@ -113,6 +105,12 @@ static const struct operations {
 	/* a descriptor, not a name */
 	{ "execveat", 4, 1, { AT_EMPTY_PATH } },
 	{ "tgkill", 0, 1, { SYSCALLS_OWN_PID } },
+	/* of a descriptor (fstat() of the C library) */
+	{ "newfstatat", 3, 1, { AT_EMPTY_PATH } },
+	/* of a descriptor */
+	{ "utimensat", 1, 1, { 0 } },
+	/* of a descriptor, or, of what cannot be opened, by name: see humfs_user.c */
+	{ "statx", 1, 1, { 0 } },
 };
 
 /* To itself, its process group, and stubs. */
@@ -155,6 +153,17 @@ static int add_combinations(scmp_filter_ctx ctx, bool first)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
 				       SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX),
 				       SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, (uint64_t)pairs[i]));
+	/* O_PATH would open what Landlock is not asked about */
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_PATH, 0));
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(statx), 1,
+				       SCMP_A2_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT));
+	/* times of a link or a device, which cannot be opened */
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(utimensat), 1,
+				       SCMP_A3_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW));
 	if (ret == 0)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
 				       SCMP_A1_64(SCMP_CMP_EQ, F_SETOWN),
@@ -177,8 +186,6 @@ static int fill(scmp_filter_ctx ctx, bool first)
 		if (nr != __NR_SCMP_ERROR)
 			ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 	}
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(allowed_new); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_new[i], 0);
 	if (ret == 0)
 		ret = add_operations(ctx);
 	return ret < 0 ? ret : add_combinations(ctx, first);
