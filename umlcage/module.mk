@@ -4,8 +4,8 @@
 $(eval $(call module,base,umlcage/base,confine.c error.c fd.c hash.c interrupt.c landlock.c lazy.c opts.c outfile.c pollset.c proc.c progress.c \
 	pump.c signals.c str.c worker.c xdg.c,libcrypto libseccomp,))
 MOD_base_public := *
-$(eval $(call module,net,umlcage/net,filter.c helper.c nat.c net.c,slirp libseccomp,base))
-MOD_net_public := net.h addresses.h
+$(eval $(call module,net,umlcage/net,filter.c flows.c helper.c nat.c net.c policy.c,slirp libseccomp,base))
+MOD_net_public := net.h addresses.h policy.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
 $(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c exec.c forward.c jail.c launch.c loop.c namespaces.c place.c \
@@ -13,7 +13,7 @@ $(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.
 MOD_cage_public := cage.h cow.h forward.h
 
 # a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration
-$(eval $(call module,machine,umlcage/machine,machine.c,,kernel cage base))
+$(eval $(call module,machine,umlcage/machine,machine.c,,kernel cage net base))
 
 # the agent's initramfs, as data in the library of cages
 $(MOD_cage_lib): $(O)/obj/umlcage/cage/initramfs.o

@@ -178,3 +178,38 @@ test_network_process_has_nothing_to_lose()
 	contains "helper process" err
 	contains "signal 9" err
 }
+
+# What is not on the list is refused and written down: by address, another port, UDP, IPv6.
+test_only_what_is_allowed_is_reached()
+{
+	run --net-allow 192.0.2.1:80 --net-allow one.example --net-log log -- perl -MIO::Socket::IP -e '
+		sub try { my ($proto, $to, $port) = @_;
+			my $s = IO::Socket::IP->new(PeerHost => $to, PeerPort => $port, Proto => $proto,
+				Timeout => 2);
+			if ($s && $proto eq "udp") { $s->send("x"); sleep 1; $s->send("x") or undef $s; }
+			print "$proto $to $port ", $s ? "open" : "shut", "\n"; }
+		try("tcp", "192.0.2.1", 81); try("tcp", "198.51.100.7", 80); try("udp", "198.51.100.7", 53);
+		try("tcp", "2001:db8::7", 80); try("tcp", "169.254.169.254", 80)' >out
+	equal 0 "$(grep -c open out)" "what is open: $(cat out)"
+	for at in "tcp - 192.0.2.1 81" "tcp - 198.51.100.7 80" "udp - 198.51.100.7 53" \
+		"tcp - 169.254.169.254 80"; do
+		grep -q "^20[0-9TZ:-]* refused $at 0\|^20[0-9TZ:-]* refused $at 1" log ||
+			fail "no word of '$at': $(cat log)"
+	done
+	status 2 run --net-allow 'host:http' -- true 2>err
+	contains "no part of a network" err
+	status 2 run --net=none --net-log log -- true 2>err
+	contains "leads out" err
+}
+
+# limit: 120
+test_a_list_with_the_mirror_only()
+{
+	mirrored
+	local mirror
+	mirror=$(run -- sh -c "sed -n 's#^deb [^h]*http://\([^/]*\)/.*#\1#p' /etc/apt/sources.list" | head -n 1)
+	[ -n "$mirror" ] || host_cannot "the mirror is not reached by HTTP"
+	run --net-allow "${mirror%:*}" --net-log log -- sh -c 'apt-get update >/dev/null && apt-get download hello'
+	grep -q " allowed tcp ${mirror%:*} " log || fail "no word of the mirror: $(cat log)"
+	! grep -q refused log || fail "refused: $(cat log)"
+}

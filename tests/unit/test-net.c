@@ -118,6 +118,27 @@ START_TEST(the_host_s_own_addresses_are_found)
 }
 END_TEST
 
+START_TEST(fragments_are_told)
+{
+	static const struct { uint8_t high, low; bool fragment; } fields[] = {
+		{ 0x00, 0, false }, { 0x40, 0, false }, { 0x20, 0, true }, { 0x00, 1, true },
+		{ 0x1f, 0xff, true }, { 0x60, 0, true },
+	};
+	uint8_t frame[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		frame4(frame, "198.51.100.1");
+		frame[20] = fields[i].high;
+		frame[21] = fields[i].low;
+		ck_assert(net_filter_is_fragment(frame, 34) == fields[i].fragment);
+		ck_assert(!net_filter_is_fragment(frame, 33));
+	}
+	frame6(frame, "2001:db8::8");
+	frame[20] = 0x20;
+	ck_assert(!net_filter_is_fragment(frame, 74));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("net");
@@ -126,6 +147,7 @@ int main(void)
 	tcase_add_loop_test(tc, host_addresses_are_kept_out_of_reach, 0, ARRAY_SIZE(destinations));
 	tcase_add_test(tc, truncated_frames_are_dropped);
 	tcase_add_test(tc, the_host_s_own_addresses_are_found);
+	tcase_add_test(tc, fragments_are_told);
 	suite_add_tcase(s, tc);
 	return unit_run(s);
 }

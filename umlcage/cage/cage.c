@@ -134,7 +134,7 @@ static int open_networks(struct cage *c, struct start *s, struct error *e)
 {
 	const struct cage_config *cfg = s->cfg;
 	struct net_user_config user = { .restricted = cfg->net == CAGE_NET_RESTRICTED,
-					.reach_host = cfg->reach_host };
+					.reach_host = cfg->reach_host, .policy = cfg->net_policy };
 	char path[108];
 	int pair[2];
 	int ret = control_open(&c->control, path, e);

@@ -83,6 +83,8 @@ struct cage_forward {
 	uint16_t guest_port;
 };
 
+struct net_policy;
+
 struct cage_config {
 	const char *kernel;		/* path of the linux binary */
 	uint64_t memory;		/* bytes of guest memory */
@@ -94,6 +96,7 @@ struct cage_config {
 	const struct cage_forward *forwards;
 	size_t nforwards;
 	bool reach_host;		/* the host's own addresses may be reached */
+	struct net_policy *net_policy;	/* what else may be, see policy.h; NULL: everything */
 	bool resolv_conf;		/* give the guest an /etc/resolv.conf for its network */
 	/*
 	 * As an init leaves a machine: /run empty but for its folders, /etc/hosts with the names

@@ -3,12 +3,14 @@
 #include "umlcage/machine/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "umlcage/base/fd.h"
 #include "umlcage/cage/forward.h"
 
 enum { CPUS_MAX = 64 };
@@ -52,12 +54,18 @@ const struct opt machine_opts[] = {
 
 const struct opt machine_net_opts[] = {
 	{ OPT_STRING, 'n', "net", "MODE", OPT_STR(struct machine, net),
-	  "nat (default), restricted (published ports only) or none" },
+	  "nat (default), public (no private addresses), restricted (published ports only) or none" },
 	{ OPT_LIST, 'p', "publish", "[ADDR:]HOSTPORT:GUESTPORT[/udp]",
 	  OPT_STRV(struct machine, publish),
 	  "let the host reach a port of the cage (default ADDR: 127.0.0.1)" },
 	{ OPT_FLAG, 0, "reach-host", NULL, OPT_BOOL(struct machine, reach_host),
 	  "let the cage reach the host's own addresses and loopback (10.0.2.2)" },
+	{ OPT_LIST, 0, "net-allow", "HOST|ADDR[/BITS][:PORT]", OPT_STRV(struct machine, net_allow),
+	  "let the cage reach this and nothing else; may be repeated" },
+	{ OPT_LIST, 0, "net-deny", "HOST|ADDR[/BITS][:PORT]", OPT_STRV(struct machine, net_deny),
+	  "keep the cage from this; may be repeated" },
+	{ OPT_STRING, 0, "net-log", "FILE", OPT_STR(struct machine, net_log),
+	  "append every connection of the cage to FILE, refused ones too" },
 	OPT_END,
 };
 
@@ -87,24 +95,45 @@ static int check_memory(const struct machine *m, struct error *e)
 	return 0;
 }
 
+static int check_policy(struct machine *m, struct error *e)
+{
+	int ret = 0;
+
+	close_fd(&m->policy.log_fd);
+	net_policy_release(&m->policy);
+	m->policy.public = strcmp(m->net, "public") == 0;
+	for (size_t i = 0; i < m->net_deny.n && ret == 0; i++)
+		ret = net_policy_add(&m->policy, false, m->net_deny.v[i], e);
+	for (size_t i = 0; i < m->net_allow.n && ret == 0; i++)
+		ret = net_policy_add(&m->policy, true, m->net_allow.v[i], e);
+	if (ret < 0)
+		return ret;
+	if (m->net_mode != CAGE_NET_NAT && (m->policy.n || m->net_log))
+		return err_usage(e, "--net-allow, --net-deny and --net-log need a network that leads "
+				 "out, and --net=%s leaves none", m->net);
+	if (!m->net_log)
+		return 0;
+	m->policy.log_fd = open(m->net_log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	return m->policy.log_fd < 0 ? err_sys(e, errno, "--net-log: cannot write to '%s'", m->net_log) : 0;
+}
+
 static int check_net(struct machine *m, struct error *e)
 {
-	static const char *const names[] = {
-		[CAGE_NET_NAT] = "nat", [CAGE_NET_RESTRICTED] = "restricted",
-		[CAGE_NET_NONE] = "none", NULL,
-	};
+	static const char *const names[] = { "nat", "public", "restricted", "none", NULL };
+	static const enum cage_net modes[] = { CAGE_NET_NAT, CAGE_NET_NAT, CAGE_NET_RESTRICTED,
+					       CAGE_NET_NONE };
 	const char *near;
 
 	for (size_t i = 0; names[i]; i++)
 		if (strcmp(m->net, names[i]) == 0) {
-			m->net_mode = (enum cage_net)i;
+			m->net_mode = modes[i];
 			if (m->net_mode == CAGE_NET_NONE && m->publish.n)
 				return err_usage(e, "--publish needs a network, and --net=none "
 						 "leaves none");
-			return 0;
+			return check_policy(m, e);
 		}
 	near = str_closest(m->net, names);
-	err_usage(e, "--net: '%s' is not one of nat, restricted, none", m->net);
+	err_usage(e, "--net: '%s' is not one of nat, public, restricted, none", m->net);
 	return near ? err_hint(e, "did you mean '%s'?", near) : -EINVAL;
 }
 
@@ -173,6 +202,7 @@ void machine_configure(const struct machine *m, struct cage_config *cfg)
 	cfg->console_fd = m->console ? STDERR_FILENO : -1;
 	cfg->net = m->net_mode;
 	cfg->reach_host = m->reach_host;
+	cfg->net_policy = (struct net_policy *)(uintptr_t)&m->policy;
 	cfg->forwards = m->forwards;
 	cfg->nforwards = m->publish.n;
 }
@@ -202,5 +232,9 @@ void machine_release(struct machine *m)
 {
 	strv_release(&m->publish);
 	strv_release(&m->env);
+	strv_release(&m->net_allow);
+	strv_release(&m->net_deny);
+	close_fd(&m->policy.log_fd);
+	net_policy_release(&m->policy);
 	free_ptr(&m->forwards);
 }

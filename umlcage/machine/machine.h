@@ -24,6 +24,7 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 #include "umlcage/cage/cage.h"
+#include "umlcage/net/policy.h"
 
 struct machine {
 	/* machine_opts */
@@ -35,17 +36,20 @@ struct machine {
 	bool ptrace_mode, no_fast_calls;
 	bool console;		/* the kernel's console on stderr */
 	/* machine_net_opts */
-	const char *net;	/* "nat", "restricted", "none" */
+	const char *net;	/* "nat", "public", "restricted", "none" */
 	struct strv publish;
 	bool reach_host;
+	struct strv net_allow, net_deny;	/* HOST|CIDR[:PORT] */
+	const char *net_log;	/* a file; NULL: none */
 	/* machine_env_opts */
 	struct strv env;	/* "NAME" or "NAME=VALUE" */
 	/* made by machine_check() */
 	enum cage_net net_mode;
 	struct cage_forward *forwards;
+	struct net_policy policy;
 };
 
-#define MACHINE_INIT { .cpus = 1, .net = "nat" }
+#define MACHINE_INIT { .cpus = 1, .net = "nat", .policy = NET_POLICY_INIT }
 
 /* Kernel, memory, processors, wall. */
 extern const struct opt machine_opts[];

@@ -181,10 +181,33 @@ static size_t reply6(uint8_t *out, const uint8_t *frame, size_t len)
 	return ETH_LEN + IP6_LEN + payload;
 }
 
+size_t net_filter_refuse(const uint8_t *frame, size_t len, uint8_t reply[NET_FILTER_REPLY_MAX])
+{
+	struct in6_addr source;
+	unsigned int type = len < ETH_LEN ? 0 : (unsigned int)frame[ETH_TYPE] << 8 | frame[ETH_TYPE + 1];
+
+	if (type == ETH_IPV4 && len >= ETH_LEN + IP4_LEN)
+		return reply4(reply, frame, len);
+	if (type != ETH_IPV6 || len < ETH_LEN + IP6_LEN)
+		return 0;
+	/* a frame's addresses are not aligned */
+	memcpy(&source, frame + ETH_LEN + IP6_SRC, sizeof(source));
+	/* duplicate address detection names no source to answer to */
+	return IN6_IS_ADDR_UNSPECIFIED(&source) ? 0 : reply6(reply, frame, len);
+}
+
+bool net_filter_is_fragment(const uint8_t *frame, size_t len)
+{
+	const uint8_t *ip = frame + ETH_LEN;
+
+	/* "more fragments", or an offset; bit 0 is reserved, bit 1 "do not fragment" (RFC 791) */
+	return len >= ETH_LEN + IP4_LEN && frame[ETH_TYPE] == ETH_IPV4 >> 8 &&
+	       frame[ETH_TYPE + 1] == (ETH_IPV4 & 0xff) && ((ip[6] & 0x3f) || ip[7]);
+}
+
 bool net_filter_pass(const struct net_filter *f, const uint8_t *frame, size_t len,
 		     uint8_t reply[NET_FILTER_REPLY_MAX], size_t *reply_len)
 {
-	struct in6_addr source;
 	unsigned int type;
 
 	*reply_len = 0;
@@ -196,7 +219,7 @@ bool net_filter_pass(const struct net_filter *f, const uint8_t *frame, size_t le
 			return false;
 		if (!denied4(f, frame + ETH_LEN + IP4_DST))
 			return true;
-		*reply_len = reply4(reply, frame, len);
+		*reply_len = net_filter_refuse(frame, len, reply);
 		return false;
 	}
 	if (type == ETH_IPV6) {
@@ -204,11 +227,7 @@ bool net_filter_pass(const struct net_filter *f, const uint8_t *frame, size_t le
 			return false;
 		if (!denied6(f, frame + ETH_LEN + IP6_DST))
 			return true;
-		/* a frame's addresses are not aligned */
-		memcpy(&source, frame + ETH_LEN + IP6_SRC, sizeof(source));
-		/* duplicate address detection names no source to answer to */
-		if (!IN6_IS_ADDR_UNSPECIFIED(&source))
-			*reply_len = reply6(reply, frame, len);
+		*reply_len = net_filter_refuse(frame, len, reply);
 		return false;
 	}
 	return true;

@@ -36,4 +36,13 @@ enum { NET_FILTER_REPLY_MAX = 1280 };
 bool net_filter_pass(const struct net_filter *f, const uint8_t *frame, size_t len,
 		     uint8_t reply[NET_FILTER_REPLY_MAX], size_t *reply_len);
 
+/*
+ * A fragment of an IPv4 packet, which is for nobody: with the right ones libslirp's reassembly
+ * takes bytes of theirs for an address and writes to it (seen with 4.7.0).  A guest sends them
+ * for datagrams of more than 16,000 bytes only.
+ */
+bool net_filter_is_fragment(const uint8_t *frame, size_t len);
+/* The answer to a frame that must not pass for another reason; its bytes, 0: none. */
+size_t net_filter_refuse(const uint8_t *frame, size_t len, uint8_t reply[NET_FILTER_REPLY_MAX]);
+
 #endif

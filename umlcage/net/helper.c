@@ -198,10 +198,11 @@ static void keep_descriptors(const struct helper *h)
 	nat_fill(h->control, &ps);
 	if (h->user)
 		nat_fill(h->user, &ps);
-	keep = xcalloc(ps.n + 3, sizeof(*keep));
+	keep = xcalloc(ps.n + 4, sizeof(*keep));
 	keep[n++] = h->channel;
 	keep[n++] = h->resolv_fd;
 	keep[n++] = h->path_fd;
+	keep[n++] = h->log_fd;
 	for (size_t i = 0; i < ps.n; i++)
 		keep[n++] = ps.fds[i].fd;
 	qsort(keep, n, sizeof(*keep), compare);
@@ -252,6 +253,7 @@ static int confine(const struct helper *h)
 	struct confine c = {
 		.calls = calls, .ncalls = ARRAY_SIZE(calls), .network = h->user != NULL,
 		.memory = memory, .descriptors = DESCRIPTORS,
+		.files = h->log_fd >= 0,
 	};
 	int ret;
 
@@ -286,8 +288,11 @@ static void take_message(struct helper *h)
 	ssize_t n = net_receive_fd(h->channel, text, sizeof(text), &fd);
 
 	/* the supervisor is gone */
-	if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR))
+	if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR)) {
+		if (h->user)
+			nat_finish(h->user);
 		_exit(0);
+	}
 	if (n >= (ssize_t)sizeof(m)) {
 		memcpy(&m, text, sizeof(m));
 		if (m.type == HELPER_ADDRESSES)

@@ -38,6 +38,7 @@ struct helper {
 	int channel;		/* SOCK_SEQPACKET */
 	int path_fd;		/* see net_open() */
 	int resolv_fd;		/* the host's resolv.conf */
+	int log_fd;		/* of the policy; -1: none */
 	pid_t parent;
 };
 

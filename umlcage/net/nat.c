@@ -15,6 +15,8 @@
 #include "umlcage/base/str.h"
 #include "umlcage/net/addresses.h"
 #include "umlcage/net/filter.h"
+#include "umlcage/net/flows.h"
+#include "umlcage/net/policy.h"
 
 enum {
 	FRAME_MAX = 65536,
@@ -45,6 +47,8 @@ struct nat {
 	struct timer *timers;
 	struct net_filter filter;
 	bool filtering;
+	struct net_policy *policy;	/* NULL: there is nothing to decide or to write down */
+	struct flows flows;
 	struct pollset *filling;	/* during nat_fill() */
 	const struct pollset *polled;	/* during nat_dispatch() */
 	uint8_t frame[FRAME_MAX];
@@ -59,10 +63,75 @@ static int64_t clock_ns(void *opaque)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+static struct in_addr v4(const char *text)
+{
+	struct in_addr a = { 0 };
+
+	inet_pton(AF_INET, text, &a);
+	return a;
+}
+
+static struct in6_addr v6(const char *text)
+{
+	struct in6_addr a = { 0 };
+
+	inet_pton(AF_INET6, text, &a);
+	return a;
+}
+
+enum { DNS_PORT = 53 };
+
+/* One of ours: answers from within libslirp, and, if the host may be reached, that. */
+static bool is_virtual(const struct packet_info *p)
+{
+	struct in_addr net4 = v4(NET_NETWORK);
+	struct in6_addr net6 = v6(NET6_PREFIX);
+
+	if (p->family == AF_INET)
+		return memcmp(p->remote, &net4, NET_PREFIX_LEN / 8) == 0;
+	/* neighbours and routers are looked for at link-local addresses */
+	return memcmp(p->remote, &net6, NET6_PREFIX_LEN / 8) == 0 ||
+	       ((p->protocol == IPPROTO_ICMPV6 || p->protocol == IPPROTO_HOPOPTS) &&
+		(p->remote[0] == 0xff || (p->remote[0] == 0xfe && (p->remote[1] & 0xc0) == 0x80)));
+}
+
+static void look_at_reply(struct nat *nat, const uint8_t *frame, size_t len)
+{
+	struct in_addr dns4 = v4(NET_DNS);
+	struct in6_addr dns6 = v6(NET6_DNS);
+	struct packet_info p;
+
+	if (!packet_read(&p, frame, len, false))
+		return;
+	if (p.protocol == IPPROTO_UDP && p.remote_port == DNS_PORT && p.data &&
+	    memcmp(p.remote, p.family == AF_INET ? (void *)&dns4 : (void *)&dns6,
+		   p.family == AF_INET ? 4 : 16) == 0)
+		net_policy_learn(nat->policy, p.data, p.payload);
+	if (nat->policy->log_fd >= 0)
+		flows_count(&nat->flows, nat->policy, &p, false, true);
+}
+
+/* True: it may go out. */
+static bool look_at_frame(struct nat *nat, const uint8_t *frame, size_t len, bool refused)
+{
+	struct packet_info p;
+
+	/* what is no IP is for libslirp itself */
+	if (!packet_read(&p, frame, len, true))
+		return !refused;
+	refused = refused || (!is_virtual(&p) && !net_policy_allows(nat->policy, p.family, p.remote,
+								    p.remote_port));
+	if (nat->policy->log_fd >= 0)
+		flows_count(&nat->flows, nat->policy, &p, true, !refused);
+	return !refused;
+}
+
 static ssize_t send_packet(const void *buf, size_t len, void *opaque)
 {
 	struct nat *nat = opaque;
 
+	if (nat->policy)
+		look_at_reply(nat, buf, len);
 	if (!nat->queue) {
 		ssize_t n = send(nat->link, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -165,22 +234,6 @@ static const SlirpCb callbacks = {
 	.notify = notify,
 };
 
-static struct in_addr v4(const char *text)
-{
-	struct in_addr a = { 0 };
-
-	inet_pton(AF_INET, text, &a);
-	return a;
-}
-
-static struct in6_addr v6(const char *text)
-{
-	struct in6_addr a = { 0 };
-
-	inet_pton(AF_INET6, text, &a);
-	return a;
-}
-
 static int open_with(struct nat **out, int link_fd, const SlirpConfig *cfg, struct error *e)
 {
 	struct nat *nat = xcalloc(1, sizeof(*nat));
@@ -226,6 +279,8 @@ int nat_open_user(struct nat **nat, int link_fd, const struct net_user_config *u
 
 	if (ret == 0)
 		(*nat)->filtering = !user->reach_host;
+	if (ret == 0 && user->policy && net_policy_any(user->policy))
+		(*nat)->policy = user->policy;
 	return ret;
 }
 
@@ -326,13 +381,20 @@ static void take_frame(struct nat *nat, size_t len)
 {
 	uint8_t reply[NET_FILTER_REPLY_MAX];
 	size_t reply_len = 0;
+	bool pass = !nat->filtering || net_filter_pass(&nat->filter, nat->frame, len, reply, &reply_len);
 
-	if (nat->filtering && !net_filter_pass(&nat->filter, nat->frame, len, reply, &reply_len)) {
-		if (reply_len)
-			send_packet(reply, reply_len, nat);
-		return;
+	if (pass && net_filter_is_fragment(nat->frame, len)) {
+		pass = false;
+		reply_len = net_filter_refuse(nat->frame, len, reply);
 	}
-	slirp_input(nat->slirp, nat->frame, (int)len);
+	if (nat->policy && !look_at_frame(nat, nat->frame, len, !pass) && pass) {
+		pass = false;
+		reply_len = net_filter_refuse(nat->frame, len, reply);
+	}
+	if (pass)
+		slirp_input(nat->slirp, nat->frame, (int)len);
+	else if (reply_len)
+		send_packet(reply, reply_len, nat);
 }
 
 static void take_frames(struct nat *nat)
@@ -376,6 +438,12 @@ bool nat_dispatch(struct nat *nat, const struct pollset *ps, bool wait_failed)
 struct net_filter *nat_filter(struct nat *nat)
 {
 	return nat->filtering ? &nat->filter : NULL;
+}
+
+void nat_finish(struct nat *nat)
+{
+	if (nat->policy)
+		flows_release(&nat->flows, nat->policy);
 }
 
 void nat_close(struct nat *nat)

@@ -35,6 +35,8 @@ void nat_fill(struct nat *nat, struct pollset *ps);
 bool nat_dispatch(struct nat *nat, const struct pollset *ps, bool wait_failed);
 /* Its filter; NULL if everything passes. */
 struct net_filter *nat_filter(struct nat *nat);
+/* Writes down what connections there are. */
+void nat_finish(struct nat *nat);
 void nat_close(struct nat *nat);
 
 #endif

@@ -21,14 +21,16 @@
 #include "umlcage/net/filter.h"
 #include "umlcage/net/helper.h"
 #include "umlcage/net/nat.h"
+#include "umlcage/net/policy.h"
 
-enum { LOOK_MS = 5000, RESOLV_MAX = 65536 };
+enum { LOOK_MS = 5000, RESOLV_MAX = 65536, FINISH_MS = 2000 };
 
 static const char resolv_conf[] = "/etc/resolv.conf";
 
 struct net {
 	struct nat *control, *user;	/* until it starts */
 	bool has_user, filtering;
+	int log_fd;			/* the policy's */
 	int path_fd;
 	pid_t pid;
 	int pidfd, pidfd_index;
@@ -46,6 +48,7 @@ int net_open(struct net **out, int link_fd, const char *path, int path_fd, struc
 
 	net->pidfd = net->channel = -1;
 	net->path_fd = path_fd;
+	net->log_fd = -1;
 	if (ret < 0) {
 		free(net);
 		return ret;
@@ -58,6 +61,7 @@ int net_open_user(struct net *net, int link_fd, const struct net_user_config *cf
 {
 	net->has_user = true;
 	net->filtering = !cfg->reach_host;
+	net->log_fd = cfg->policy ? cfg->policy->log_fd : -1;
 	return nat_open_user(&net->user, link_fd, cfg, e);
 }
 
@@ -141,7 +145,7 @@ int net_start(struct net *net, struct error *e)
 
 	struct helper h = { .control = net->control, .user = net->user, .channel = pair[1],
 			    .path_fd = net->path_fd, .resolv_fd = copy_resolv(net),
-			    .parent = getpid() };
+			    .log_fd = net->log_fd, .parent = getpid() };
 	pid_t pid = fork();
 	int errnum = errno;
 
@@ -261,6 +265,13 @@ void net_close(struct net *net)
 
 	if (!net)
 		return;
+	if (net->pid && net->log_fd >= 0) {
+		struct pollfd over = { .fd = net->pidfd, .events = POLLIN };
+
+		/* it writes down what connections there still are */
+		(void)shutdown(net->channel, SHUT_WR);
+		(void)poll(&over, 1, FINISH_MS);
+	}
 	if (net->pid) {
 		(void)kill(net->pid, SIGKILL);
 		(void)proc_wait(net->pid, &status, NULL);

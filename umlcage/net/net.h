@@ -24,10 +24,12 @@
 #include "umlcage/base/pollset.h"
 
 struct net;
+struct net_policy;		/* policy.h */
 
 struct net_user_config {
 	bool restricted;	/* nothing leaves; published ports still work */
 	bool reach_host;	/* packets to the host's own addresses pass */
+	struct net_policy *policy;	/* NULL: none; the caller's, needed until net_start() */
 };
 
 /*
