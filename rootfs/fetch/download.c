@@ -40,6 +40,9 @@ struct fetch {
 	size_t unfinished;	/* added and not yet in done */
 	bool stop;
 	uint64_t total;		/* bytes expected of all */
+	char *asked;		/* the host that is waited for; NULL: none is */
+	int64_t heard_ms;	/* when something came last, or was first asked for */
+	int64_t notice_ms;	/* how long nothing came when that is to be said next */
 
 	atomic_uint_fast64_t got;	/* bytes of all, for the progress */
 
@@ -48,7 +51,12 @@ struct fetch {
 	struct list active;
 	unsigned int nactive;
 	uint64_t finished_bytes;
+	int64_t last_heard_ms;
 };
+
+/* Silence is told after a third of what ends an attempt; two attempts that bring nothing at all
+ * are the last. */
+enum { NOTICE_PART = 3, SILENT_ATTEMPTS = 2 };
 
 static void list_init(struct list *l)
 {
@@ -133,6 +141,7 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 			}
 		}
 	}
+	d->heard_ms = clock_ms();
 	ret = fetch_store_write(d, data, len);
 	if (ret < 0) {
 		d->write_errno = -ret;
@@ -190,6 +199,8 @@ static int start_attempt(struct fetch *dl, struct fetch_item *d)
 		curl_easy_setopt(d->easy, CURLOPT_TIMECONDITION, (long)CURL_TIMECOND_IFMODSINCE);
 		curl_easy_setopt(d->easy, CURLOPT_TIMEVALUE_LARGE, since);
 	}
+	if (!d->heard_ms)
+		d->heard_ms = clock_ms();
 	d->attempt_from = d->got;
 	d->started_body = false;
 	d->write_errno = 0;
@@ -228,11 +239,20 @@ static bool next_url(struct fetch *dl, struct fetch_item *d)
 		return false;
 	d->url++;
 	d->attempts = 0;
+	d->heard_ms = 0;
+	d->silent = 0;
 	wait_until(dl, d, 0);
 	return true;
 }
 
-/* Once more after a failure that may pass; otherwise the end.  What gets on may go on. */
+/* How long nothing has come of it. */
+static int64_t silent_ms(const struct fetch_item *d)
+{
+	return d->heard_ms ? clock_ms() - d->heard_ms : 0;
+}
+
+/* Once more after a failure that may pass; otherwise the end.  What gets on may go on; what
+ * stays silent is not asked as often as what fails at once. */
 static void retry_or_fail(struct fetch *dl, struct fetch_item *d, struct error *why)
 {
 	int64_t delay;
@@ -240,7 +260,7 @@ static void retry_or_fail(struct fetch *dl, struct fetch_item *d, struct error *
 	if (d->got >= d->attempt_from + ENOUGH)
 		d->attempts = 0;
 	delay = FIRST_WAIT_MS << (d->attempts < 4 ? d->attempts : 4);
-	if (d->attempts++ < dl->retries) {
+	if (d->attempts++ < dl->retries && d->silent < SILENT_ATTEMPTS) {
 		err_release(why);
 		wait_until(dl, d, delay < MAX_WAIT_MS ? delay : MAX_WAIT_MS);
 		return;
@@ -333,7 +353,7 @@ static int errno_of(CURLcode result, long code)
 	}
 }
 
-static void explain(const struct fetch *dl, struct fetch_item *d, CURLcode result, long code,
+static void explain(struct fetch_item *d, CURLcode result, long code,
 		    struct error *why)
 {
 	const char *url = d->urls.v[d->url];
@@ -345,8 +365,8 @@ static void explain(const struct fetch *dl, struct fetch_item *d, CURLcode resul
 			code == 407 ? " (the proxy wants a password)" : "");
 	else if (result == CURLE_OPERATION_TIMEDOUT && str_starts(d->message, "Operation too slow"))
 		err_set(why, ETIMEDOUT,
-			"cannot download '%s': the mirror stalled, no data for %u s", url,
-			dl->stall_seconds);
+			"cannot download '%s': the mirror stalled, no data for %lld s", url,
+			(long long)(silent_ms(d) + 500) / 1000);
 	else
 		err_set(why, errno_of(result, code), "cannot download '%s': %s", url,
 			d->message[0] ? d->message : curl_easy_strerror(result));
@@ -382,11 +402,13 @@ static void attempt_ended(struct fetch *dl, struct fetch_item *d, CURLcode resul
 		complete(dl, d);
 	} else if (code == 416 || (result == CURLE_RANGE_ERROR && d->got)) {
 		/* the file is shorter than what we have of it */
-		explain(dl, d, result, code, &why);
+		explain(d, result, code, &why);
 		(void)fetch_store_restart(d);
 		retry_or_fail(dl, d, &why);
 	} else {
-		explain(dl, d, result, code, &why);
+		explain(d, result, code, &why);
+		d->silent = result == CURLE_OPERATION_TIMEDOUT && !d->started_body ?
+			    d->silent + 1 : 0;
 		if (!d->sum)
 			(void)fetch_store_restart(d);
 		if (may_pass(result, code))
@@ -469,6 +491,49 @@ static bool take_inbox(struct fetch *dl)
 	return go_on;
 }
 
+/* "mirror.example:8080" of an address; malloc'ed. */
+static char *host_of(const char *url)
+{
+	const char *host = strstr(url, "://"), *at;
+	size_t len;
+
+	host = host ? host + 3 : url;
+	len = strcspn(host, "/?#");
+	at = memrchr(host, '@', len);	/* a password is not to be shown */
+	if (at) {
+		len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	return xstrndup(host, len);
+}
+
+/* Notes, for who waits, when something came last and whom it is waited for. */
+static void note_silence(struct fetch *dl)
+{
+	const struct fetch_item *d = dl->active.first ?: dl->waiting.first;
+	int64_t last = 0;
+	bool heard;
+
+	for (const struct fetch_item *x = dl->active.first; x; x = x->next)
+		last = x->heard_ms > last ? x->heard_ms : last;
+	for (const struct fetch_item *x = dl->waiting.first; x; x = x->next)
+		last = x->heard_ms > last ? x->heard_ms : last;
+	if (d && !d->heard_ms)
+		d = NULL;	/* not asked yet: another run may be fetching it */
+	heard = !d || last != dl->last_heard_ms;
+	dl->last_heard_ms = last;
+	pthread_mutex_lock(&dl->lock);
+	if (heard || !dl->asked) {
+		dl->heard_ms = clock_ms();
+		dl->notice_ms = (int64_t)dl->stall_seconds * 1000 / NOTICE_PART;
+	}
+	if (!d != !dl->asked || heard) {
+		free(dl->asked);
+		dl->asked = d ? host_of(d->urls.v[d->url]) : NULL;
+	}
+	pthread_mutex_unlock(&dl->lock);
+}
+
 static void count_bytes(struct fetch *dl)
 {
 	uint64_t got = dl->finished_bytes;
@@ -478,6 +543,7 @@ static void count_bytes(struct fetch *dl)
 	for (const struct fetch_item *d = dl->waiting.first; d; d = d->next)
 		got += d->got;
 	atomic_store(&dl->got, got);
+	note_silence(dl);
 }
 
 static void *work(void *arg)
@@ -564,6 +630,18 @@ static void show(struct fetch *dl, struct progress *p)
 	progress_step(p, got, dl->total, dl->total ? text : NULL);
 }
 
+/* Says that nothing comes: after a while, and less and less often.  With the lock. */
+static void tell_silence(struct fetch *dl, struct progress *p)
+{
+	int64_t silent = clock_ms() - dl->heard_ms;
+
+	if (!dl->asked || silent < dl->notice_ms)
+		return;
+	progress_note(p, "waiting for %s, nothing received for %lld s", dl->asked,
+		      (long long)silent / 1000);
+	dl->notice_ms = silent * 2;
+}
+
 int fetch_next(struct fetch *dl, struct progress *p, struct fetch_item **d,
 		    struct error *e)
 {
@@ -571,8 +649,10 @@ int fetch_next(struct fetch *dl, struct progress *p, struct fetch_item **d,
 	while (!(*d = list_take(&dl->done)) && dl->unfinished && !interrupted()) {
 		struct timespec until;
 
-		if (p)
+		if (p) {
 			show(dl, p);
+			tell_silence(dl, p);
+		}
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_nsec += 100 * 1000 * 1000;
 		if (until.tv_nsec >= 1000 * 1000 * 1000) {
@@ -613,5 +693,6 @@ void fetch_end(struct fetch *dl)
 	curl_multi_cleanup(dl->multi);
 	pthread_cond_destroy(&dl->finished);
 	pthread_mutex_destroy(&dl->lock);
+	free(dl->asked);
 	free(dl);
 }

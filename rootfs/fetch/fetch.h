@@ -25,7 +25,7 @@
 struct fetch_config {
 	unsigned int parallel;		/* downloads at a time, at least 1 */
 	unsigned int retries;		/* after a failure that may pass */
-	unsigned int stall_seconds;	/* no data for so long is a failure */
+	unsigned int stall_seconds;	/* no data for so long ends an attempt */
 	bool offline;			/* only what the cache has */
 	/*
 	 * The proxy for an address, malloc'ed: "" is none, NULL leaves it to http_proxy and its
@@ -68,8 +68,10 @@ struct fetch_item {
 	uint64_t resumed;	/* of them, those an earlier run left */
 	size_t url;
 	unsigned int attempts;
+	unsigned int silent;	/* of them in a row, those that brought nothing in their time */
 	int write_errno;
 	int64_t not_before_ms;	/* next attempt */
+	int64_t heard_ms;	/* when bytes came last; 0: not asked for at this address yet */
 	bool started_body;
 	char message[256];
 };

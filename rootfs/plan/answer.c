@@ -113,10 +113,13 @@ static int fill_from_index(struct plan_package *p, const struct debian_index *ix
 static int read_indexed(struct reader *rd, uint64_t source, uint64_t offset,
 			struct plan_package *p, struct error *e)
 {
-	const struct debian_index *ix = &rd->rq->indexes[source];
+	const struct debian_index *ix;
 	const char *text;
 
-	if (source >= rd->rq->nindexes || offset >= ix->size)
+	if (source >= rd->rq->nindexes)
+		return nonsense(e);
+	ix = &rd->rq->indexes[source];
+	if (offset >= ix->size)
 		return nonsense(e);
 	text = text_of(rd, source, e);
 	if (!text)

@@ -340,6 +340,38 @@ START_TEST(an_interrupt_ends_it)
 }
 END_TEST
 
+START_TEST(silence_is_told_and_ends_soon)
+{
+	cleanup_free char *uri = web("silent");
+	cleanup_free char *line = xasprintf("waiting for 127.0.0.1:%u, nothing received for 1 s\n",
+					    port);
+	cleanup_strbuf struct strbuf said = STRBUF_INIT;
+	struct progress progress;
+	int64_t start = clock_ms();
+	struct session s;
+	int fd = memfd_with("progress", "", 0, &err);
+
+	progress_init(&progress, fd, 0);
+	session_open(&s, uri);
+	s.config.progress = &progress;
+	s.config.stall_seconds = 3;	/* told after one, given up after twice three */
+	s.config.retries = 20;
+	FAILS(session_update(&s), ETIMEDOUT, "the mirror stalled, no data for");
+	session_close(&s);
+	ck_assert_int_ge(clock_ms() - start, 6000);
+	ck_assert_uint_eq(requests("silent"), 2);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	OK(fd_read_all(fd, 65536, &said));
+	ck_assert_msg(strstr(sb_str(&said), line) != NULL, "%s", sb_str(&said));
+	/* less and less often */
+	ck_assert_ptr_nonnull(strstr(sb_str(&said), "nothing received for 2 s\n"));
+	ck_assert_ptr_nonnull(strstr(sb_str(&said), "nothing received for 4 s\n"));
+	ck_assert_ptr_null(strstr(sb_str(&said), "nothing received for 3 s\n"));
+	progress_end(&progress);
+	close(fd);
+}
+END_TEST
+
 /* A limit on the size of files stands in for a full disk. */
 START_TEST(no_room_is_told_and_passes)
 {
@@ -380,6 +412,7 @@ static void add_tests(Suite *suite)
 	tcase_add_test(t, runs_at_the_same_time_share_one_download);
 	tcase_add_test(t, a_killed_run_is_carried_on_by_another);
 	tcase_add_test(t, an_interrupt_ends_it);
+	tcase_add_test(t, silence_is_told_and_ends_soon);
 	tcase_add_test(t, no_room_is_told_and_passes);
 	suite_add_tcase(suite, t);
 }
