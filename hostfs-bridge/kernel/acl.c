@@ -62,6 +62,8 @@ static int set_or_remove(struct dentry *dentry, struct posix_acl *acl, int type)
 	size_t len = 0;
 	int err;
 
+	if (!acl && !test_bit(HUMFS_HAS_XATTRS, &HUMFS_I(inode)->flags))
+		return 0;
 	if (acl) {
 		value = posix_acl_to_xattr(&init_user_ns, acl, &len, GFP_KERNEL);
 		if (!value)

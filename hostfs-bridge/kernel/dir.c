@@ -12,7 +12,7 @@
 void humfs_touch_dir(struct inode *dir)
 {
 	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
-	set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(dir)->flags);
+	humfs_changed(dir);
 	mark_inode_dirty_sync(dir);
 }
 

@@ -99,7 +99,7 @@ int humfs_set_size(struct inode *inode, loff_t size)
 		if (size > old)
 			humfs_zero_tail(inode, old);
 		truncate_setsize(inode, size);
-		set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(inode)->flags);
+		humfs_changed(inode);
 	}
 	filemap_invalidate_unlock(inode->i_mapping);
 	humfs_put_fd(inode);
@@ -147,7 +147,7 @@ static int fallocate_locked(struct inode *inode, int fd, int mode, loff_t pos, l
 	i_size_write(inode, size);
 	if (size > old)
 		pagecache_isize_extended(inode, old, size);
-	set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(inode)->flags);
+	humfs_changed(inode);
 	return 0;
 }
 
@@ -234,7 +234,7 @@ static ssize_t copy_locked(struct inode *from, int from_fd, loff_t from_pos, str
 		i_size_write(to, to_pos + done);
 		pagecache_isize_extended(to, old, to_pos + done);
 	}
-	set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(to)->flags);
+	humfs_changed(to);
 	return done;
 }
 

@@ -45,6 +45,7 @@ enum humfs_flag {
 	HUMFS_FOREIGN,		/* a fifo, socket or device on the host, too */
 	HUMFS_BLOCKS_STALE,	/* i_blocks is not what the host says */
 	HUMFS_PINNED,		/* the inode itself holds a pin on its descriptor */
+	HUMFS_TIMES_STORED,	/* the host's times are stored_atime and stored_mtime */
 };
 
 struct humfs_inode {
@@ -55,6 +56,8 @@ struct humfs_inode {
 	u16 host_mode;		/* permission bits of the host's file */
 	struct timespec64 btime;
 	struct timespec64 seen_ctime;	/* the host's, when it was last asked */
+	struct timespec64 stored_atime;
+	struct timespec64 stored_mtime;
 	char *link;		/* target of a symbolic link */
 	/* fdcache.c: */
 	struct mutex open_mutex;	/* one opener at a time */
@@ -83,6 +86,13 @@ static inline bool humfs_plain(const struct inode *inode)
 static inline unsigned long humfs_hash(u64 host_dev, u64 host_ino)
 {
 	return host_ino ^ (host_dev << 20);
+}
+
+/* After the host's file was changed: what it says of blocks and times is not known now. */
+static inline void humfs_changed(struct inode *inode)
+{
+	set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(inode)->flags);
+	clear_bit(HUMFS_TIMES_STORED, &HUMFS_I(inode)->flags);
 }
 
 static inline struct humfs_time humfs_time(struct timespec64 ts)

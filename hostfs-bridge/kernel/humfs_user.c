@@ -122,18 +122,32 @@ int humfs_host_replace(int fd, int onto)
 	return ret < 0 ? ret : 0;
 }
 
+/*
+ * Where new files are somebody else's, the host makes the file before it refuses
+ * O_NOATIME.
+ */
 int humfs_host_create(int dirfd, const char *name, unsigned int mode)
 {
+	static int noatime = O_NOATIME;
 	int ret = check_name(name);
 
 	if (ret)
 		return ret;
+	ret = open_at(dirfd, name, O_RDWR | O_CREAT | O_EXCL | noatime, mode);
+	if (ret != -EPERM || !noatime)
+		return ret;
+	if (HOST_CALL(__NR_unlinkat, dirfd, name, 0) == 0)
+		noatime = 0;
 	return open_at(dirfd, name, O_RDWR | O_CREAT | O_EXCL, mode);
 }
 
 int humfs_host_tmpfile(int dirfd, unsigned int mode)
 {
-	return open_at(dirfd, ".", O_RDWR | O_TMPFILE, mode);
+	int ret = open_at(dirfd, ".", O_RDWR | O_TMPFILE | O_NOATIME, mode);
+
+	if (ret == -EPERM)
+		ret = open_at(dirfd, ".", O_RDWR | O_TMPFILE, mode);
+	return ret;
 }
 
 static void copy_time(struct humfs_time *to, const struct statx_timestamp *from)

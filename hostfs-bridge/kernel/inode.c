@@ -51,6 +51,17 @@ void humfs_evict_inode(struct inode *inode)
 	humfs_drop_fd(inode);
 }
 
+static bool times_are_stored(struct inode *inode)
+{
+	struct humfs_inode *hi = HUMFS_I(inode);
+	struct timespec64 atime = inode_get_atime(inode);
+	struct timespec64 mtime = inode_get_mtime(inode);
+
+	return test_bit(HUMFS_TIMES_STORED, &hi->flags) &&
+	       timespec64_equal(&atime, &hi->stored_atime) &&
+	       timespec64_equal(&mtime, &hi->stored_mtime);
+}
+
 /*
  * Only times are ever written late; owner, mode and size go to the host at
  * once.  An inode that cannot be found any more has lost its name, and with it
@@ -62,14 +73,14 @@ int humfs_write_inode(struct inode *inode, struct writeback_control *wbc)
 	struct humfs_time mtime = humfs_time(inode_get_mtime(inode));
 	int err;
 
-	if (!inode->i_nlink || IS_RDONLY(inode) || humfs_plain(inode))
+	if (!inode->i_nlink || IS_RDONLY(inode) || humfs_plain(inode) || times_are_stored(inode))
 		return 0;
 	err = humfs_store_times(inode, &atime, &mtime);
 	return err == -ESTALE ? 0 : err;
 }
 
-int humfs_store_times(struct inode *inode, const struct humfs_time *atime,
-		      const struct humfs_time *mtime)
+static int store_times(struct inode *inode, const struct humfs_time *atime,
+		       const struct humfs_time *mtime)
 {
 	struct humfs_place place;
 	int fd, err;
@@ -87,6 +98,26 @@ int humfs_store_times(struct inode *inode, const struct humfs_time *atime,
 		return err;
 	err = humfs_host_utimes_name(place.dirfd, place.name, atime, mtime);
 	humfs_unlocate(inode, &place);
+	return err;
+}
+
+/* Who changes the file meanwhile, says so after that: the times are as good as unknown. */
+int humfs_store_times(struct inode *inode, const struct humfs_time *atime,
+		      const struct humfs_time *mtime)
+{
+	struct humfs_inode *hi = HUMFS_I(inode);
+	int err;
+
+	if (atime && mtime) {
+		hi->stored_atime = (struct timespec64){ atime->sec, atime->nsec };
+		hi->stored_mtime = (struct timespec64){ mtime->sec, mtime->nsec };
+		set_bit(HUMFS_TIMES_STORED, &hi->flags);
+	} else {
+		clear_bit(HUMFS_TIMES_STORED, &hi->flags);
+	}
+	err = store_times(inode, atime, mtime);
+	if (err)
+		clear_bit(HUMFS_TIMES_STORED, &hi->flags);
 	return err;
 }
 
@@ -122,6 +153,9 @@ void humfs_set_times(struct inode *inode, const struct humfs_stat *st)
 	inode_set_ctime(inode, st->ctime.sec, st->ctime.nsec);
 	hi->btime = (struct timespec64){ st->btime.sec, st->btime.nsec };
 	hi->seen_ctime = (struct timespec64){ st->ctime.sec, st->ctime.nsec };
+	hi->stored_atime = inode_get_atime(inode);
+	hi->stored_mtime = inode_get_mtime(inode);
+	set_bit(HUMFS_TIMES_STORED, &hi->flags);
 }
 
 static void set_operations(struct inode *inode, dev_t rdev)

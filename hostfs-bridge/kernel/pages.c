@@ -136,7 +136,8 @@ static int flush_batch(struct address_space *mapping, int fd, struct batch *b)
 	for (i = 0; i < b->n; i++)
 		folio_end_writeback(b->folios[i]);
 	b->n = 0;
-	set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(mapping->host)->flags);
+	humfs_changed(mapping->host);
+	mark_inode_dirty_sync(mapping->host);	/* its times are to stay as they were */
 	return err;
 }
 
@@ -342,7 +343,7 @@ ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from)
 	}
 	humfs_put_fd(inode);
 	kfree(b);
-	set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(inode)->flags);
+	humfs_changed(inode);
 	return written ?: ret;
 }
 

@@ -71,11 +71,14 @@ int humfs_convert_symlink(struct dentry *dentry, struct inode *inode,
 		err = humfs_host_rename(place.dirfd, aside, place.dirfd, place.name, 0);
 		if (err)
 			humfs_host_unlink(place.dirfd, aside, 0);
+		humfs_changed(place.dir);	/* but not as the guest sees it */
+		mark_inode_dirty_sync(place.dir);
 	}
 	humfs_unlocate(inode, &place);
 	if (err)
 		return err;
 	humfs_rehash(inode, &st);
+	humfs_changed(inode);
 	set_bit(HUMFS_HAS_META, &hi->flags);
 	clear_bit(HUMFS_REAL_SYMLINK, &hi->flags);
 	mark_inode_dirty_sync(inode);	/* the times have to follow */

@@ -98,22 +98,24 @@ static void new_meta(struct mnt_idmap *idmap, struct inode *inode, const struct 
 		meta->mode = attr->ia_mode & 07777;
 }
 
-/* Times that somebody chose go to the host at once, those of now when it is convenient. */
+/*
+ * Times that somebody chose go to the host at once, those of now when it is
+ * convenient.  The other one goes along, so that none has to follow.
+ */
 static int store_times(struct inode *inode, const struct iattr *attr)
 {
-	struct humfs_time atime, mtime;
-	struct humfs_time *a = NULL;
-	struct humfs_time *m = NULL;
+	struct humfs_time atime = humfs_time(inode_get_atime(inode));
+	struct humfs_time mtime = humfs_time(inode_get_mtime(inode));
+	bool both = !humfs_plain(inode);
 
-	if (attr->ia_valid & ATTR_ATIME_SET) {
+	if (!(attr->ia_valid & (ATTR_ATIME_SET | ATTR_MTIME_SET)))
+		return 0;
+	if (attr->ia_valid & ATTR_ATIME)
 		atime = humfs_time(attr->ia_atime);
-		a = &atime;
-	}
-	if (attr->ia_valid & ATTR_MTIME_SET) {
+	if (attr->ia_valid & ATTR_MTIME)
 		mtime = humfs_time(attr->ia_mtime);
-		m = &mtime;
-	}
-	return a || m ? humfs_store_times(inode, a, m) : 0;
+	return humfs_store_times(inode, both || (attr->ia_valid & ATTR_ATIME_SET) ? &atime : NULL,
+				 both || (attr->ia_valid & ATTR_MTIME_SET) ? &mtime : NULL);
 }
 
 int humfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr)

@@ -58,7 +58,7 @@ int humfs_set_host_xattr(struct dentry *dentry, struct inode *inode, const char 
 		err = humfs_host_removexattr(fd, attr);
 	}
 	humfs_put_fd(inode);
-	set_bit(HUMFS_BLOCKS_STALE, &HUMFS_I(inode)->flags);
+	humfs_changed(inode);
 	return err;
 }
 

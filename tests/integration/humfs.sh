@@ -76,6 +76,23 @@ test_a_removed_file_stays_usable()
 	[ -z "$(ls -A s)" ] || fail "left: $(ls -A s)"
 }
 
+# What times the guest's kernel shows at the end is what the host has then.
+test_times_reach_the_host()
+{
+	run --share s:/mnt -- sh -euc 'cd /mnt; mkdir d later
+		t() { n=$1; shift; touch -d "2001-02-03 04:05:06.$n" "$@"; }
+		echo 1 >both; t 1 both; echo 2 >mtime; t 2 -m mtime; echo 3 >atime; t 3 -a atime
+		echo 4 >none; echo 5 >after; t 5 after; echo 6 >>after
+		echo 7 >open; exec 5>>open; t 7 open; echo 8 >&5; t 8 -m open; exec 5>&-
+		t 9 d; t 10 later; : >later/x; ln -s x l; t 11 -h l; ln -s x own; t 12 -h own; chown -h 3:4 own
+		echo 13 >short; t 13 short; sync; truncate -s 1 short; chmod 4755 both; cp -a both copy
+		t 14 .; find . -type d -exec stat -c "%n %.Y" {} + -o -exec stat -c "%n %.X %.Y" {} + |
+			sort' >want
+	(cd s && find . -type d -exec stat -c "%n %.Y" {} + -o -exec stat -c "%n %.X %.Y" {} + | sort) >got
+	equal 14 "$(wc -l <want)" "files"
+	diff want got
+}
+
 kernel_of()
 {
 	tr ' ' '\n' <"/proc/$1/task/$1/children" | head -n 1
