@@ -30,6 +30,32 @@ int humfs_before_unlink(struct dentry *dentry)
 	return d_count(dentry) > 1 ? humfs_pin(d_inode(dentry)) : 0;
 }
 
+void humfs_incomplete(struct inode *dir)
+{
+	struct humfs_inode *hi = HUMFS_I(dir);
+
+	spin_lock(&hi->complete_lock);
+	hi->forgotten++;
+	clear_bit(HUMFS_COMPLETE, &hi->flags);
+	spin_unlock(&hi->complete_lock);
+}
+
+/*
+ * A directory whose names all have dentries, since it was made here or read from
+ * one end to the other, is one no longer when the first of them is forgotten.
+ * What has been removed, or never was, does not count.  This comes before the
+ * dentry cannot be found any more.
+ */
+static void prune_dentry(struct dentry *dentry)
+{
+	if (!IS_ROOT(dentry) && !d_unhashed(dentry) && d_really_is_positive(dentry))
+		humfs_incomplete(d_inode(dentry->d_parent));
+}
+
+const struct dentry_operations humfs_dops = {
+	.d_prune	= prune_dentry,
+};
+
 static struct dentry *humfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct inode *inode;
@@ -37,6 +63,8 @@ static struct dentry *humfs_lookup(struct inode *dir, struct dentry *dentry, uns
 
 	if (dentry->d_name.len > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
+	if (test_bit(HUMFS_COMPLETE, &HUMFS_I(dir)->flags))
+		return d_splice_alias(NULL, dentry);
 	fd = humfs_get_fd(dir, false);
 	if (fd < 0)
 		return ERR_PTR(fd);
@@ -177,6 +205,8 @@ static struct inode *make_inode(struct new_file *new, struct inode *dir,
 		set_cached_acl(inode, ACL_TYPE_DEFAULT, new->default_acl);
 	if (new->fd >= 0)
 		humfs_adopt_fd(inode, new->fd, new->meta.type != HUMFS_DIR);
+	if (S_ISDIR(inode->i_mode) && !humfs_plain(dir))
+		set_bit(HUMFS_COMPLETE, &hi->flags);
 	return inode;
 }
 
@@ -229,6 +259,10 @@ static int make_node(struct mnt_idmap *idmap, struct inode *dir, struct dentry *
 	if (err)
 		return err;
 	inode = make_new(&new, dir);
+	if (inode == ERR_PTR(-EEXIST)) {	/* somebody made it on the host */
+		humfs_incomplete(dir);
+		d_drop(dentry);
+	}
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 	if (S_ISDIR(mode))

@@ -221,8 +221,7 @@ static int humfs_fill_super(struct super_block *sb, struct fs_context *fc)
 		sb->s_flags |= SB_RDONLY;
 	if (IS_ENABLED(CONFIG_HUMFS_POSIX_ACL) && !share->plain)
 		sb->s_flags |= SB_POSIXACL;
-	if (share->plain)
-		set_default_d_op(sb, &humfs_plain_dops);
+	set_default_d_op(sb, share->plain ? &humfs_plain_dops : &humfs_dops);
 	err = super_setup_bdi(sb);
 	if (err)
 		return err;

@@ -46,6 +46,7 @@ enum humfs_flag {
 	HUMFS_BLOCKS_STALE,	/* i_blocks is not what the host says */
 	HUMFS_PINNED,		/* the inode itself holds a pin on its descriptor */
 	HUMFS_TIMES_STORED,	/* the host's times are stored_atime and stored_mtime */
+	HUMFS_COMPLETE,		/* a directory: names without a dentry are not there */
 };
 
 struct humfs_inode {
@@ -58,6 +59,9 @@ struct humfs_inode {
 	struct timespec64 seen_ctime;	/* the host's, when it was last asked */
 	struct timespec64 stored_atime;
 	struct timespec64 stored_mtime;
+	/* A directory: HUMFS_COMPLETE is set and cleared under the lock. */
+	spinlock_t complete_lock;
+	unsigned int forgotten;	/* how often one of its names lost its dentry */
 	char *link;		/* target of a symbolic link */
 	/* fdcache.c: */
 	struct mutex open_mutex;	/* one opener at a time */
@@ -177,13 +181,18 @@ extern const struct dentry_operations humfs_plain_dops;
 void humfs_refresh(struct inode *inode, const struct humfs_stat *st);
 
 /* dir.c, rename.c, readdir.c */
+extern const struct dentry_operations humfs_dops;
 extern const struct inode_operations humfs_dir_iops;
 extern const struct file_operations humfs_dir_fops;
 int humfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old_dentry,
 		 struct inode *new_dir, struct dentry *new_dentry, unsigned int flags);
+/* A name of ours, for a moment or left by a kernel that was killed. */
+bool humfs_is_aside(const char *name);
 /* Turns a symbolic link of the host into a file that can carry attributes. */
 int humfs_convert_symlink(struct dentry *dentry, struct inode *inode,
 			  const struct humfs_meta *meta);
+/* A name is there, or may be, that has no dentry. */
+void humfs_incomplete(struct inode *dir);
 /* The change of a directory's times by one of its entries. */
 void humfs_touch_dir(struct inode *dir);
 void humfs_count_subdir(struct inode *dir, int by);

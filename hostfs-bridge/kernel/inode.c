@@ -32,6 +32,8 @@ struct inode *humfs_alloc_inode(struct super_block *sb)
 	hi->fd = -1;
 	hi->fd_write = false;
 	hi->pins = 0;
+	hi->forgotten = 0;
+	spin_lock_init(&hi->complete_lock);
 	mutex_init(&hi->open_mutex);
 	INIT_LIST_HEAD(&hi->lru);
 	return &hi->vfs_inode;

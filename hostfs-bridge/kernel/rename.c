@@ -11,6 +11,12 @@
 #include "humfs_kern.h"
 
 #define ASIDE_NAME_MAX	32
+#define ASIDE_PREFIX	".humfs-"
+
+bool humfs_is_aside(const char *name)
+{
+	return str_has_prefix(name, ASIDE_PREFIX);
+}
 
 /* A new file in @dirfd under a name that is nobody else's. */
 static int make_aside(int dirfd, char *name)
@@ -18,7 +24,7 @@ static int make_aside(int dirfd, char *name)
 	int fd;
 
 	do {
-		snprintf(name, ASIDE_NAME_MAX, ".humfs-%016llx", get_random_u64());
+		snprintf(name, ASIDE_NAME_MAX, ASIDE_PREFIX "%016llx", get_random_u64());
 		fd = humfs_host_create(dirfd, name, 0600);
 	} while (fd == -EEXIST || (fd == -EMFILE && humfs_shrink_fds()));
 	return fd;
@@ -199,6 +205,8 @@ int humfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *
 	if (err)
 		return err;
 	down_write(sem);
+	if (flags & RENAME_WHITEOUT)	/* has a name, and no dentry */
+		humfs_incomplete(old_dir);
 	err = move_host(&m, old_dentry, new_dentry, flags);
 	if (!err && (flags & RENAME_EXCHANGE))
 		d_exchange(old_dentry, new_dentry);

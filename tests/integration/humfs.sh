@@ -76,6 +76,32 @@ test_a_removed_file_stays_usable()
 	[ -z "$(ls -A s)" ] || fail "left: $(ls -A s)"
 }
 
+# What the guest's kernel has looked up, made, moved away and forgotten again: each name is
+# there when it is, and is not when it is not.
+test_names_are_found_and_forgotten()
+{
+	run --share s:/mnt -- sh -euc 'cd /mnt
+		forget() { echo 2 >/proc/sys/vm/drop_caches; }
+		there() { for n; do [ -e "$n" ] || { echo "$n is not there"; exit 1; }; done; }
+		gone() { for n; do [ ! -e "$n" ] || { echo "$n is there"; exit 1; }; done; }
+		mkdir d d/sub; gone d/x d/sub/x; echo 1 >d/a; ln d/a d/b; ln -s a d/l; mknod d/c c 1 3
+		forget; there d/a d/b d/l d/c; gone d/x
+		ls -l d >/dev/null; gone d/x; : >d/x; there d/x; rm d/a; gone d/a; there d/b
+		forget; gone d/a; there d/b d/x; mv d/b d/sub/moved; gone d/b; there d/sub/moved
+		find . >/dev/null; forget; gone d/b d/sub/b; there d/sub/moved
+		for i in $(seq 300); do echo $i >d/f$i; done; forget; ls d >/dev/null
+		for i in $(seq 1 2 300); do rm d/f$i; done; forget; gone d/f1 d/f299; there d/f2 d/f300
+		rm -r d/sub; mkdir d/sub; gone d/sub/moved; there d/sub
+		mkdir low up work low/dir; echo l >low/f; echo l >low/dir/g; mkdir merged
+		mount -t overlay -o lowerdir=low,upperdir=up,workdir=work,redirect_dir=on o merged
+		cd merged; ls -lR >/dev/null; mv f f2; mv dir dir2; gone f dir; there f2 dir2/g; rm dir2/g
+		forget; gone f dir dir2/g; there f2 dir2; ls | tr "\n" " "; cd ..; umount merged
+		forget; ls -l up | sed -n "/^total/d; s/^\(.\).* /\1 /p" | tr "\n" " "' >out
+	equal "dir2 f2 c dir d dir2 c f - f2 " "$(cat out)"
+	equal 150 "$(find s/d -name 'f*' | wc -l)" "files left"
+	"$UMLCAGE" share verify s >out || fail "$(cat out)"
+}
+
 # What times the guest's kernel shows at the end is what the host has then.
 test_times_reach_the_host()
 {
