@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 #include "umlcage/cage/cage.h"
 
 #define TAIL_LINES 25
@@ -265,6 +266,9 @@ static int run(struct guest *g, const char *what, char *const *argv, char *const
 	};
 	int ret;
 
+	/* a signal that came between two commands */
+	if (interrupted())
+		return err_set(e, EINTR, "interrupted");
 	environment(&env, more);
 	exec.env = strv_argv(&env);
 	g->lines = 0;
