@@ -293,7 +293,7 @@ static int other_base(const char *name, const char *of, const char *path, struct
 			       "keep those of another root under another name, or remove these with "
 			       "'umlcage root remove --changes %s'", name, of, path, name);
 	return err_set(e, ESTALE, "the changes kept as '%s' do not fit the root '%s' any more: it was "
-		       "written to, or made anew, since they were made; keep new ones under another "
+		       "written to, or made again, since they were made; keep new ones under another "
 		       "name, or remove these with 'umlcage root remove --changes %s'", name, path, name);
 }
 
@@ -512,7 +512,7 @@ static int resolve_archive(struct root_spec *r, int fd, const char *path,
 		return err_sys(e, -ret, "cannot check '%s'", share);
 	if (ret == -ESTALE) {
 		progress_note(progress, "'%s': its copy in the cache is not what it was, and is made "
-			      "anew", path);
+			      "again", path);
 		ret = share_discard(share, e);
 		ret = ret < 0 ? ret : -ENOENT;
 	}

@@ -69,9 +69,9 @@ int share_set_id(struct share *s, const char *id, struct error *e);
 /*
  * A share that nobody is to change any more: seal it, and check at any time whether somebody
  * did.  0, or -ESTALE if anything is missing, more, or other than it was; -ENODATA if it was
- * never sealed; -EINTR, -EMFILE, -ENOMEM.  The check looks at every entry, not into the files, unless the entries
- * have been touched (a copy was made): 25 ms of processor time for a small system.  What a medium lost without
- * telling is beyond it.
+ * never sealed; -EINTR, -EMFILE, -ENOMEM.  The check looks at every entry, not into the
+ * files, unless the entries have been touched (a copy was made): 25 ms of processor time for
+ * a small system.  What a medium lost without telling is beyond it.
  */
 int share_seal(struct share *s, struct error *e);
 int share_seal_check(struct share *s);

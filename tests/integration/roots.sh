@@ -65,7 +65,7 @@ test_commit_stores_a_new_root()
 	contains "root remove --changes a" err
 	"$UMLCAGE" share chown 5 "$XDG_DATA_HOME/umlcage/roots/old" etc/hostname
 	status 125 run --root old --keep a -- true 2>err
-	contains "was written to, or made anew" err
+	contains "was written to, or made again" err
 }
 
 # limit: 120
