@@ -407,6 +407,9 @@ int share_import(struct share *s, int fd, const char *name,
 	/* what the decompressor has to say explains more than the end of its output */
 	if (stream_end(&im.stream, ret, &stream_error) < 0)
 		ret = err_move(e, &stream_error);
+	/* what a link in the archive leads to, not what the user named */
+	if (ret == -ENOENT)
+		(void)err_mark(e, ERR_OTHER);
 	share_tree_free(&im.tree);
 	strv_release(&im.names);
 	sb_release(&im.acls[0]);
