@@ -99,7 +99,8 @@ int share_copy_file(int from, int to, struct error *e)
 
 	if (fstat(from, &st) < 0 || fstat(to, &out) < 0)
 		return err_sys(e, errno, "cannot copy");
-	if (!S_ISREG(st.st_mode) || !S_ISREG(out.st_mode))
+	/* files of /proc have no size */
+	if (!S_ISREG(st.st_mode) || !S_ISREG(out.st_mode) || st.st_size == 0)
 		return copy_stream(from, to, e);
 	if (ioctl(to, FICLONE, from) == 0)
 		return 0;

@@ -54,21 +54,14 @@ static int copy_index(struct share_tree *t, const struct debian_index *index, st
 						   index->architecture);
 	cleanup_free char *path = list_path(index->release, rest);
 	int out = share_file_begin(t, path, &file_attr, e);
-	loff_t at = 0;
 
-	while (out >= 0) {
-		ssize_t n = copy_file_range(index->fd, &at, out, NULL, (size_t)1 << 30, 0);
-
-		if (n == 0)
-			return share_file_end(t, path, out, &file_attr, e);
-		if (n < 0) {
-			int ret = err_sys(e, errno, "cannot copy the index '%s'", index->path);
-
-			share_file_abort(t, path, out);
-			return ret;
-		}
+	if (out < 0)
+		return out;
+	if (share_copy_file(index->fd, out, e) < 0) {
+		share_file_abort(t, path, out);
+		return err_wrap(e, "the index '%s'", index->path);
 	}
-	return out;
+	return share_file_end(t, path, out, &file_attr, e);
 }
 
 int fabricate_put_lists(struct fabricate *f, struct share_tree *t, struct error *e)

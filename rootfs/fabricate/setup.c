@@ -330,24 +330,18 @@ int fabricate_put_deb(struct fabricate *f, size_t i, struct error *e)
 	cleanup_free char *to = xasprintf("var/cache/apt/archives/%s", name);
 	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sum) : xstrdup(p->path);
 	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out, ret = 0;
+	int out;
 
 	if (in < 0)
 		return err_sys(e, errno, "cannot read '%s'", from);
 	out = share_file_begin(t, to, &file_attr, e);
 	if (out < 0)
 		return out;
-	for (;;) {
-		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
-
-		if (n == 0)
-			return share_file_end(t, to, out, &file_attr, e);
-		if (n < 0) {
-			ret = err_sys(e, errno, "cannot copy '%s' into the new root", from);
-			share_file_abort(t, to, out);
-			return ret;
-		}
+	if (share_copy_file(in, out, e) < 0) {
+		share_file_abort(t, to, out);
+		return err_wrap(e, "'%s', which goes into the new root", from);
 	}
+	return share_file_end(t, to, out, &file_attr, e);
 }
 
 #define STARTER "usr/sbin/start-stop-daemon"

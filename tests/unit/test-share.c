@@ -343,6 +343,42 @@ START_TEST(paths_beyond_path_max)
 }
 END_TEST
 
+/* From a filesystem in memory, whose files the kernel does not copy to another one. */
+START_TEST(files_are_copied_across_filesystems_with_holes)
+{
+	cleanup_free char *path = path_join(top, "copy");
+	cleanup_close int from = memfd_with("from", "begin", 5, &err);
+	cleanup_close int to = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	cleanup_close int small = memfd_with("small", "", 0, &err);
+	char got[6] = "";
+	struct stat st;
+
+	ck_assert_int_eq(ftruncate(from, 64 << 20), 0);
+	ck_assert_int_eq((int)pwrite(from, "middle", 6, 32 << 20), 6);
+	OK(share_copy_file(from, to, &err));
+	ck_assert_int_eq(fstat(to, &st), 0);
+	ck_assert_int_eq(st.st_size, 64 << 20);
+	ck_assert_int_lt(st.st_blocks * 512, 2 << 20);
+	ck_assert_int_eq((int)pread(to, got, 5, 0), 5);
+	ck_assert_str_eq(got, "begin");
+	ck_assert_int_eq((int)pread(to, got, 6, 32 << 20), 6);
+	ck_assert_mem_eq(got, "middle", 6);
+	/* an empty file, and a pipe */
+	OK(share_copy_file(small, to, &err));
+
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	close_fd(&small);
+	small = memfd_with("small", "x", 1, &err);
+	ck_assert_int_eq((int)lseek(small, 0, SEEK_SET), 0);
+	OK(share_copy_file(small, ends[1], &err));
+	ck_assert_int_eq((int)read(ends[0], got, 6), 1);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 START_TEST(locks)
 {
 	struct share second = SHARE_INIT;
@@ -419,6 +455,7 @@ int main(void)
 	tcase_add_test(fresh, xattrs);
 	tcase_add_test(fresh, nothing_leads_out);
 	tcase_add_test(fresh, locks);
+	tcase_add_test(fresh, files_are_copied_across_filesystems_with_holes);
 	tcase_add_test(fresh, dirty_mark);
 	tcase_add_test(fresh, refusals);
 	tcase_add_checked_fixture(over, setup_replacing, teardown);
