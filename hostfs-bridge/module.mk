@@ -13,4 +13,4 @@ $(eval $(call module,pack,hostfs-bridge/pack,acl.c export.c import.c ring.c stre
 $(eval $(call module,target,hostfs-bridge/target,formats.c target.c,,pack share base))
 
 # Roots: what may follow --root, and what is kept by name.
-$(eval $(call module,roots,hostfs-bridge/roots,roots.c,libcrypto,pack share base))
+$(eval $(call module,roots,hostfs-bridge/roots,import.c roots.c,libcrypto,pack share base))

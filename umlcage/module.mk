@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The supervisor: base helpers, the network and the command line.
 # base is a set of leaf helpers with a header each.
-$(eval $(call module,base,umlcage/base,confine.c error.c fd.c hash.c interrupt.c landlock.c lazy.c opts.c outfile.c pollset.c proc.c progress.c \
+$(eval $(call module,base,umlcage/base,confine.c error.c fd.c hash.c interrupt.c landlock.c opts.c outfile.c pollset.c proc.c progress.c \
 	pump.c signals.c str.c worker.c xdg.c,libcrypto libseccomp,))
 MOD_base_public := *
 $(eval $(call module,net,umlcage/net,filter.c flows.c helper.c nat.c net.c policy.c,slirp libseccomp,base))
@@ -13,7 +13,7 @@ $(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.
 MOD_cage_public := cage.h cow.h forward.h
 
 # a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration
-$(eval $(call module,machine,umlcage/machine,machine.c,,kernel cage net base))
+$(eval $(call module,machine,umlcage/machine,kernel.c machine.c,,kernel cage net base))
 
 # the agent's initramfs, as data in the library of cages
 $(MOD_cage_lib): $(O)/obj/umlcage/cage/initramfs.o
@@ -24,5 +24,9 @@ $(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs
 # lists for people and programs
 $(eval $(call module,table,umlcage/table,table.c,json-c,base))
 
-# umlcage/cmd/NAME.c is the command NAME.
+# umlcage/cmd/NAME.c is the command NAME.  There are two programs: umlcage itself runs cages and
+# has nothing in it that fetches, unpacks or solves; everything else is umlcage-make's, which
+# it becomes, or calls for what is missing.
 CMD_SRCS := $(wildcard umlcage/cmd/*.c)
+CMD_CAGE_SRCS := $(addprefix umlcage/cmd/,cage-main.c cmd.c run.c run-places.c workshop.c)
+CMD_MAKE_SRCS := $(filter-out umlcage/cmd/cage-main.c,$(CMD_SRCS))

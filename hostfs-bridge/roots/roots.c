@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Kept roots and what else --root may name: see roots.h. */
-#include "hostfs-bridge/roots/roots.h"
+#include "hostfs-bridge/roots/private.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -113,7 +113,7 @@ static int hash_file(int fd, const char *path, struct progress *progress, char h
  * The hash of an archive, remembered by what stat() says of it, so that a cage does not
  * wait for hundreds of megabytes to be read again.
  */
-static int cached_hash(const char *dir, int fd, const char *path, struct progress *progress,
+int roots_cached_hash(const char *dir, int fd, const char *path, struct progress *progress,
 		       char hex[65], struct error *e)
 {
 	cleanup_strbuf struct strbuf known = STRBUF_INIT;
@@ -139,114 +139,6 @@ static int cached_hash(const char *dir, int fd, const char *path, struct progres
 	if (ret == 0 && st.st_ctim.tv_sec + 2 < time(NULL))
 		(void)file_replace(AT_FDCWD, note, hex, 64, 0600, NULL);
 	return ret;
-}
-
-/*
- * An archive of a folder with a root filesystem in it, "rootfs/etc/...", is meant to be the
- * root filesystem: what is in the only folder there is moves up, if it looks like one.
- */
-static int lift(struct share *s, const char *name, struct progress *progress, struct error *e)
-{
-	static const char *const signs[] = { "etc", "usr", "bin" };
-	cleanup_share_tree struct share_tree *t = NULL;
-	cleanup_strv struct strv names = STRV_INIT, inner = STRV_INIT;
-	cleanup_close int fd = -1;
-	struct share_attr a;
-	size_t found = 0;
-	int ret = dir_names(s->fd, &names, e);
-
-	if (ret < 0 || names.n != 1)
-		return ret;
-	fd = openat(s->fd, names.v[0], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(signs); i++)
-		found += faccessat(fd, signs[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	if (found < 2 || faccessat(fd, names.v[0], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	progress_note(progress, "'%s': all of it is in the folder '%s', which is taken for the root",
-		      name, names.v[0]);
-	t = share_tree_new(s->fd, SHARE_REPLACE);
-	ret = share_stat(t, names.v[0], &a, e);
-	if (ret == 0)
-		ret = dir_names(fd, &inner, e);
-	for (size_t i = 0; ret == 0 && i < inner.n; i++)
-		if (renameat2(fd, inner.v[i], s->fd, inner.v[i], RENAME_NOREPLACE) < 0)
-			ret = err_sys(e, errno, "cannot move '%s/%s'", names.v[0], inner.v[i]);
-	if (ret == 0 && unlinkat(s->fd, names.v[0], AT_REMOVEDIR) < 0)
-		ret = err_sys(e, errno, "cannot remove '%s'", names.v[0]);
-	if (ret == 0)
-		ret = share_mkdir(t, ".", &a, e);
-	return ret < 0 ? ret : share_tree_finish(t, e);
-}
-
-/*
- * The archive @name, open as @fd, unpacked as @dir.  @id: of what is in it, NULL if that is
- * not known; @seal: nobody is to change it.
- */
-static int import_to(const char *dir, int fd, const char *name,
-		     const struct share_import_opts *opts, const char *id, bool seal,
-		     struct share_totals *totals, struct error *e)
-{
-	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
-	int ret = share_stage_begin(&stage, dir, e);
-
-	if (ret == 0)
-		ret = share_import(&stage.share, fd, name, opts, totals, e);
-	if (ret == 0)
-		ret = lift(&stage.share, name, opts->progress, e);
-	if (ret == 0 && id)
-		ret = share_set_id(&stage.share, id, e);
-	if (ret == 0 && seal)
-		ret = share_seal(&stage.share, e);
-	return ret < 0 ? ret : share_stage_commit(&stage, e);
-}
-
-/* A copy of the share @from as @dir. */
-static int import_share(const char *dir, const char *from, struct error *e)
-{
-	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
-	cleanup_share struct share s = SHARE_INIT;
-	int ret;
-
-	if (!share_is_share(AT_FDCWD, from))
-		return err_usage(e, "cannot import '%s': it is a directory, but not a share, and does not "
-				 "tell its owners; pack it with tar where they are known", from);
-	ret = share_open(&s, from, SHARE_READ, e);
-	if (ret == 0)
-		ret = share_stage_begin(&stage, dir, e);
-	if (ret == 0)
-		ret = share_copy(s.fd, stage.share.fd, e);
-	return ret < 0 ? ret : share_stage_commit(&stage, e);
-}
-
-int root_import(const char *name, const char *archive, const struct share_import_opts *opts,
-		struct share_totals *totals, struct error *e)
-{
-	bool is_stdin = str_eq(archive, "-");
-	cleanup_free char *path = NULL, *cache = NULL;
-	cleanup_close int fd = -1;
-	char hex[SHA256_HEX + 1] = "";
-	struct stat st;
-	int ret = root_path(STORE_ROOTS, name, &path, e);
-
-	if (ret < 0)
-		return ret;
-	if (access(path, F_OK) == 0)
-		return err_set(e, EEXIST, "there is a root '%s' already", name);
-	fd = is_stdin ? dup(0) : open(archive, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "cannot open '%s'", archive);
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-		return import_share(path, archive, e);
-	/* the same archive makes the same root, which kept changes fit */
-	if (!is_stdin && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		ret = xdg_dir(XDG_CACHE, "roots", &cache, e);
-		if (ret == 0)
-			ret = cached_hash(cache, fd, archive, opts->progress, hex, e);
-		if (ret < 0)
-			return ret;
-	}
-	return import_to(path, fd, is_stdin ? "standard input" : archive, opts,
-			 *hex ? hex : NULL, false, totals, e);
 }
 
 int root_absent(enum root_store store, const char *name, struct error *e)
@@ -427,6 +319,7 @@ void root_release(struct root_spec *r)
 {
 	free_ptr(&r->path);
 	free_ptr(&r->name);
+	close_fd(&r->archive);
 }
 
 bool root_read_only(const char *fstype)
@@ -470,8 +363,7 @@ int root_sniff_image(int fd, const char *path, const char **fstype, struct error
 	return 0;
 }
 
-/* 0, -ENOENT, -ESTALE, -EINTR: is the share in the cache there, as it was made? */
-static int check_sealed(const char *path)
+int roots_check_sealed(const char *path)
 {
 	cleanup_share struct share s = SHARE_INIT;
 	int ret;
@@ -484,48 +376,32 @@ static int check_sealed(const char *path)
 	return ret == -ENODATA ? -ESTALE : ret;
 }
 
-/* An archive as a share in the cache, made once whoever asks first. */
-static int resolve_archive(struct root_spec *r, int fd, const char *path,
-			   struct progress *progress, struct error *e)
+/* An archive's share in the cache; 1 if it must be made first, and the archive stays open. */
+static int find_archive(struct root_spec *r, int *fd, const char *path, struct progress *progress,
+			struct error *e)
 {
-	cleanup_free char *dir = NULL, *share = NULL, *lock = NULL;
-	cleanup_close int locked = -1;
-	struct share_import_opts opts = { .progress = progress };
-	char hex[65];
+	cleanup_free char *dir = NULL;
+	char hex[SHA256_HEX + 1];
 	int ret = xdg_dir(XDG_CACHE, "roots", &dir, e);
 
 	if (ret == 0)
-		ret = cached_hash(dir, fd, path, progress, hex, e);
+		ret = roots_cached_hash(dir, *fd, path, progress, hex, e);
 	if (ret < 0)
 		return ret;
-	share = path_join(dir, hex);
-	ret = check_sealed(share);
-	if (ret == -ENOENT || ret == -ESTALE) {
-		lock = xasprintf("%s.lock", share);
-		locked = lock_file(AT_FDCWD, lock, true, true, e);
-		if (locked < 0)
-			return locked;
-		share_stage_sweep(dir, NULL);
-		ret = check_sealed(share);
-	}
-	if (ret < 0 && ret != -ENOENT && ret != -ESTALE)
-		return err_sys(e, -ret, "cannot check '%s'", share);
-	if (ret == -ESTALE) {
-		progress_note(progress, "'%s': its copy in the cache is not what it was, and is made "
-			      "again", path);
-		ret = share_discard(share, e);
-		ret = ret < 0 ? ret : -ENOENT;
-	}
-	if (ret == -ENOENT)
-		ret = import_to(share, fd, path, &opts, hex, true, NULL, e);
-	if (ret < 0)
-		return ret;
-	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = steal_ptr(&share), .cached = true };
-	return 0;
+	r->kind = ROOT_SHARE;
+	r->path = path_join(dir, hex);
+	r->cached = true;
+	ret = roots_check_sealed(r->path);
+	if (ret == 0)
+		return 0;
+	if (ret != -ENOENT && ret != -ESTALE)
+		return err_sys(e, -ret, "cannot check '%s'", r->path);
+	r->archive = steal_fd(fd);
+	return 1;
 }
 
-static int resolve_file(struct root_spec *r, const char *path, struct progress *progress,
-			struct error *e)
+static int find_file(struct root_spec *r, const char *path, struct progress *progress,
+		     struct error *e)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	const char *fstype;
@@ -537,13 +413,13 @@ static int resolve_file(struct root_spec *r, const char *path, struct progress *
 	if (ret < 0)
 		return ret;
 	if (!fstype)
-		return resolve_archive(r, fd, path, progress, e);
-	*r = (struct root_spec){ .kind = ROOT_IMAGE, .path = xstrdup(path), .fstype = fstype };
+		return find_archive(r, &fd, path, progress, e);
+	*r = (struct root_spec){ .kind = ROOT_IMAGE, .path = xstrdup(path), .fstype = fstype,
+				 .archive = -1 };
 	return 0;
 }
 
-int root_resolve(struct root_spec *r, const char *arg, struct progress *progress,
-		 struct error *e)
+int root_find(struct root_spec *r, const char *arg, struct progress *progress, struct error *e)
 {
 	cleanup_free char *kept = NULL;
 	struct stat st;
@@ -556,7 +432,7 @@ int root_resolve(struct root_spec *r, const char *arg, struct progress *progress
 			return ret;
 		if (share_is_share(AT_FDCWD, kept)) {
 			*r = (struct root_spec){ .kind = ROOT_SHARE, .path = steal_ptr(&kept),
-						 .name = xstrdup(arg) };
+						 .name = xstrdup(arg), .archive = -1 };
 			return 0;
 		}
 	}
@@ -565,7 +441,7 @@ int root_resolve(struct root_spec *r, const char *arg, struct progress *progress
 	if (stat(arg, &st) < 0)
 		return err_sys(e, errno, "cannot use '%s' as a root", arg);
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-		return resolve_file(r, arg, progress, e);
+		return find_file(r, arg, progress, e);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, EINVAL, "cannot use '%s' as a root: it is neither a directory nor a "
 			       "file", arg);
@@ -574,6 +450,6 @@ int root_resolve(struct root_spec *r, const char *arg, struct progress *progress
 	if (!share_is_share(AT_FDCWD, arg))
 		return err_set(e, EINVAL, "cannot use '%s' as a root: it is not a share; make one of an "
 			       "archive with 'umlcage share import'", arg);
-	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = xstrdup(arg) };
+	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = xstrdup(arg), .archive = -1 };
 	return 0;
 }

@@ -24,10 +24,11 @@ struct root_spec {
 	char *path;
 	char *name;		/* of a kept root, else NULL */
 	bool cached;		/* unpacked from an archive: not for writing to */
+	int archive;		/* open, of root_find(); -1 */
 	const char *fstype;	/* of an image: "ext4", "xfs", ...; NULL: unknown */
 };
 
-#define ROOT_SPEC_INIT { ROOT_SHARE, NULL, NULL, false, NULL }
+#define ROOT_SPEC_INIT { ROOT_SHARE, NULL, NULL, false, -1, NULL }
 
 /*
  * A word without a slash is looked for among the kept roots first, then as a path.
@@ -36,6 +37,8 @@ struct root_spec {
  */
 int root_resolve(struct root_spec *r, const char *arg, struct progress *progress,
 		 struct error *e);
+/* The same but for importing: 1 if the share r->path has to be made of r->archive first. */
+int root_find(struct root_spec *r, const char *arg, struct progress *progress, struct error *e);
 void root_release(struct root_spec *r);
 #define cleanup_root_spec __attribute__((cleanup(root_release)))
 

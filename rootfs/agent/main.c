@@ -21,7 +21,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/progress.h"
 
-enum { GRACE_MS = 2000, TERMINAL_MS = 200 };
+enum { GRACE_MS = 2000, TERMINAL_MS = 200, LAST_WORDS_MS = 5000 };
 
 struct agent {
 	int control;
@@ -166,6 +166,8 @@ static void __attribute__((noreturn)) shut_down(struct agent *a)
 	int ret = root_sync(&e);
 
 	send_simple(a, MSG_STOPPED, 0, ret < 0 ? err_text(&e) : NULL, -1);
+	/* it may still be on its way; the supervisor ends the cage when it has it */
+	(void)poll(&(struct pollfd){ .fd = a->control, .events = POLLIN }, 1, LAST_WORDS_MS);
 	power_off();
 }
 

@@ -74,6 +74,15 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e);
 
+/* It is to be made anew, and no kept changes need it as it is. */
+bool fabricate_tools_old(const char *path);
+/* Where it is or would be: 1 if it is to be made, first or anew. */
+int fabricate_tools_find(const char *suite, const char *include, char **path, struct error *e);
+/* The packages of a root that is made when it is first asked for, "default" or "tools"; NULL. */
+const char *fabricate_tools_named(const char *name);
+/* VERSION_CODENAME of a Debian host, else "stable"; malloc'ed. */
+char *fabricate_host_suite(void);
+
 /*
  * A share for the time of one fabrication, in the user's cache.  It is gone when the
  * fabrication ends; what a killed one left is removed by the next.

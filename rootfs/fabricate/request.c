@@ -208,28 +208,6 @@ int fabricate_request(struct fab_options *o, const struct machine *machine,
 
 /* ---- tools ---- */
 
-/* VERSION_CODENAME of a Debian host: its mirror has that suite. */
-static char *host_suite(void)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_strv struct strv lines = STRV_INIT;
-	char *suite = NULL;
-	bool debian = false;
-
-	if (file_read(AT_FDCWD, "/etc/os-release", 1 << 16, &text, NULL))
-		return xstrdup("stable");
-	strv_split(&lines, sb_str(&text), "\n\"");
-	for (size_t i = 0; i < lines.n; i++) {
-		debian |= strcmp(lines.v[i], "ID=debian") == 0;
-		if (!suite && str_starts(lines.v[i], "VERSION_CODENAME="))
-			suite = xstrdup(lines.v[i] + strlen("VERSION_CODENAME="));
-	}
-	if (debian && suite)
-		return suite;
-	free(suite);
-	return xstrdup("stable");
-}
-
 static int make_tools(const char *suite, const char *include, const char *mirror,
 		      const struct machine *machine, const char *path, struct progress *progress,
 		      struct error *e)
@@ -252,18 +230,6 @@ static int make_tools(const char *suite, const char *include, const char *mirror
 		r = fabricate_request(&o, machine, progress, e);
 	fab_options_release(&o);
 	return r;
-}
-
-/* Seconds since the epoch when the tools at @path were made; 0: nobody knows. */
-static int64_t made_at(const char *path)
-{
-	char text[32] = "";
-	uint64_t at = 0;
-
-	if (getxattr(path, FABRICATE_MADE_XATTR, text, sizeof(text) - 1) < 0 ||
-	    parse_u64(text, 10, INT64_MAX, &at) < 0)
-		return 0;
-	return (int64_t)at;
 }
 
 static int note_time(const char *path, struct error *e)
@@ -323,17 +289,6 @@ static int seal_tools(const char *path, struct error *e)
 	return r ? r : share_seal(&s, e);
 }
 
-/* Changes that are kept of it (run --keep) fit no other. */
-static bool is_held(const char *path)
-{
-	cleanup_share struct share s = SHARE_INIT;
-	cleanup_strv struct strv names = STRV_INIT;
-
-	if (share_open(&s, path, SHARE_PEEK, NULL) == 0)
-		changes_of(&s, &names);
-	return names.n > 0;
-}
-
 /* Makes it anew beside what there is, and lets the two change places. */
 static int renew_tools(const char *suite, const char *include, const char *mirror,
 		       const struct machine *machine, const char *dir, const char *name,
@@ -360,49 +315,22 @@ static int renew_tools(const char *suite, const char *include, const char *mirro
 	return r;
 }
 
-const struct fabricate_root fabricate_roots[] = {
-	{ "default", "" },
-	{ "tools", "debootstrap,mmdebstrap,cdebootstrap,debian-archive-keyring" },
-	{ NULL, NULL },
-};
-
-/* Of the suite and the packages, in the folder of tools; malloc'ed. */
-static char *tools_name(const char *suite, const char *include)
-{
-	char *name = xasprintf("%s-%s", suite, include);
-
-	for (char *p = name; *p; p++)
-		if (*p == '/' || *p == ',')
-			*p = *p == '/' ? '_' : '+';
-	return name;
-}
-
-char *fabricate_root_find(const struct fabricate_root *r)
-{
-	cleanup_free char *suite = host_suite(), *name = tools_name(suite, r->include), *dir = NULL;
-	cleanup_free char *path = NULL;
-
-	if (xdg_dir(XDG_CACHE, "tools", &dir, NULL) < 0)
-		return NULL;
-	path = path_join(dir, name);
-	return share_is_share(AT_FDCWD, path) ? steal_ptr(&path) : NULL;
-}
-
 int fabricate_tools_root(const char *suite, const char *include, const char *mirror,
 			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e)
 {
-	cleanup_free char *own = suite ? xstrdup(suite) : host_suite(), *dir = NULL;
-	cleanup_free char *name = tools_name(own, include);
+	cleanup_free char *own = suite ? xstrdup(suite) : fabricate_host_suite();
 	cleanup_free char *full = NULL, *lock_path = NULL;
 	cleanup_close int lock = -1;
-	int64_t age;
+	cleanup_free char *dir = NULL;
+	const char *name;
 	bool there;
-	int r = xdg_dir(XDG_CACHE, "tools", &dir, e);
+	int r = fabricate_tools_find(suite, include, &full, e);
 
-	if (r)
+	if (r < 0)
 		return r;
-	full = path_join(dir, name);
+	name = strrchr(full, '/') + 1;
+	dir = xstrndup(full, (size_t)(name - full - 1));
 	lock_path = path_join(dir, "lock");
 	/* one makes it, the others wait */
 	lock = lock_file(AT_FDCWD, lock_path, true, true, e);
@@ -413,8 +341,7 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 		return r;
 	there = r > 0;
 	r = 0;
-	age = time(NULL) - made_at(full);
-	if (!there || (age > FABRICATE_TOOLS_AGE && !is_held(full))) {
+	if (!there || fabricate_tools_old(full)) {
 		progress_note(progress, "%s a root with the tools (%s%s%s); this is done %s",
 			      there ? "renewing" : "making", own, *include ? ", " : "", include,
 			      there ? "once a week" : "once");

@@ -175,7 +175,7 @@ test_memory_is_all_there()
 	fi
 }
 
-# it would cost each cage some megabytes and milliseconds
+# what supervises a cage has no code that fetches, unpacks or solves, in memory or on disk
 test_supervisor_is_small()
 {
 	run_exec -- sh -c 'echo up; exec sleep 1000' >up &
@@ -184,7 +184,40 @@ test_supervisor_is_small()
 	kill $!
 	wait || true
 	contains libslirp maps
-	! grep -E 'libcurl|libarchive|librpm' maps || fail "libraries that a cage does not need"
+	! grep -E 'lib(curl|archive|solv|rpm|ssl)' maps || fail "libraries that a cage does not need"
+	! strings -a "$UMLCAGE" | grep -E '^(curl_easy_|archive_read_|solver_)' ||
+		fail "code that a cage does not need"
+}
+
+# two programs are one to who uses them, wherever they are
+test_programs_find_each_other()
+{
+	ln -s "$UMLCAGE" here
+	matches "umlcage *" "$(./here version)"
+	status 2 ./here rnu 2>err
+	contains "did you mean 'run'?" err
+	cp "$UMLCAGE" alone
+	status 1 ./alone version 2>err
+	contains "umlcage-make" err
+	contains "make install" err
+	./alone run --help >out
+	contains 'usage: umlcage run' out
+	"$UMLCAGE" help run >out
+	contains 'umlcage run' out
+}
+
+# what is missing is made by the other, with nothing on stdout, and its failure is told once
+test_what_is_missing_is_made_first()
+{
+	mkdir -p tree/bin
+	tar -C tree -cf tree.tar .
+	status 127 run --root tree.tar -- nothing-there >out 2>err
+	[ ! -s out ] || fail "on stdout: $(cat out)"
+	head -c 10000 tree.tar | gzip | head -c 100 >broken.tgz
+	status 125 run --root broken.tgz -- true >out 2>err
+	equal 1 "$(grep -c '^umlcage: ' err)" "messages"
+	contains broken.tgz err
+	matches '*/umlcage/roots/*' "$("$UMLCAGE" root prepare tree.tar)"
 }
 
 test_signals_reach_the_command()

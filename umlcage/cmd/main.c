@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* umlcage: the table of commands. */
+/* umlcage-make: the table of all commands; see workshop.h. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -14,6 +14,7 @@
 #include "umlcage/base/interrupt.h"
 #include "umlcage/cmd/cmd.h"
 #include "umlcage/table/table.h"
+#include "umlcage/machine/machine.h"
 
 /* PRETTY_NAME of os-release(5), or "". */
 static void read_system(int fd, struct strbuf *out)
@@ -348,10 +349,74 @@ static int run_rename(const struct command *self, int argc, char **argv)
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
+/* ---- prepare ---- */
+
+struct prepare_options {
+	struct machine machine;
+	const char *mirror;
+	int verbose;
+	bool quiet;
+};
+
+static const struct opt prepare_opts[] = {
+	{ OPT_STRING, 0, "mirror", "URL", OPT_STR(struct prepare_options, mirror),
+	  "where a missing root is fetched from" },
+	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct prepare_options, quiet),
+	  "only warnings and errors" },
+	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct prepare_options, verbose), "more" },
+	OPT_END,
+};
+
+static const struct opt_spec prepare_spec = {
+	.usage = "umlcage root prepare [options] ROOT",
+	.summary = "Makes ready what may follow --root, as the first 'umlcage run' would: unpacks an "
+		   "archive,\nfabricates 'default' or 'tools'. Prints where it is.",
+	.groups = OPT_GROUPS({ NULL, prepare_opts, 0 },
+			     { "the cage", machine_opts, offsetof(struct prepare_options, machine) }),
+};
+
+static int prepare(const struct prepare_options *o, const char *root, struct error *e)
+{
+	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
+	cleanup_strv struct strv kept = STRV_INIT;
+	const char *include = fabricate_tools_named(root);
+	struct progress progress;
+	int ret;
+
+	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
+	if (include && root_names(STORE_ROOTS, &kept, NULL) == 0 && !strv_has(&kept, root))
+		ret = fabricate_tools_root(NULL, include, o->mirror, &o->machine, &progress,
+					   &spec.path, e);
+	else
+		ret = root_resolve(&spec, root, &progress, e);
+	progress_end(&progress);
+	if (ret == 0)
+		puts(spec.path);
+	return ret;
+}
+
+static int run_prepare(const struct command *self, int argc, char **argv)
+{
+	struct prepare_options o = { .machine = MACHINE_INIT };
+	struct error e = ERROR_INIT;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
+
+	if (status >= 0)
+		return status;
+	ret = argc != 1 ? err_usage(&e, "'umlcage root prepare' takes one root") :
+	      machine_check(&o.machine, &e);
+	if (ret == 0)
+		ret = prepare(&o, argv[0], &e);
+	machine_release(&o.machine);
+	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
+}
+
 static const struct command command_list = {
 	"list", "lists the kept roots", &list_spec, run_list, NULL, NULL,
 }, command_import = {
 	"import", "keeps an archive as a root", &import_spec, run_import, NULL, NULL,
+}, command_prepare = {
+	"prepare", "makes a root ready to boot", &prepare_spec, run_prepare, NULL, NULL,
 }, command_show = {
 	"show", "shows one root", &show_spec, run_show, NULL, NULL,
 }, command_rename = {
@@ -365,7 +430,8 @@ const struct command command_root = {
 	.help = "roots kept by name",
 	.run = cmd_dispatch,
 	.sub = (const struct command *const[]){
-		&command_list, &command_import, &command_show, &command_rename, &command_remove, NULL,
+		&command_list, &command_import, &command_prepare, &command_show, &command_rename,
+		&command_remove, NULL,
 	},
 	.summary = "Roots kept by name, for --root.",
 };

@@ -14,6 +14,7 @@
 #include "umlcage/base/xdg.h"
 #include "umlcage/cage/cow.h"
 #include "umlcage/cmd/run.h"
+#include "umlcage/cmd/workshop.h"
 
 static int open_share_root(struct run_places *p, const struct run_options *o, const char *path,
 			   struct cage_config *cfg, struct error *e)
@@ -271,21 +272,30 @@ static int add_bind(struct run_places *p, const char *text, struct error *e)
 	return 0;
 }
 
+static bool is_made(const char *root)
+{
+	return fabricate_tools_named(root) != NULL;
+}
+
+/* 1: it cannot be had, and it was said why. */
 static int resolve(struct root_spec *spec, const struct run_options *o,
 		   struct progress *progress, struct error *e)
 {
 	cleanup_strv struct strv kept = STRV_INIT;
+	int ret;
 
-	for (const struct fabricate_root *r = fabricate_roots; r->name; r++) {
-		if (strcmp(o->root, r->name) != 0 || root_names(STORE_ROOTS, &kept, NULL) < 0 ||
-		    strv_has(&kept, o->root))
-			continue;
+	if (is_made(o->root) && root_names(STORE_ROOTS, &kept, NULL) == 0 &&
+	    !strv_has(&kept, o->root)) {
 		spec->kind = ROOT_SHARE;
 		spec->cached = true;
-		return fabricate_tools_root(NULL, r->include, o->mirror, &o->machine,
-					    progress, &spec->path, e);
+		ret = fabricate_tools_find(NULL, fabricate_tools_named(o->root), &spec->path, e);
+	} else {
+		ret = root_find(spec, o->root, progress, e);
 	}
-	return root_resolve(spec, o->root, progress, e);
+	if (ret <= 0)
+		return ret;
+	progress_end(progress);
+	return workshop_root(o->root, o->mirror, &o->machine, progress->verbosity, e);
 }
 
 static int check_mounts(const char *option, const struct strv *mounts, bool may_be_made,
@@ -304,14 +314,6 @@ static int check_mounts(const char *option, const struct strv *mounts, bool may_
 			return err_sys(e, errno, "%s: cannot use '%s'", option, host);
 	}
 	return 0;
-}
-
-static bool is_made(const char *root)
-{
-	for (const struct fabricate_root *r = fabricate_roots; r->name; r++)
-		if (strcmp(root, r->name) == 0)
-			return true;
-	return false;
 }
 
 int run_places_check(const struct run_options *o, struct error *e)
@@ -349,7 +351,7 @@ int run_places_open(struct run_places *p, const struct run_options *o, struct ca
 	*p = (struct run_places){ .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1,
 				  .commit = SHARE_STAGE_INIT };
 	ret = resolve(&spec, o, progress, e);
-	if (ret < 0)
+	if (ret != 0)
 		return ret;
 	if (spec.cached && o->writable)
 		return err_usage(e, "--writable: '%s' is kept unpacked in the cache and stays as it "

@@ -12,6 +12,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/cmd/cmd.h"
+#include "umlcage/cmd/workshop.h"
 
 #define RUN(field, kind) OPT_##kind(struct run_options, field)
 
@@ -166,6 +167,18 @@ static void report(const struct cage_exit *exit, const struct run_options *o, ui
 			(double)o->timeout / 1000);
 }
 
+/* 1: there is none and none can be built, and it was said why. */
+static int find_kernel(const struct run_options *o, const struct progress *progress,
+		       struct kernel_info *k, struct error *e)
+{
+	int ret = machine_find_kernel(&o->machine, k, e);
+
+	if (ret <= 0)
+		return ret;
+	ret = workshop_kernel(o->mirror, progress->verbosity, e);
+	return ret ? ret : kernel_find(k, e);
+}
+
 static int run_command(struct run_options *o, char **argv)
 {
 	struct cage_config cfg = CAGE_CONFIG_INIT;
@@ -176,17 +189,19 @@ static int run_command(struct run_options *o, char **argv)
 				     .commit = SHARE_STAGE_INIT };
 	struct progress progress;
 	struct cage *cage = NULL;
-	int status = EXIT_UMLCAGE;
+	int status = EXIT_UMLCAGE, ret;
 
 	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
 	cfg.progress = &progress;
 	if (check_options(o, &cfg, &e) < 0 || run_places_check(o, &e) < 0)
 		return fail(&e);
-	if (machine_kernel(&o->machine, o->mirror, true, &progress, &kernel, &e) < 0)
-		return fail(&e);
-	cfg.kernel = kernel.path;
-	if (run_places_open(&places, o, &cfg, &progress, &e) < 0) {
-		status = fail(&e);
+	ret = find_kernel(o, &progress, &kernel, &e);
+	if (ret == 0) {
+		cfg.kernel = kernel.path;
+		ret = run_places_open(&places, o, &cfg, &progress, &e);
+	}
+	if (ret != 0) {
+		status = ret < 0 ? fail(&e) : EXIT_UMLCAGE;
 		goto out_close;
 	}
 	progress_end(&progress);

@@ -39,7 +39,10 @@ struct run_places {
 
 /* Refuses what can be seen to be wrong before anything is built, made or opened. */
 int run_places_check(const struct run_options *o, struct error *e);
-/* Opens roots and shares as @o asks and fills the parts of @cfg that name them. */
+/*
+ * Opens roots and shares as @o asks and fills the parts of @cfg that name them.  1: the root
+ * cannot be made, and it was said why.
+ */
 int run_places_open(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
 		    struct progress *progress, struct error *e);
 /* After a clean stop: marks what was written as clean; stores a committed root if @succeeded. */

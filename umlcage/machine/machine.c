@@ -167,20 +167,13 @@ int machine_check(struct machine *m, struct error *e)
 	return ret;
 }
 
-int machine_kernel(const struct machine *m, const char *mirror, bool build,
-		   struct progress *progress, struct kernel_info *k, struct error *e)
+int machine_find_kernel(const struct machine *m, struct kernel_info *k, struct error *e)
 {
-	struct kernel_request req = { .mirror = mirror, .progress = progress };
-	cleanup_error struct error none = ERROR_INIT;
 	struct stat st;
 	int ret;
 
-	if (!m->kernel) {
-		if (build)
-			return kernel_ensure(&req, k, e);
-		(void)kernel_find(k, &none);
-		return 0;
-	}
+	if (!m->kernel)
+		return kernel_find(k, NULL) < 0;
 	ret = kernel_inspect(m->kernel, k, e);
 	if (ret == 0 && stat(k->path, &st) < 0)
 		ret = err_sys(e, errno, "cannot use the kernel '%s'", m->kernel);

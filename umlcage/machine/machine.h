@@ -70,6 +70,8 @@ int machine_check(struct machine *m, struct error *e);
  */
 int machine_kernel(const struct machine *m, const char *mirror, bool build,
 		   struct progress *progress, struct kernel_info *k, struct error *e);
+/* The same without building: 1 if there is none. */
+int machine_find_kernel(const struct machine *m, struct kernel_info *k, struct error *e);
 /* Fills what the machine decides in @cfg; it stays valid as long as @m. */
 void machine_configure(const struct machine *m, struct cage_config *cfg);
 /*

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* umlcage: runs cages; for every other command it becomes umlcage-make, see workshop.h. */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "umlcage/cmd/cmd.h"
+#include "umlcage/cmd/workshop.h"
+
+int main(int argc, char **argv)
+{
+	static const struct command *const own[] = { &command_run, &command_shell };
+	struct error e = ERROR_INIT;
+
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(own); i++) {
+		cleanup_free char *name = NULL;
+
+		if (strcmp(argv[1], own[i]->name) != 0)
+			continue;
+		/* a closed pipe is an error of the write, reported where it happens */
+		signal(SIGPIPE, SIG_IGN);
+		name = xasprintf("umlcage %s", own[i]->name);
+		argv[1] = name;
+		return own[i]->run(own[i], argc - 1, argv + 1);
+	}
+	workshop_become(argv, &e);
+	cmd_fail(&e);
+	return EXIT_FAILED;
+}

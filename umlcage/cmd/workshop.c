@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The other program: see workshop.h. */
+#include "umlcage/cmd/workshop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "umlcage/base/interrupt.h"
+#include "umlcage/base/proc.h"
+
+#define PROGRAM "libexec/umlcage/umlcage-make"
+
+/* Beside this program where that was built, else where it is installed to. */
+static int find(char **path, struct error *e)
+{
+	cleanup_free char *self = realpath("/proc/self/exe", NULL), *built = NULL;
+	char *slash = self ? strrchr(self, '/') : NULL;
+
+	if (!slash)
+		return err_sys(e, errno, "cannot tell where umlcage is");
+	*slash = '\0';
+	built = xasprintf("%s/" PROGRAM, self);
+	*path = access(built, X_OK) == 0 ? steal_ptr(&built) : xasprintf("%s/../" PROGRAM, self);
+	if (access(*path, X_OK) == 0)
+		return 0;
+	err_sys(e, errno, "cannot use '%s', a part of umlcage", *path);
+	return err_hint(e, "install umlcage with 'make install'");
+}
+
+int workshop_become(char **argv, struct error *e)
+{
+	cleanup_free char *path = NULL;
+	int ret = find(&path, e);
+
+	if (ret < 0)
+		return ret;
+	execv(path, argv);
+	return err_sys(e, errno, "cannot run '%s'", path);
+}
+
+/* To its end; a signal that ends this program is its, too, and it cleans up. */
+static int wait_for(pid_t pid, struct error *e)
+{
+	int passed = 0, status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return err_sys(e, errno, "cannot wait for umlcage-make");
+		if (interrupted() && !passed++)
+			(void)kill(pid, interrupted());
+	}
+	if (interrupted())
+		return err_set(e, EINTR, "interrupted");
+	return status ? 1 : 0;
+}
+
+static int run(struct strv *argv, int verbosity, struct error *e)
+{
+	const struct proc_fd fds[] = { { STDERR_FILENO, STDERR_FILENO } };
+	struct proc_opts opts = { .fds = fds, .nfds = 1 };
+	cleanup_free char *path = NULL;
+	pid_t pid;
+	int ret = find(&path, e);
+
+	if (ret < 0)
+		return ret;
+	if (verbosity < 0)
+		strv_add(argv, "--quiet");
+	for (int i = 0; i < verbosity; i++)
+		strv_add(argv, "--verbose");
+	free(argv->v[0]);
+	argv->v[0] = steal_ptr(&path);
+	opts.argv = strv_argv(argv);
+	interrupt_begin();
+	ret = proc_start(&opts, &pid, NULL, e);
+	if (ret == 0)
+		ret = wait_for(pid, e);
+	interrupt_end();
+	return ret;
+}
+
+int workshop_kernel(const char *mirror, int verbosity, struct error *e)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+
+	strv_add(&argv, "");
+	strv_add(&argv, "kernel");
+	strv_add(&argv, "build");
+	if (mirror)
+		strv_addf(&argv, "--mirror=%s", mirror);
+	return run(&argv, verbosity, e);
+}
+
+int workshop_root(const char *root, const char *mirror, const struct machine *m, int verbosity,
+		  struct error *e)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+
+	strv_add(&argv, "");
+	strv_add(&argv, "root");
+	strv_add(&argv, "prepare");
+	if (mirror)
+		strv_addf(&argv, "--mirror=%s", mirror);
+	if (m->kernel)
+		strv_addf(&argv, "--kernel=%s", m->kernel);
+	if (m->require_jail)
+		strv_addf(&argv, "--require-jail=%s",
+			  m->require_jail == CAGE_REQUIRE_FULL ? "full" : "basic");
+	if (m->no_namespaces)
+		strv_add(&argv, "--no-namespaces");
+	if (m->ptrace_mode)
+		strv_add(&argv, "--ptrace");
+	strv_addf(&argv, "%s%s", root[0] == '-' ? "./" : "", root);
+	return run(&argv, verbosity, e);
+}

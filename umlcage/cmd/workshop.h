@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The other program: umlcage-make, which fetches, solves, unpacks and builds.  umlcage itself
+ * has no code for any of that, being what supervises code that nobody trusts; it becomes the
+ * other for commands that are its, and calls it for what a cage lacks.
+ */
+#ifndef UMLCAGE_CMD_WORKSHOP_H
+#define UMLCAGE_CMD_WORKSHOP_H
+
+#include "umlcage/machine/machine.h"
+
+/* Runs it in the place of this process; returns only if that fails. */
+int workshop_become(char **argv, struct error *e);
+/*
+ * Has it build a kernel, or make what --root names ready.  @verbosity as of struct progress.
+ * 0; 1: it failed and has said why; -errno; -EINTR after a signal that interrupt.h knows of.
+ */
+int workshop_kernel(const char *mirror, int verbosity, struct error *e);
+int workshop_root(const char *root, const char *mirror, const struct machine *m, int verbosity,
+		  struct error *e);
+
+#endif
