@@ -212,6 +212,9 @@ static int store_share(int entry, const struct fab_options *o, struct error *e)
 		return err_sys(e, errno, "cannot make a directory");
 	to.path = xstrdup("share");
 	r = share_copy(from.fd, to.fd, e);
+	/* a filesystem's own folder was in the target before, and is nothing of the tree */
+	if (!r)
+		(void)unlinkat(to.fd, "lost+found", AT_REMOVEDIR);
 	/* it has to be on the disk before its manifest */
 	if (!r)
 		r = share_sync(&to, e);

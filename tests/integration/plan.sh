@@ -206,6 +206,20 @@ test_unchanged_requests_are_copies()
 }
 
 # limit: 120
+test_what_was_in_the_target_is_not_cached()
+{
+	fixture
+	mkdir -p dir/lost+found
+	fabricate --variant=extract --include=pen-plain pen dir "$T/a" 2>err || { cat err; fail dir; }
+	[ -d dir/lost+found ] || fail "lost+found is gone"
+	fabricate --variant=extract --include=pen-plain pen x.tar "$T/a" 2>err
+	answered || fail "the tar did not come from the cache"
+	tar -tf x.tar >list
+	contains ./usr/share/pen-plain/hello list
+	! grep lost+found list || fail "what was in the directory before came with it"
+}
+
+# limit: 120
 test_the_cache_is_listed_and_pruned()
 {
 	fixture
