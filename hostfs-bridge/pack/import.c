@@ -18,6 +18,7 @@
 #include "hostfs-bridge/share/share.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/worker.h"
 
 #define ENTRY_COST	4096	/* bytes of the limit that an entry without contents takes */
 #define MAX_XATTRS	256	/* of one entry */
@@ -364,6 +365,12 @@ static int import_all(struct importer *im, struct error *e)
 	return share_tree_finish(im->tree, e);
 }
 
+/* Names in pax headers are UTF-8, and libarchive converts them to the locale. */
+static locale_t import_locale(void)
+{
+	return newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
 static int import_stream(struct importer *im, struct error *e)
 {
 	int ret;
@@ -381,9 +388,9 @@ static int import_stream(struct importer *im, struct error *e)
 	return ret;
 }
 
-int share_import(struct share *s, int fd, const char *name,
-		 const struct share_import_opts *opts, struct share_totals *totals,
-		 struct error *e)
+int import_in_place(struct share *s, int fd, const char *name,
+		    const struct share_import_opts *opts, struct share_totals *totals,
+		    struct error *e)
 {
 	struct importer im = { .opts = opts, .name = name, .fd = fd };
 	struct error stream_error = ERROR_INIT;
@@ -395,8 +402,7 @@ int share_import(struct share *s, int fd, const char *name,
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		im.input_size = (uint64_t)st.st_size;
 
-	/* names in pax headers are UTF-8, and libarchive converts them to the locale */
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	locale_t utf8 = import_locale();
 	locale_t old = uselocale(utf8 ? utf8 : (locale_t)0);
 
 	im.tree = share_tree_new(s->fd, SHARE_PARENTS | SHARE_REPLACE |
@@ -419,5 +425,101 @@ int share_import(struct share *s, int fd, const char *name,
 		freelocale(utf8);
 	if (totals)
 		*totals = im.totals;
+	return ret;
+}
+
+/* ---- in a process of its own ---- */
+
+/* What writing a tree takes, beyond what confine.c allows anyway; all of it ends at Landlock's
+ * one folder, or at descriptors. */
+static const struct confine_call calls[] = {
+	{ "openat", CONFINE_ANY, 0 }, { "openat2", CONFINE_ANY, 0 }, { "mkdirat", CONFINE_ANY, 0 },
+	{ "unlinkat", CONFINE_ANY, 0 }, { "linkat", CONFINE_ANY, 0 }, { "symlinkat", CONFINE_ANY, 0 },
+	{ "renameat", CONFINE_ANY, 0 }, { "renameat2", CONFINE_ANY, 0 },
+	{ "readlinkat", CONFINE_ANY, 0 }, { "newfstatat", CONFINE_ANY, 0 },
+	{ "getdents64", CONFINE_ANY, 0 }, { "pwrite64", CONFINE_ANY, 0 },
+	{ "ftruncate", CONFINE_ANY, 0 }, { "fallocate", CONFINE_ANY, 0 },
+	{ "fchmod", CONFINE_ANY, 0 }, { "utimensat", CONFINE_ANY, 0 },
+	{ "fsetxattr", CONFINE_ANY, 0 }, { "fgetxattr", CONFINE_ANY, 0 },
+	{ "flistxattr", CONFINE_ANY, 0 }, { "fremovexattr", CONFINE_ANY, 0 },
+	{ "dup", CONFINE_ANY, 0 }, { "fcntl", 1, F_DUPFD_CLOEXEC },
+	/* the decompressor is a thread, and has to be woken */
+	{ "eventfd2", CONFINE_ANY, 0 }, { "poll", CONFINE_ANY, 0 }, { "ppoll", CONFINE_ANY, 0 },
+	{ "clone", CONFINE_ANY, 0 }, { "clone3", CONFINE_ANY, 0 },
+	{ "set_tid_address", CONFINE_ANY, 0 }, { "sched_getaffinity", CONFINE_ANY, 0 },
+	{ "prlimit64", 0, 0 },
+};
+
+struct job {
+	struct share *s;
+	int fd;
+	const char *name;
+	const struct share_import_opts *opts;
+	uint64_t size;		/* of the archive; 0: unknown */
+};
+
+static void prepare(void *arg)
+{
+	locale_t utf8 = import_locale();
+
+	(void)arg;
+	/* loads the libraries and what the locale needs: nothing is opened for them later */
+	archive_read_free(archive_read_new());
+	if (utf8)
+		freelocale(utf8);
+}
+
+static int work(void *arg, struct strbuf *result, struct error *e)
+{
+	const struct job *j = arg;
+	struct share_totals totals = { 0 };
+	int ret = import_in_place(j->s, j->fd, j->name, j->opts, &totals, e);
+
+	sb_add(result, &totals, sizeof(totals));
+	return ret;
+}
+
+/* The descriptors of both processes have one position. */
+static void show(void *arg)
+{
+	const struct job *j = arg;
+	off_t at = j->size ? lseek(j->fd, 0, SEEK_CUR) : 0;
+
+	progress_step(j->opts->progress, at > 0 ? (uint64_t)at : 0, j->size, NULL);
+}
+
+int share_import(struct share *s, int fd, const char *name,
+		 const struct share_import_opts *opts, struct share_totals *totals,
+		 struct error *e)
+{
+	cleanup_free char *what = xasprintf("read '%s'", name);
+	cleanup_close int in = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	cleanup_strbuf struct strbuf result = STRBUF_INIT;
+	struct job job = { s, in, name, opts, 0 };
+	const struct confine_path path = { .fd = s->fd, .directory = true, .writable = true };
+	const struct confine confine = {
+		.paths = &path, .npaths = 1, .calls = calls, .ncalls = ARRAY_SIZE(calls),
+		.files = true, .memory = 8ULL << 30, .descriptors = 256,
+	};
+	const struct worker worker = {
+		.what = what, .confine = &confine, .fds = &in, .nfds = 1,
+		.max_result = sizeof(*totals), .progress = opts->progress, .tick = show,
+		.prepare = prepare, .work = work, .arg = &job,
+	};
+	struct stat st;
+	int ret;
+
+	if (in < 0)
+		return err_sys(e, errno, "cannot read '%s'", name);
+	if (fstat(in, &st) == 0 && S_ISREG(st.st_mode))
+		job.size = (uint64_t)st.st_size;
+	progress_stage(opts->progress, "importing", job.size);
+	ret = worker_run(&worker, &result, e);
+	progress_end(opts->progress);
+	if (ret == 0 && result.len != sizeof(*totals))
+		ret = err_set(e, EBADMSG, "cannot read '%s': the process for it did not answer as "
+			      "it should", name);
+	if (ret == 0 && totals)
+		memcpy(totals, result.s, sizeof(*totals));
 	return ret;
 }

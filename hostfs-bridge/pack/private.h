@@ -16,6 +16,11 @@
 #include "umlcage/base/error.h"
 #include "umlcage/base/str.h"
 
+/* share_import() itself, without a process of its own. */
+int import_in_place(struct share *s, int fd, const char *name,
+		    const struct share_import_opts *opts, struct share_totals *totals,
+		    struct error *e);
+
 struct stream;
 
 /* Starts decompressing (or copying) @fd, which stays the caller's. */

@@ -15,7 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/pack/pack.h"
+#include "hostfs-bridge/pack/private.h"
 #include "hostfs-bridge/share/share.h"
 #include "umlcage/base/fd.h"
 
@@ -76,7 +76,7 @@ static int import(const char *name, int fd, struct share *s)
 		abort();
 	}
 
-	int ret = share_import(s, fd, name, &opts, NULL, &e);
+	int ret = import_in_place(s, fd, name, &opts, NULL, &e);
 
 	/* an error without a word is a fault of ours */
 	if (ret < 0 && !e.text)

@@ -238,6 +238,52 @@ START_TEST(interruption_ends_it)
 }
 END_TEST
 
+static struct progress progress;
+static int ticks;
+
+static int warn_twice(void *arg, struct strbuf *out, struct error *e)
+{
+	char c;
+
+	(void)out;
+	(void)e;
+	progress_stage(&progress, "a stage", 0);
+	progress_note(&progress, "a note");
+	progress_warn(&progress, "one");
+	(void)dprintf(2, "from a library\n");
+	progress_warn(&progress, "two\x1b[2J");
+	return read(*(int *)arg, &c, 1) == 1 ? 0 : -EIO;
+}
+
+static void count(void *arg)
+{
+	/* not before both warnings are there, or it has taken very long */
+	if (++ticks >= 3)
+		(void)!write(((int *)arg)[1], "", 1);
+}
+
+START_TEST(warnings_are_passed_on_and_nothing_else)
+{
+	cleanup_strbuf struct strbuf said = STRBUF_INIT;
+	int fd = memfd_with("progress", "", 0, &err), pipes[2];
+
+	ck_assert_int_eq(pipe(pipes), 0);
+	progress_init(&progress, fd, 0);
+	worker.progress = &progress;
+	worker.tick = count;
+	worker.fds = pipes;
+	worker.nfds = 1;
+	ck_ok(run(warn_twice, pipes), &err);
+	ck_assert_int_ge(ticks, 3);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	ck_assert_int_ge(fd_read_all(fd, 4096, &said), 0);
+	ck_assert_str_eq(sb_str(&said), "umlcage: warning: one\numlcage: warning: two?[2J\n");
+	close(pipes[0]);
+	close(pipes[1]);
+	close(fd);
+}
+END_TEST
+
 /* ---- what it cannot do ---- */
 
 static char secret[] = "/tmp/umlcage-confine-XXXXXX";
@@ -407,6 +453,7 @@ int main(void)
 	tcase_add_test(tc, death_is_an_error_with_its_cause);
 	tcase_add_test(tc, limits_hold);
 	tcase_add_test(tc, interruption_ends_it);
+	tcase_add_test(tc, warnings_are_passed_on_and_nothing_else);
 	tcase_add_test(tc, nothing_of_the_users_is_in_reach);
 	tcase_add_test(tc, reads_what_it_was_given);
 	tcase_add_test(tc, opens_only_what_is_listed);

@@ -17,7 +17,9 @@
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/proc.h"
 
-enum { MAX_FDS = 4096, MAX_TEXT = 4096, MAX_WORDS = 65536 };
+enum { MAX_FDS = 4096, MAX_TEXT = 4096, MAX_WORDS = 1 << 20 };
+
+static const char warning[] = "umlcage: warning: ";	/* as progress_warn() begins */
 
 /* What comes through the pipe first; the error's text and the result follow. */
 struct header {
@@ -113,6 +115,8 @@ static void __attribute__((noreturn)) child(const struct worker *w, pid_t parent
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || place_fds(out, err) < 0)
 		_exit(1);
 	close_others(w);
+	if (w->progress)	/* only warnings, as progress_warn() writes them */
+		*w->progress = (struct progress){ .fd = 2, .verbosity = -1 };
 	if (w->prepare)
 		w->prepare(w->arg);
 	ret = confine_enter(w->confine, &e);
@@ -131,6 +135,7 @@ struct talk {
 	pid_t pid;
 	int out, err;
 	struct strbuf said, words;
+	size_t told;		/* of the words, those that have been looked at */
 	bool too_much;
 };
 
@@ -152,8 +157,33 @@ static bool read_some(int fd, struct strbuf *sb, size_t max, bool *too_much)
 	return got > 0;
 }
 
+/* Nothing that a terminal would obey. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+/* Passes its warnings on. */
+static void relay(const struct worker *w, struct talk *t)
+{
+	const char *end;
+
+	while (t->words.len > t->told &&
+	       (end = memchr(t->words.s + t->told, '\n', t->words.len - t->told))) {
+		const char *start = t->words.s + t->told;
+		cleanup_free char *line = xstrndup(start, (size_t)(end - start));
+
+		t->told = (size_t)(end + 1 - t->words.s);
+		make_printable(line);
+		if (str_starts(line, warning))
+			progress_warn(w->progress, "%s", line + sizeof(warning) - 1);
+	}
+}
+
 /* Until it has closed both. */
-static int listen_to(struct talk *t, size_t max)
+static int listen_to(const struct worker *w, struct talk *t, size_t max)
 {
 	struct pollfd p[2] = { { t->out, POLLIN, 0 }, { t->err, POLLIN, 0 } };
 
@@ -169,6 +199,9 @@ static int listen_to(struct talk *t, size_t max)
 			p[0].fd = -1;
 		if (p[1].revents && !read_some(p[1].fd, &t->words, MAX_WORDS, NULL))
 			p[1].fd = -1;
+		relay(w, t);
+		if (w->tick)
+			w->tick(w->arg);
 		p[0].revents = p[1].revents = 0;
 	}
 	return 0;
@@ -181,10 +214,10 @@ static char *last_words(const struct strbuf *words)
 	char *last;
 
 	strv_split(&lines, sb_str(words), "\r\n");
+	while (lines.n && str_starts(lines.v[lines.n - 1], warning))
+		free_ptr(&lines.v[--lines.n]);
 	last = xstrdup(lines.n ? lines.v[lines.n - 1] : "");
-	for (char *c = last; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	make_printable(last);
 	last[strnlen(last, 200)] = '\0';
 	return last;
 }
@@ -276,7 +309,7 @@ int worker_run(const struct worker *w, struct strbuf *result, struct error *e)
 		return err_set(e, E2BIG, "cannot %s: more than %d files", w->what, MAX_FDS);
 	ret = start(w, &t, e);
 	if (ret == 0) {
-		ret = listen_to(&t, sizeof(struct header) + MAX_TEXT + w->max_result);
+		ret = listen_to(w, &t, sizeof(struct header) + MAX_TEXT + w->max_result);
 		if (ret < 0 || t.too_much)
 			(void)kill(t.pid, SIGKILL);
 		if (ret == -EINTR)

@@ -20,7 +20,12 @@ struct worker {
 	const int *fds;			/* all it has but those of paths, none of them below 3 */
 	size_t nfds;			/* at most 4096 */
 	size_t max_result;		/* bytes */
-	struct progress *progress;	/* warned where the host cannot confine it; may be NULL */
+	/*
+	 * Warned where the host cannot confine it, and told the warnings that work() gives to the
+	 * same address over there; may be NULL.
+	 */
+	struct progress *progress;
+	void (*tick)(void *arg);	/* here, a few times a second meanwhile; may be NULL */
 	/* before it is confined: loads what it would load later; may be NULL */
 	void (*prepare)(void *arg);
 	/* confined; fills @result, or @e and returns -errno */
