@@ -73,6 +73,25 @@ test_descriptor_limit()
 	)
 }
 
+# limits of the host that leave no room for the guest's memory
+test_limits_of_memory_and_files()
+{
+	(
+		ulimit -f 100000
+		status 125 run -- true 2>err
+		contains "ulimit -f" err
+		contains "--memory" err
+		status 0 run --memory "$(little 64)" -- true
+	)
+	(
+		ulimit -v 800000
+		status 125 run -- true 2>err
+		contains "ulimit -v" err
+		contains "--memory" err
+	)
+	equal 1 "$(wc -l <err)" "lines on stderr"
+}
+
 # Each guest process costs a descriptor of the host: the one too many is told to try again.
 test_more_processes_than_descriptors()
 {

@@ -395,6 +395,8 @@ int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e
 	if (s.kernel < 0)
 		ret = err_sys(e, errno, "cannot open the kernel '%s'", cfg->kernel);
 	if (ret == 0)
+		ret = limits_check(cfg, e);
+	if (ret == 0)
 		ret = open_networks(c, &s, e);
 	if (ret == 0 && cfg->root.upper == CAGE_UPPER_COW && cfg->root.upper_fd < 0)
 		ret = open_scratch_cow(&s, e);

@@ -45,6 +45,11 @@ bool cage_reap(struct cage *c, bool wait);
 /* Says why the kernel ended or cannot go on, with the end of its console. */
 int cage_explain(struct cage *c, struct error *e, const char *what);
 
+/* ---- limits.c ---- */
+
+/* -ENOMEM: a limit of this process leaves too little, in words. */
+int limits_check(const struct cage_config *cfg, struct error *e);
+
 /* ---- loop.c ---- */
 
 /* Ends memberships; commands stay their owners', of no cage any more. */
