@@ -15,6 +15,9 @@ MOD_cage_public := cage.h cow.h forward.h
 # a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration
 $(eval $(call module,machine,umlcage/machine,kernel.c machine.c,,kernel cage net base))
 
+# the places of the host that a cage works on: its root, where changes go, folders
+$(eval $(call module,places,umlcage/places,mounts.c places.c,,roots share cage base))
+
 # the agent's initramfs, as data in the library of cages
 $(MOD_cage_lib): $(O)/obj/umlcage/cage/initramfs.o
 $(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs.cpio
@@ -28,5 +31,5 @@ $(eval $(call module,table,umlcage/table,table.c,json-c,base))
 # has nothing in it that fetches, unpacks or solves; everything else is umlcage-make's, which
 # it becomes, or calls for what is missing.
 CMD_SRCS := $(wildcard umlcage/cmd/*.c)
-CMD_CAGE_SRCS := $(addprefix umlcage/cmd/,cage-main.c cmd.c run.c run-places.c workshop.c)
+CMD_CAGE_SRCS := $(addprefix umlcage/cmd/,cage-main.c cmd.c run.c workshop.c)
 CMD_MAKE_SRCS := $(filter-out umlcage/cmd/cage-main.c,$(CMD_SRCS))

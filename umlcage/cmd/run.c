@@ -1,45 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* umlcage run, a command as root in a cage, and umlcage shell, a shell there. */
-#include "umlcage/cmd/run.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "hostfs-bridge/roots/roots.h"
 #include "kernel-config/kernel.h"
+#include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/cmd/cmd.h"
 #include "umlcage/cmd/workshop.h"
+#include "umlcage/machine/machine.h"
+#include "umlcage/places/places.h"
+
+struct run_options {
+	struct machine machine;
+	struct places_options places;
+	const char *user, *workdir, *hostname, *mirror;
+	uint64_t timeout;
+	bool tty, no_tty, interactive, quiet, print_command;
+	int verbose;
+};
 
 #define RUN(field, kind) OPT_##kind(struct run_options, field)
-
-static const struct opt root_opts[] = {
-	{ OPT_STRING, 'r', "root", "ROOT", RUN(root, STR),
-	  "a share, a tarball, a disk image (ext4, squashfs), or a name of\n"
-	  "'umlcage root list'; not changed unless asked for (default: 'default',\n"
-	  "a small Debian root that is made on first use)" },
-	{ OPT_FLAG, 'w', "writable", NULL, RUN(writable, BOOL), "write to the root itself" },
-	{ OPT_STRING, 0, "keep", "NAME", RUN(keep, STR),
-	  "keep the changes under NAME, and start from what it keeps" },
-	{ OPT_STRING, 0, "commit", "NAME", RUN(commit, STR),
-	  "on success, store root and changes together as the new root NAME" },
-	{ OPT_STRING, 0, "scratch", "WHERE", RUN(scratch, STR),
-	  "where changes go that are thrown away: memory (default) or disk" },
-	{ OPT_STRING, 0, "cow", "FILE", RUN(cow, STR),
-	  "disk image: keep the changes in the COW file FILE" },
-	{ OPT_STRING, 0, "fstype", "TYPE", RUN(fstype, STR),
-	  "disk image: its file system (default: tried out)" },
-	{ OPT_LIST, 's', "share", "HOSTDIR:GUESTDIR[:ro]", RUN(shares, STRV),
-	  "mount a share: a folder with recorded ownership, made if absent" },
-	{ OPT_LIST, 'b', "bind", "HOSTDIR:GUESTDIR[:ro]", RUN(binds, STRV),
-	  "mount an ordinary folder: files appear root's, are created as yours" },
-	{ OPT_FLAG, 0, "sync", NULL, RUN(sync, BOOL),
-	  "obey fsync() on shares at once instead of once at the end" },
-	OPT_END,
-};
 
 static const struct opt command_opts[] = {
 	{ OPT_STRING, 'C', "workdir", "DIR", RUN(workdir, STR), "where it starts (default: /)" },
@@ -71,7 +57,7 @@ static const struct opt shown_opts[] = {
 };
 
 static const struct opt_group groups[] = {
-	{ "the root", root_opts, 0 },
+	{ "the root", places_opts, offsetof(struct run_options, places) },
 	{ "the command", command_opts, 0 },
 	{ NULL, machine_env_opts, offsetof(struct run_options, machine) },
 	{ "the network", machine_net_opts, offsetof(struct run_options, machine) },
@@ -122,11 +108,6 @@ static int check_options(struct run_options *o, struct cage_config *cfg, struct 
 {
 	if (o->tty && o->no_tty)
 		return err_usage(e, "--tty and --no-tty exclude each other");
-	if (o->cow && (o->keep || o->commit))
-		return err_usage(e, "--cow is for disk images, --keep and --commit are for shares");
-	if (o->writable && (o->keep || o->commit || o->cow))
-		return err_usage(e, "--writable writes to the root itself: --keep, --commit and --cow "
-				 "have nothing to do");
 	if (check_hostname(o->hostname, e) < 0 || machine_check(&o->machine, e) < 0)
 		return -e->errnum;
 	machine_configure(&o->machine, cfg);
@@ -179,27 +160,56 @@ static int find_kernel(const struct run_options *o, const struct progress *progr
 	return ret ? ret : kernel_find(k, e);
 }
 
+static bool is_made(const char *root)
+{
+	return fabricate_tools_named(root) != NULL;
+}
+
+/* What --root means, made if need be.  1: it cannot be had, and it was said why. */
+static int resolve(struct root_spec *spec, const struct run_options *o,
+		   struct progress *progress, struct error *e)
+{
+	const char *root = o->places.root;
+	cleanup_strv struct strv kept = STRV_INIT;
+	int ret;
+
+	if (is_made(root) && root_names(STORE_ROOTS, &kept, NULL) == 0 && !strv_has(&kept, root)) {
+		spec->kind = ROOT_SHARE;
+		spec->cached = true;
+		ret = fabricate_tools_find(NULL, fabricate_tools_named(root), &spec->path, e);
+	} else {
+		ret = root_find(spec, root, progress, e);
+	}
+	if (ret <= 0)
+		return ret;
+	progress_end(progress);
+	return workshop_root(root, o->mirror, &o->machine, progress->verbosity, e);
+}
+
 static int run_command(struct run_options *o, char **argv)
 {
 	struct cage_config cfg = CAGE_CONFIG_INIT;
 	cleanup_error struct error e = ERROR_INIT;
 	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
 	struct cage_exit exit = { 0 };
-	struct run_places places = { .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1,
-				     .commit = SHARE_STAGE_INIT };
+	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
+	struct places places = PLACES_INIT;
 	struct progress progress;
 	struct cage *cage = NULL;
 	int status = EXIT_UMLCAGE, ret;
 
 	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
 	cfg.progress = &progress;
-	if (check_options(o, &cfg, &e) < 0 || run_places_check(o, &e) < 0)
+	if (check_options(o, &cfg, &e) < 0 ||
+	    places_check(&o->places, is_made(o->places.root), &e) < 0)
 		return fail(&e);
 	ret = find_kernel(o, &progress, &kernel, &e);
 	if (ret == 0) {
 		cfg.kernel = kernel.path;
-		ret = run_places_open(&places, o, &cfg, &progress, &e);
+		ret = resolve(&spec, o, &progress, &e);
 	}
+	if (ret == 0)
+		ret = places_open(&places, &o->places, &spec, &cfg, &e);
 	if (ret != 0) {
 		status = ret < 0 ? fail(&e) : EXIT_UMLCAGE;
 		goto out_close;
@@ -224,22 +234,21 @@ static int run_command(struct run_options *o, char **argv)
 			strerror(exit.output_error));
 		status = status ? status : EXIT_UMLCAGE;
 	}
-	if (cage_stop(cage, &e) < 0 || run_places_finish(&places, exit.status == 0, &e) < 0)
+	if (cage_stop(cage, &e) < 0 || places_finish(&places, exit.status == 0, &e) < 0)
 		status = fail(&e);
 out_close:
 	cage_free(cage);
 	cage_exit_release(&exit);
-	run_places_close(&places);
+	places_close(&places);
 	return status;
 }
 
-#define RUN_OPTIONS_INIT { .machine = MACHINE_INIT, .root = "default" }
+#define RUN_OPTIONS_INIT { .machine = MACHINE_INIT, .places = PLACES_OPTIONS_INIT }
 
 static void release(struct run_options *o)
 {
 	machine_release(&o->machine);
-	strv_release(&o->shares);
-	strv_release(&o->binds);
+	places_options_release(&o->places);
 }
 
 static int cmd_run(const struct command *self, int argc, char **argv)
@@ -272,7 +281,7 @@ static int cmd_shell(const struct command *self, int argc, char **argv)
 		status = cmd_fail(&e);
 	}
 	if (status < 0) {
-		o.root = argc ? argv[0] : o.root;
+		o.places.root = argc ? argv[0] : o.places.root;
 		status = run_command(&o, command);
 	}
 	release(&o);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The root, the place for its changes and the further shares of "umlcage run". */
+/* What a cage boots on, and where changes go: see places.h. */
+#include "umlcage/places/places.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,15 +10,39 @@
 #include <unistd.h>
 
 #include "hostfs-bridge/roots/roots.h"
-#include "hostfs-bridge/share/share.h"
-#include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/xdg.h"
 #include "umlcage/cage/cow.h"
-#include "umlcage/cmd/run.h"
-#include "umlcage/cmd/workshop.h"
+#include "umlcage/places/private.h"
 
-static int open_share_root(struct run_places *p, const struct run_options *o, const char *path,
+#define PLACE(field, kind) OPT_##kind(struct places_options, field)
+
+const struct opt places_opts[] = {
+	{ OPT_STRING, 'r', "root", "ROOT", PLACE(root, STR),
+	  "a share, a tarball, a disk image (ext4, squashfs), or a name of\n"
+	  "'umlcage root list'; not changed unless asked for (default: 'default',\n"
+	  "a small Debian root that is made on first use)" },
+	{ OPT_FLAG, 'w', "writable", NULL, PLACE(writable, BOOL), "write to the root itself" },
+	{ OPT_STRING, 0, "keep", "NAME", PLACE(keep, STR),
+	  "keep the changes under NAME, and start from what it keeps" },
+	{ OPT_STRING, 0, "commit", "NAME", PLACE(commit, STR),
+	  "on success, store root and changes together as the new root NAME" },
+	{ OPT_STRING, 0, "scratch", "WHERE", PLACE(scratch, STR),
+	  "where changes go that are thrown away: memory (default) or disk" },
+	{ OPT_STRING, 0, "cow", "FILE", PLACE(cow, STR),
+	  "disk image: keep the changes in the COW file FILE" },
+	{ OPT_STRING, 0, "fstype", "TYPE", PLACE(fstype, STR),
+	  "disk image: its file system (default: tried out)" },
+	{ OPT_LIST, 's', "share", "HOSTDIR:GUESTDIR[:ro]", PLACE(shares, STRV),
+	  "mount a share: a folder with recorded ownership, made if absent" },
+	{ OPT_LIST, 'b', "bind", "HOSTDIR:GUESTDIR[:ro]", PLACE(binds, STRV),
+	  "mount an ordinary folder: files appear root's, are created as yours" },
+	{ OPT_FLAG, 0, "sync", NULL, PLACE(sync, BOOL),
+	  "obey fsync() on shares at once instead of once at the end" },
+	OPT_END,
+};
+
+static int open_share_root(struct places *p, const struct places_options *o, const char *path,
 			   struct cage_config *cfg, struct error *e)
 {
 	int ret = share_open(&p->root, path, o->writable ? SHARE_WRITE : SHARE_READ, e);
@@ -33,7 +59,7 @@ static int open_share_root(struct run_places *p, const struct run_options *o, co
 }
 
 /* A copy of the root that is written and, if all goes well, becomes the root --commit names. */
-static int open_commit(struct run_places *p, const struct run_options *o, const char *path,
+static int open_commit(struct places *p, const struct places_options *o, const char *path,
 		       struct cage_config *cfg, struct error *e)
 {
 	cleanup_free char *to = NULL;
@@ -61,7 +87,7 @@ static int open_commit(struct run_places *p, const struct run_options *o, const 
 	return 0;
 }
 
-static int open_cow(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
+static int open_cow(struct places *p, const struct places_options *o, struct cage_config *cfg,
 		    struct error *e)
 {
 	struct stat st;
@@ -78,7 +104,7 @@ static int open_cow(struct run_places *p, const struct run_options *o, struct ca
 	return ret;
 }
 
-static int open_image_root(struct run_places *p, const struct run_options *o,
+static int open_image_root(struct places *p, const struct places_options *o,
 			   const struct root_spec *spec, struct cage_config *cfg, struct error *e)
 {
 	const char *path = spec->path;
@@ -102,7 +128,7 @@ static int open_image_root(struct run_places *p, const struct run_options *o,
 }
 
 /* A share below @dir under a random name, for changes that are thrown away. */
-static int make_scratch(struct run_places *p, struct error *e)
+static int make_scratch(struct places *p, struct error *e)
 {
 	cleanup_free char *dir = NULL;
 	int ret = xdg_dir(XDG_CACHE, "scratch", &dir, e);
@@ -135,7 +161,7 @@ static void sweep_scratch(void)
 }
 
 /* The changes kept as @name, if they are of this root. */
-static int open_kept(struct run_places *p, const char *name, struct error *e)
+static int open_kept(struct places *p, const char *name, struct error *e)
 {
 	cleanup_free char *path = NULL;
 	int ret = root_path(STORE_CHANGES, name, &path, e);
@@ -151,7 +177,7 @@ static int open_kept(struct run_places *p, const char *name, struct error *e)
 	return ret < 0 ? ret : share_mark_dirty(&p->upper, e);
 }
 
-static int open_upper(struct run_places *p, const struct run_options *o,
+static int open_upper(struct places *p, const struct places_options *o,
 		      struct cage_config *cfg, struct error *e)
 {
 	bool disk = o->scratch && strcmp(o->scratch, "disk") == 0;
@@ -171,214 +197,68 @@ static int open_upper(struct run_places *p, const struct run_options *o,
 	return 0;
 }
 
-static struct cage_mount *add_mount(struct run_places *p, const char *where)
-{
-	p->mounts = xreallocarray(p->mounts, p->nmounts + 1, sizeof(*p->mounts));
-	p->wheres = xreallocarray(p->wheres, p->nmounts + 1, sizeof(*p->wheres));
-	p->wheres[p->nmounts] = xstrdup(where);
-	p->mounts[p->nmounts] = (struct cage_mount){ .fd = -1, .where = p->wheres[p->nmounts] };
-	return &p->mounts[p->nmounts++];
-}
-
-/* Where the cage has its own mounts, nothing of the host can be. */
-static int check_guest_path(const char *option, const char *guest, struct error *e)
-{
-	static const char *const own[] = { "/proc", "/sys", "/dev" };
-	cleanup_strv struct strv parts = STRV_INIT;
-
-	strv_split(&parts, guest, "/");
-	if (!parts.n)
-		return err_usage(e, "%s: '%s' is the root of the cage; --root says what that is", option,
-				 guest);
-	for (size_t i = 0; i < parts.n; i++)
-		if (str_eq(parts.v[i], "..") || str_eq(parts.v[i], "."))
-			return err_usage(e, "%s: '%s' has a '%s' in it", option, guest, parts.v[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		if (str_eq(parts.v[0], own[i] + 1))
-			return err_usage(e, "%s: '%s' is below %s, which is the cage's own", option,
-					 guest, own[i]);
-	return 0;
-}
-
-/* "HOSTDIR:GUESTDIR[:ro]" */
-static int split_mount(const char *option, const char *text, char **host, char **guest,
-		       bool *read_only, struct error *e)
-{
-	cleanup_free char *copy = xstrdup(text);
-	char *colon;
-
-	*read_only = str_ends(copy, ":ro");
-	if (*read_only)
-		copy[strlen(copy) - 3] = '\0';
-	colon = strrchr(copy, ':');
-	if (!colon || colon == copy || colon[1] != '/')
-		return err_usage(e, "%s: '%s' is not HOSTDIR:GUESTDIR with an absolute GUESTDIR",
-				 option, text);
-	*colon = '\0';
-	*host = xstrdup(copy);
-	*guest = xstrdup(colon + 1);
-	return check_guest_path(option, *guest, e);
-}
-
-static int add_share(struct run_places *p, const char *text, bool nosync, struct error *e)
-{
-	cleanup_free char *host = NULL, *guest = NULL;
-	struct cage_mount *m;
-	struct share *s;
-	bool read_only;
-	int ret = split_mount("--share", text, &host, &guest, &read_only, e);
-
-	if (ret < 0)
-		return ret;
-	p->shares = xreallocarray(p->shares, p->nshares + 1, sizeof(*p->shares));
-	s = &p->shares[p->nshares];
-	*s = (struct share)SHARE_INIT;
-	if (!read_only && access(host, F_OK) < 0 && errno == ENOENT)
-		ret = share_create(s, host, e);
-	else
-		ret = share_open(s, host, read_only ? SHARE_READ : SHARE_WRITE, e);
-	if (ret < 0)
-		return ret;
-	p->nshares++;
-	if (!read_only) {
-		ret = share_mark_dirty(s, e);
-		if (ret < 0)
-			return ret;
-	}
-	m = add_mount(p, guest);
-	m->fd = s->fd;
-	m->read_only = read_only;
-	m->nosync = nosync;
-	return 0;
-}
-
-static int add_bind(struct run_places *p, const char *text, struct error *e)
-{
-	cleanup_free char *host = NULL, *guest = NULL;
-	bool read_only;
-	int fd, ret = split_mount("--bind", text, &host, &guest, &read_only, e);
-
-	if (ret < 0)
-		return ret;
-	fd = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "cannot open the folder '%s'", host);
-
-	struct cage_mount *m = add_mount(p, guest);
-
-	m->fd = fd;
-	m->plain = true;
-	m->read_only = read_only;
-	return 0;
-}
-
-static bool is_made(const char *root)
-{
-	return fabricate_tools_named(root) != NULL;
-}
-
-/* 1: it cannot be had, and it was said why. */
-static int resolve(struct root_spec *spec, const struct run_options *o,
-		   struct progress *progress, struct error *e)
-{
-	cleanup_strv struct strv kept = STRV_INIT;
-	int ret;
-
-	if (is_made(o->root) && root_names(STORE_ROOTS, &kept, NULL) == 0 &&
-	    !strv_has(&kept, o->root)) {
-		spec->kind = ROOT_SHARE;
-		spec->cached = true;
-		ret = fabricate_tools_find(NULL, fabricate_tools_named(o->root), &spec->path, e);
-	} else {
-		ret = root_find(spec, o->root, progress, e);
-	}
-	if (ret <= 0)
-		return ret;
-	progress_end(progress);
-	return workshop_root(o->root, o->mirror, &o->machine, progress->verbosity, e);
-}
-
-static int check_mounts(const char *option, const struct strv *mounts, bool may_be_made,
-			struct error *e)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < mounts->n; i++) {
-		cleanup_free char *host = NULL, *guest = NULL;
-		bool read_only;
-		int ret = split_mount(option, mounts->v[i], &host, &guest, &read_only, e);
-
-		if (ret < 0)
-			return ret;
-		if (stat(host, &st) < 0 && !(errno == ENOENT && may_be_made && !read_only))
-			return err_sys(e, errno, "%s: cannot use '%s'", option, host);
-	}
-	return 0;
-}
-
-int run_places_check(const struct run_options *o, struct error *e)
+int places_check(const struct places_options *o, bool made, struct error *e)
 {
 	cleanup_strv struct strv kept = STRV_INIT;
 	struct stat st;
 	int ret = 0;
 
+	if (o->cow && (o->keep || o->commit))
+		return err_usage(e, "--cow is for disk images, --keep and --commit are for shares");
+	if (o->writable && (o->keep || o->commit || o->cow))
+		return err_usage(e, "--writable writes to the root itself: --keep, --commit and --cow "
+				 "have nothing to do");
 	if (o->scratch && strcmp(o->scratch, "disk") != 0 && strcmp(o->scratch, "memory") != 0)
 		return err_usage(e, "--scratch: '%s' is neither 'memory' nor 'disk'", o->scratch);
 	if (o->keep && root_check_name(o->keep, e) < 0)
 		return err_wrap(e, "--keep");
 	if (o->commit && root_check_name(o->commit, e) < 0)
 		return err_wrap(e, "--commit");
-	ret = check_mounts("--share", &o->shares, true, e);
+	ret = places_check_mounts("--share", &o->shares, true, e);
 	if (ret == 0)
-		ret = check_mounts("--bind", &o->binds, false, e);
+		ret = places_check_mounts("--bind", &o->binds, false, e);
 	if (ret < 0)
 		return ret;
-	if (!is_made(o->root) && root_names(STORE_ROOTS, &kept, NULL) == 0 &&
+	if (!made && root_names(STORE_ROOTS, &kept, NULL) == 0 &&
 	    !strv_has(&kept, o->root) && stat(o->root, &st) < 0)
 		return root_absent(STORE_ROOTS, o->root, e);
-	if (o->cow && (is_made(o->root) || strv_has(&kept, o->root) ||
+	if (o->cow && (made || strv_has(&kept, o->root) ||
 		       (stat(o->root, &st) == 0 && S_ISDIR(st.st_mode))))
 		return err_usage(e, "--cow is for disk images, and '%s' is a share; use --keep", o->root);
 	return 0;
 }
 
-int run_places_open(struct run_places *p, const struct run_options *o, struct cage_config *cfg,
-		    struct progress *progress, struct error *e)
+int places_open(struct places *p, const struct places_options *o, const struct root_spec *spec,
+		struct cage_config *cfg, struct error *e)
 {
-	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
 	int ret;
 
-	*p = (struct run_places){ .root = SHARE_INIT, .upper = SHARE_INIT, .image = -1, .cow = -1,
-				  .commit = SHARE_STAGE_INIT };
-	ret = resolve(&spec, o, progress, e);
-	if (ret != 0)
-		return ret;
-	if (spec.cached && o->writable)
+	if (spec->cached && o->writable)
 		return err_usage(e, "--writable: '%s' is kept unpacked in the cache and stays as it "
 				 "is; import it with 'umlcage root import' first", o->root);
-	if (spec.kind != ROOT_IMAGE && o->cow)
+	if (spec->kind != ROOT_IMAGE && o->cow)
 		return err_usage(e, "--cow is for disk images, and '%s' is not one; use --keep", o->root);
-	if (spec.kind == ROOT_IMAGE && o->commit)
+	if (spec->kind == ROOT_IMAGE && o->commit)
 		return err_usage(e, "--commit needs a root that is a share; for an image use --cow");
-	if (spec.kind == ROOT_IMAGE)
-		ret = open_image_root(p, o, &spec, cfg, e);
+	if (spec->kind == ROOT_IMAGE)
+		ret = open_image_root(p, o, spec, cfg, e);
 	else if (o->commit)
-		ret = open_commit(p, o, spec.path, cfg, e);
+		ret = open_commit(p, o, spec->path, cfg, e);
 	else
-		ret = open_share_root(p, o, spec.path, cfg, e);
+		ret = open_share_root(p, o, spec->path, cfg, e);
 	if (ret == 0)
 		ret = open_upper(p, o, cfg, e);
 	for (size_t i = 0; ret == 0 && i < o->shares.n; i++)
-		ret = add_share(p, o->shares.v[i], !o->sync, e);
+		ret = places_add_share(p, o->shares.v[i], !o->sync, e);
 	for (size_t i = 0; ret == 0 && i < o->binds.n; i++)
-		ret = add_bind(p, o->binds.v[i], e);
+		ret = places_add_bind(p, o->binds.v[i], e);
 	cfg->root.nosync = !o->sync;
 	cfg->mounts = p->mounts;
 	cfg->nmounts = p->nmounts;
 	return ret;
 }
 
-int run_places_finish(struct run_places *p, bool succeeded, struct error *e)
+int places_finish(struct places *p, bool succeeded, struct error *e)
 {
 	int ret = 0;
 
@@ -395,7 +275,7 @@ int run_places_finish(struct run_places *p, bool succeeded, struct error *e)
 	return ret;
 }
 
-void run_places_close(struct run_places *p)
+void places_close(struct places *p)
 {
 	for (size_t i = 0; i < p->nmounts; i++) {
 		if (p->mounts[i].plain)
@@ -416,4 +296,10 @@ void run_places_close(struct run_places *p)
 	free(p->wheres);
 	free_ptr(&p->image_path);
 	free_ptr(&p->scratch_dir);
+}
+
+void places_options_release(struct places_options *o)
+{
+	strv_release(&o->shares);
+	strv_release(&o->binds);
 }
