@@ -77,7 +77,7 @@ test_descriptor_limit()
 test_limits_of_memory_and_files()
 {
 	(
-		ulimit -f 100000
+		ulimit -f 250000
 		status 125 run -- true 2>err
 		contains "ulimit -f" err
 		contains "--memory" err

@@ -5,7 +5,10 @@
 
 #include "umlcage/cage/internal.h"
 
-/* Beside the guest's memory the kernel's process maps itself and its libraries. */
+/*
+ * Beside the guest's memory: the kernel's process itself and its libraries; and the distance
+ * from the kernel to a heap that is put anywhere, which counts as memory.
+ */
 enum { BESIDE = 64 << 20 };
 
 static int check(int which, const char *name, const char *what, uint64_t needed, struct error *e)
@@ -25,7 +28,8 @@ static int check(int which, const char *name, const char *what, uint64_t needed,
 int limits_check(const struct cage_config *cfg, struct error *e)
 {
 	/* the guest's memory is a file in memory */
-	int ret = check(RLIMIT_FSIZE, "-f", "the size of files is", cfg->memory, e);
+	int ret = check(RLIMIT_FSIZE, "-f", "the size of files is",
+			cfg->memory + BESIDE, e);
 
 	return ret < 0 ? ret : check(RLIMIT_AS, "-v", "the memory of processes is",
 				     cfg->memory + BESIDE, e);
