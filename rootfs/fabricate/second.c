@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The second stage: apt's calls of dpkg are gone through in their order.  Packages are put in
+ * place from the stage at the moment when dpkg would have unpacked them, with the cage stopped,
+ * so that they meet what scripts and hooks have made by then, and these have not met them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rootfs/fabricate/private.h"
+#include "umlcage/base/fd.h"
+
+/* A boot costs as much as dpkg takes for a package or two, so it must be worth it. */
+#define WORTH_A_BOOT 3
+
+struct step_op {
+	enum plan_step_kind kind;
+	size_t pkg;		/* of PLAN_UNPACK */
+	const struct plan_step *step;
+};
+
+struct second {
+	struct fabricate *f;
+	struct step_op *ops;
+	size_t n;
+	struct strbuf script;	/* for the cage */
+	bool unpacking;		/* its last line is a dpkg --unpack, still open */
+};
+
+static void close_line(struct second *s)
+{
+	if (s->unpacking)
+		sb_adds(&s->script, " || exit\n");
+	s->unpacking = false;
+}
+
+static int flush(struct second *s, struct error *e)
+{
+	int ret;
+
+	close_line(s);
+	if (!s->script.len)
+		return 0;
+	ret = cage_enter(s->f, false, e);
+	if (ret == 0)
+		ret = guest_script(s->f->guest, "dpkg --configure", s->script.s, e);
+	sb_reset(&s->script);
+	return ret;
+}
+
+/* Its file for dpkg, from outside or, while a cage runs, through it. */
+static int provide(struct second *s, size_t i, struct error *e)
+{
+	struct fabricate *f = s->f;
+	const struct plan_package *p = &f->plan->packages[i];
+	cleanup_free char *name = plan_deb_name(p);
+	cleanup_free char *to = xasprintf("/var/cache/apt/archives/%s", name);
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"cat >\"$1\"", (char *)"sh", to, NULL };
+
+	if (!f->guest)
+		return fabricate_put_deb(f, i, e);
+
+	cleanup_free char *from = p->uri ? debian_item_path(f->archive, p->sum) : xstrdup(p->path);
+	cleanup_close int fd = open(from, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, errno, "cannot read '%s'", from);
+	return guest_run(f->guest, "copying a package", argv, NULL, fd, e);
+}
+
+/* dpkg itself unpacks it. */
+static int let_dpkg(struct second *s, size_t i, struct error *e)
+{
+	cleanup_free char *name = plan_deb_name(&s->f->plan->packages[i]);
+
+	if (!s->unpacking)
+		sb_adds(&s->script, "dpkg --no-triggers --unpack --auto-deconfigure");
+	s->unpacking = true;
+	sb_addf(&s->script, " /var/cache/apt/archives/'%s'", name);
+	return provide(s, i, e);
+}
+
+static void add_configure(struct second *s, const struct plan_step *step)
+{
+	close_line(s);
+	sb_adds(&s->script, "dpkg --no-triggers --configure");
+	for (size_t i = 0; i < step->n; i++)
+		sb_addf(&s->script, " %s", crew_package(s->f, step->pkgs[i])->spec);
+	sb_adds(&s->script, " || exit\n");
+}
+
+/* Does configuring these change nothing that unpacking others could meet? */
+static bool is_inert(const struct fabricate *f, const struct plan_step *step)
+{
+	for (size_t i = 0; i < step->n; i++)
+		if (crew_package(f, step->pkgs[i])->postinst)
+			return false;
+	return true;
+}
+
+/* Can this be done together with unpacking what comes before and after it, natively? */
+static bool goes_along(const struct second *s, const struct step_op *op)
+{
+	if (op->kind == PLAN_UNPACK)
+		return crew_package(s->f, op->pkg)->native;
+	return op->kind == PLAN_CONFIGURE && is_inert(s->f, op->step);
+}
+
+/* From the stage into the tree; what dpkg must do after all stays out. */
+static int put_in_place(struct second *s, const struct step_op *ops, size_t n, struct error *e)
+{
+	struct fabricate *f = s->f;
+	size_t *pkgs = xcalloc(n, sizeof(*pkgs)), count = 0;
+	int ret = flush(s, e);
+
+	if (ret == 0)
+		ret = cage_leave(f, e);
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].kind == PLAN_UNPACK)
+			pkgs[count++] = ops[i].pkg - f->plan->nbase;
+	if (ret == 0)
+		ret = unpack_merge(f->rest, f->share->fd, pkgs, count, e);
+	free(pkgs);
+	return ret;
+}
+
+/* Operations that go along with each other, at @ops: how many; *@unpacks of them unpack. */
+static size_t run_of(const struct second *s, const struct step_op *ops, size_t n, size_t *unpacks)
+{
+	size_t len = 0;
+
+	for (*unpacks = 0; len < n && goes_along(s, &ops[len]); len++)
+		*unpacks += ops[len].kind == PLAN_UNPACK;
+	return len;
+}
+
+static int carry_out(struct second *s, const struct step_op *op, bool merged, struct error *e)
+{
+	switch (op->kind) {
+	case PLAN_UNPACK:
+		return merged && crew_package(s->f, op->pkg)->native ? 0 : let_dpkg(s, op->pkg, e);
+	case PLAN_CONFIGURE:
+		add_configure(s, op->step);
+		return 0;
+	default:
+		close_line(s);
+		sb_adds(&s->script, "dpkg --configure --pending || exit\n");
+		return 0;
+	}
+}
+
+static int second_stage(struct second *s, struct error *e)
+{
+	int ret = 0;
+
+	for (size_t at = 0; at < s->n && ret == 0;) {
+		size_t unpacks, len = run_of(s, s->ops + at, s->n - at, &unpacks);
+		bool native = unpacks >= WORTH_A_BOOT && !s->f->held;
+
+		if (native)
+			ret = put_in_place(s, s->ops + at, len, e);
+		for (len = len ? len : 1; len && ret == 0; len--, at++)
+			ret = carry_out(s, &s->ops[at], native, e);
+	}
+	return ret ? ret : flush(s, e);
+}
+
+static void list_ops(struct second *s)
+{
+	const struct plan *plan = s->f->plan;
+	size_t max = plan->n + plan->nsteps;
+
+	s->ops = xcalloc(max, sizeof(*s->ops));
+	for (size_t i = 0; i < plan->nsteps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step->kind == PLAN_INSTALL)
+			continue;
+		if (step->kind != PLAN_UNPACK) {
+			s->ops[s->n++] = (struct step_op){ step->kind, 0, step };
+			continue;
+		}
+		for (size_t k = 0; k < step->n; k++)
+			s->ops[s->n++] = (struct step_op){ PLAN_UNPACK, step->pkgs[k], step };
+	}
+}
+
+int configure_rest(struct fabricate *f, struct error *e)
+{
+	struct second s = { .f = f };
+	int ret;
+
+	if (f->plan->nbase == f->plan->n)
+		return 0;
+	ret = crew_end(f, e);
+	if (ret == 0) {
+		if (f->progress && !str_eq(f->progress->stage, "configuring"))
+			progress_stage(f->progress, "configuring", f->plan->n);
+		list_ops(&s);
+		ret = second_stage(&s, e);
+	}
+	free(s.ops);
+	sb_release(&s.script);
+	return ret;
+}
