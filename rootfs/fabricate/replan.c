@@ -106,9 +106,12 @@ int fabricate_need_sources(const struct fab_options *o, struct error *e)
 
 int fabricate_replan(struct fabricate *f, struct share_tree *t, struct error *e)
 {
-	struct replan *r = xcalloc(1, sizeof(*r));
+	struct replan *r;
 	int ret;
 
+	if (fab_skips(f->o, "update"))
+		return 0;
+	r = xcalloc(1, sizeof(*r));
 	f->replan = r;
 	r->o = *f->o;
 	ret = read_sources(t, &r->o, e);
