@@ -81,7 +81,8 @@ test_limits_of_memory_and_files()
 		status 125 run -- true 2>err
 		contains "ulimit -f" err
 		contains "--memory" err
-		status 0 run --memory "$(little 64)" -- true
+		# random places, where the host insists on them, may make it larger
+		run --memory "$(little 64)" -- true 2>err || contains "ulimit -f" err
 	)
 	(
 		ulimit -v 800000

@@ -78,6 +78,9 @@ int cage_explain(struct cage *c, struct error *e, const char *what)
 		err_set(e, EIO, "%s: %s", what, diagnosis);
 	else if (!end)
 		err_set(e, EIO, "%s: its agent is gone", what);
+	else if (WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGXFSZ)
+		err_set(e, EFBIG, "%s: the guest's memory is a file larger than the limit of files "
+			"(ulimit -f); raise that, or give the cage less with --memory", what);
 	else if (!c->up)
 		err_set(e, EIO, "%s: it ended (%s) before it was up; is it a UML kernel made for "
 			"cages?", what, end);

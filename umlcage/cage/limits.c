@@ -6,8 +6,8 @@
 #include "umlcage/cage/internal.h"
 
 /*
- * Beside the guest's memory: the kernel's process itself and its libraries; and the distance
- * from the kernel to a heap that is put anywhere, which counts as memory.
+ * Beside the guest's memory: the kernel's process itself and its libraries.  A heap that the
+ * host puts anywhere, up to 1 GB away, counts as memory, too: cage_explain() names that case.
  */
 enum { BESIDE = 64 << 20 };
 
