@@ -65,8 +65,8 @@ struct debian_sources {
 
 /*
  * Adds one entry; @components is split at blanks and commas.  @mirror is a URI (copy: is file:,
- * mirror+file: a list of them), or the absolute path of a directory; @suite "/" is "./".  Returns the entry (valid until the next is
- * added) to set more in, or NULL with a usage error.
+ * mirror+file: a list of them), or the absolute path of a directory; @suite "/" is "./".
+ * Returns the entry (valid until the next is added) to set more in, or NULL with a usage error.
  */
 struct debian_source *debian_sources_add(struct debian_sources *s, const char *mirror,
 					   const char *suite, const char *components,
