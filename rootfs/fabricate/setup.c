@@ -433,6 +433,9 @@ static int empty_apt(struct fabricate *f, struct error *e)
 	}
 	if (ret == 0 && npartial == 2 && !fab_skips(f->o, "cleanup/apt/cache")) {
 		ret = empty_dir(t, "var/cache/apt/archives", "partial", e);
+		/* apt-get clean goes into it, too: a hook may have left something there */
+		if (ret == 0)
+			ret = empty_dir(t, "var/cache/apt/archives/partial", NULL, e);
 		if (ret == 0)
 			ret = share_remove(t, "var/cache/apt/pkgcache.bin", e);
 		if (ret == 0)
