@@ -136,7 +136,7 @@ static int make(const struct root_spec *r, const char *name, struct progress *pr
 		return locked;
 	dir = xstrndup(r->path, (size_t)(hex - r->path - 1));
 	share_stage_sweep(dir, NULL);
-	ret = roots_check_sealed(r->path);
+	ret = root_check_sealed(r->path);
 	if (ret < 0 && ret != -ENOENT && ret != -ESTALE)
 		return err_sys(e, -ret, "cannot check '%s'", r->path);
 	if (ret == -ESTALE) {
@@ -153,7 +153,7 @@ static int make(const struct root_spec *r, const char *name, struct progress *pr
 int root_resolve(struct root_spec *r, const char *arg, struct progress *progress,
 		 struct error *e)
 {
-	int ret = root_find(r, arg, progress, e);
+	int ret = root_find(r, arg, true, progress, e);
 
 	return ret <= 0 ? ret : make(r, arg, progress, e);
 }

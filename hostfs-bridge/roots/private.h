@@ -9,7 +9,4 @@
 /* SHA-256 of the archive @fd, as noted in @dir while the file is the same. */
 int roots_cached_hash(const char *dir, int fd, const char *path, struct progress *progress,
 		      char hex[SHA256_HEX + 1], struct error *e);
-/* 0, -ENOENT, -ESTALE: is the share in the cache there, as it was made? */
-int roots_check_sealed(const char *path);
-
 #endif

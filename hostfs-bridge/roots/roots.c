@@ -363,7 +363,7 @@ int root_sniff_image(int fd, const char *path, const char **fstype, struct error
 	return 0;
 }
 
-int roots_check_sealed(const char *path)
+int root_check_sealed(const char *path)
 {
 	cleanup_share struct share s = SHARE_INIT;
 	int ret;
@@ -377,8 +377,8 @@ int roots_check_sealed(const char *path)
 }
 
 /* An archive's share in the cache; 1 if it must be made first, and the archive stays open. */
-static int find_archive(struct root_spec *r, int *fd, const char *path, struct progress *progress,
-			struct error *e)
+static int find_archive(struct root_spec *r, int *fd, const char *path, bool check,
+			struct progress *progress, struct error *e)
 {
 	cleanup_free char *dir = NULL;
 	char hex[SHA256_HEX + 1];
@@ -391,7 +391,7 @@ static int find_archive(struct root_spec *r, int *fd, const char *path, struct p
 	r->kind = ROOT_SHARE;
 	r->path = path_join(dir, hex);
 	r->cached = true;
-	ret = roots_check_sealed(r->path);
+	ret = check ? root_check_sealed(r->path) : share_is_share(AT_FDCWD, r->path) ? 0 : -ENOENT;
 	if (ret == 0)
 		return 0;
 	if (ret != -ENOENT && ret != -ESTALE)
@@ -400,8 +400,8 @@ static int find_archive(struct root_spec *r, int *fd, const char *path, struct p
 	return 1;
 }
 
-static int find_file(struct root_spec *r, const char *path, struct progress *progress,
-		     struct error *e)
+static int find_file(struct root_spec *r, const char *path, bool check,
+		     struct progress *progress, struct error *e)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	const char *fstype;
@@ -413,13 +413,14 @@ static int find_file(struct root_spec *r, const char *path, struct progress *pro
 	if (ret < 0)
 		return ret;
 	if (!fstype)
-		return find_archive(r, &fd, path, progress, e);
+		return find_archive(r, &fd, path, check, progress, e);
 	*r = (struct root_spec){ .kind = ROOT_IMAGE, .path = xstrdup(path), .fstype = fstype,
 				 .archive = -1 };
 	return 0;
 }
 
-int root_find(struct root_spec *r, const char *arg, struct progress *progress, struct error *e)
+int root_find(struct root_spec *r, const char *arg, bool check, struct progress *progress,
+	      struct error *e)
 {
 	cleanup_free char *kept = NULL;
 	struct stat st;
@@ -441,7 +442,7 @@ int root_find(struct root_spec *r, const char *arg, struct progress *progress, s
 	if (stat(arg, &st) < 0)
 		return err_sys(e, errno, "cannot use '%s' as a root", arg);
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-		return find_file(r, arg, progress, e);
+		return find_file(r, arg, check, progress, e);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, EINVAL, "cannot use '%s' as a root: it is neither a directory nor a "
 			       "file", arg);

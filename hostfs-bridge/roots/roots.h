@@ -37,8 +37,17 @@ struct root_spec {
  */
 int root_resolve(struct root_spec *r, const char *arg, struct progress *progress,
 		 struct error *e);
-/* The same but for importing: 1 if the share r->path has to be made of r->archive first. */
-int root_find(struct root_spec *r, const char *arg, struct progress *progress, struct error *e);
+/*
+ * The same but for importing: 1 if the share r->path has to be made of r->archive first.
+ * Without @check it may be one that is there and damaged: see root_check_sealed().
+ */
+int root_find(struct root_spec *r, const char *arg, bool check, struct progress *progress,
+	      struct error *e);
+/*
+ * Is the share @path of the cache there, as it was made?  0, -ENOENT, -ESTALE.  Looks at every
+ * entry of it: 20 ms and more, which a cage can boot in.
+ */
+int root_check_sealed(const char *path);
 void root_release(struct root_spec *r);
 #define cleanup_root_spec __attribute__((cleanup(root_release)))
 

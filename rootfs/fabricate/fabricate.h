@@ -76,8 +76,12 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 
 /* It is to be made anew, and no kept changes need it as it is. */
 bool fabricate_tools_old(const char *path);
-/* Where it is or would be: 1 if it is to be made, first or anew. */
-int fabricate_tools_find(const char *suite, const char *include, char **path, struct error *e);
+/*
+ * Where it is or would be: 1 if it is to be made, first or again.  Without @check it may be
+ * one that is there and damaged: see root_check_sealed().
+ */
+int fabricate_tools_find(const char *suite, const char *include, bool check, char **path,
+			 struct error *e);
 /* The packages of a root that is made when it is first asked for, "default" or "tools"; NULL. */
 const char *fabricate_tools_named(const char *name);
 /* VERSION_CODENAME of a Debian host, else "stable"; malloc'ed. */

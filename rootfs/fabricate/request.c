@@ -325,7 +325,7 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 	cleanup_free char *dir = NULL;
 	const char *name;
 	bool there;
-	int r = fabricate_tools_find(suite, include, &full, e);
+	int r = fabricate_tools_find(suite, include, true, &full, e);
 
 	if (r < 0)
 		return r;

@@ -99,15 +99,16 @@ bool fabricate_tools_old(const char *path)
 }
 
 /* Is it there as it was made? */
-static bool is_ready(const char *path)
+static bool is_ready(const char *path, bool check)
 {
 	cleanup_share struct share s = SHARE_INIT;
 
 	return share_is_share(AT_FDCWD, path) && share_open(&s, path, SHARE_PEEK, NULL) == 0 &&
-	       share_seal_check(&s) == 0 && !fabricate_tools_old(path);
+	       (!check || share_seal_check(&s) == 0) && !fabricate_tools_old(path);
 }
 
-int fabricate_tools_find(const char *suite, const char *include, char **path, struct error *e)
+int fabricate_tools_find(const char *suite, const char *include, bool check, char **path,
+			 struct error *e)
 {
 	cleanup_free char *own = suite ? xstrdup(suite) : fabricate_host_suite(), *dir = NULL;
 	cleanup_free char *name = tools_name(own, include);
@@ -116,5 +117,5 @@ int fabricate_tools_find(const char *suite, const char *include, char **path, st
 	if (r)
 		return r;
 	*path = path_join(dir, name);
-	return !is_ready(*path);
+	return !is_ready(*path, check);
 }

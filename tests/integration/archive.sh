@@ -5,6 +5,8 @@
 
 fixture()
 {
+	# another archive within the same second would be taken for the one of before
+	rm -rf "$T/cache/umlcage/indexes"
 	"$TESTS_DIR/support/make-archive" "$T/a" "$@"
 	export XDG_CACHE_HOME=$T/cache
 }

@@ -37,5 +37,5 @@ test_bad_option_is_status_2()
 	status 2 "$UMLCAGE" doctor --nonsense 2>err
 	contains "unknown option '--nonsense'" err
 	status 2 "$UMLCAGE" doctor extra 2>err
-	contains "unexpected argument 'extra'" err
+	contains "takes no operand, but got 'extra'" err
 }

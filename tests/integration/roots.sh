@@ -101,3 +101,23 @@ test_read_only_images_are_not_written_to()
 	status 2 run --root ./image -w -- true 2>err
 	contains "is a squashfs image, which cannot be written to" err
 }
+
+# A root that was unpacked into the cache and then lost something is not run on.
+test_damaged_root_of_the_cache_is_made_again()
+{
+	run -- sh -c 'cd /etc && tar -cf - hostname passwd group' >small.tar
+	share=$XDG_CACHE_HOME/umlcage/roots/$(sha256sum small.tar | cut -d' ' -f1)
+	# nothing in it can be executed, so a cage that boots ends with 127
+	status 127 run --root small.tar -- true 2>err
+	[ -f "$share/passwd" ] || fail "the archive is not in the cache"
+	status 127 run --root small.tar -- true 2>err
+	cp -p "$share/passwd" "$share/passwd.was"
+	printf X | dd of="$share/passwd" conv=notrunc status=none
+	touch -r "$share/passwd.was" "$share/passwd"
+	rm "$share/passwd.was"
+	status 127 run --root small.tar -- true 2>err
+	contains "is damaged: making it again" err
+	[ "$(head -c 1 "$share/passwd")" = r ] || fail "it still is"
+	status 127 run --root small.tar -- true 2>err
+	[ "$(grep -c damaged err)" -eq 0 ] || fail "damaged still"
+}

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/roots/roots.h"
@@ -166,7 +168,7 @@ static bool is_made(const char *root)
 }
 
 /* What --root means, made if need be.  1: it cannot be had, and it was said why. */
-static int resolve(struct root_spec *spec, const struct run_options *o,
+static int resolve(struct root_spec *spec, const struct run_options *o, bool check,
 		   struct progress *progress, struct error *e)
 {
 	const char *root = o->places.root;
@@ -176,9 +178,10 @@ static int resolve(struct root_spec *spec, const struct run_options *o,
 	if (is_made(root) && root_names(STORE_ROOTS, &kept, NULL) == 0 && !strv_has(&kept, root)) {
 		spec->kind = ROOT_SHARE;
 		spec->cached = true;
-		ret = fabricate_tools_find(NULL, fabricate_tools_named(root), &spec->path, e);
+		ret = fabricate_tools_find(NULL, fabricate_tools_named(root), check,
+					   &spec->path, e);
 	} else {
-		ret = root_find(spec, root, progress, e);
+		ret = root_find(spec, root, check, progress, e);
 	}
 	if (ret <= 0)
 		return ret;
@@ -186,60 +189,126 @@ static int resolve(struct root_spec *spec, const struct run_options *o,
 	return workshop_root(root, o->mirror, &o->machine, progress->verbosity, e);
 }
 
-static int run_command(struct run_options *o, char **argv)
+/* Whether a root of the cache is as it was made, found out by a process beside the boot. */
+static pid_t check_begin(const struct root_spec *spec)
 {
-	struct cage_config cfg = CAGE_CONFIG_INIT;
-	cleanup_error struct error e = ERROR_INIT;
-	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
-	struct cage_exit exit = { 0 };
-	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
-	struct places places = PLACES_INIT;
+	pid_t pid = spec->cached ? fork() : 0;
+
+	if (pid != 0 || !spec->cached)
+		return pid;
+	_exit(root_check_sealed(spec->path) == 0 ? 0 : 1);
+}
+
+static bool check_end(pid_t *pid)
+{
+	int status = 0;
+
+	if (*pid > 0)
+		while (waitpid(*pid, &status, 0) < 0 && errno == EINTR)
+			;
+	*pid = 0;
+	return status == 0;
+}
+
+/* What a run of a command is made of. */
+struct run {
+	struct run_options *o;
 	struct progress progress;
-	struct cage *cage = NULL;
-	int status = EXIT_UMLCAGE, ret;
+	struct cage_config cfg;
+	struct root_spec spec;
+	struct places places;
+	struct cage *cage;
+};
 
-	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
-	cfg.progress = &progress;
-	if (check_options(o, &cfg, &e) < 0 ||
-	    places_check(&o->places, is_made(o->places.root), &e) < 0)
-		return fail(&e);
-	ret = find_kernel(o, &progress, &kernel, &e);
-	if (ret == 0) {
-		cfg.kernel = kernel.path;
-		ret = resolve(&spec, o, &progress, &e);
-	}
+static void run_close(struct run *r)
+{
+	cage_free(r->cage);
+	r->cage = NULL;
+	places_close(&r->places);
+	r->places = (struct places)PLACES_INIT;
+	root_release(&r->spec);
+	r->spec = (struct root_spec)ROOT_SPEC_INIT;
+}
+
+/* 0, 1: it cannot be had, and it was said why; -EUCLEAN: the root is damaged, check it first. */
+static int run_open(struct run *r, bool check, struct error *e)
+{
+	pid_t checker = 0;
+	int ret = resolve(&r->spec, r->o, check, &r->progress, e);
+
 	if (ret == 0)
-		ret = places_open(&places, &o->places, &spec, &cfg, &e);
-	if (ret != 0) {
-		status = ret < 0 ? fail(&e) : EXIT_UMLCAGE;
-		goto out_close;
+		ret = places_open(&r->places, &r->o->places, &r->spec, &r->cfg, e);
+	if (ret != 0 || r->o->print_command)
+		return ret;
+	progress_end(&r->progress);
+	if (!check)
+		checker = check_begin(&r->spec);
+	ret = cage_start(&r->cage, &r->cfg, e);
+	if (!check_end(&checker)) {
+		if (ret < 0)
+			err_release(e);
+		ret = err_set(e, EUCLEAN, "the root '%s' in the cache is damaged", r->spec.path);
 	}
-	progress_end(&progress);
-	if (o->print_command) {
-		cleanup_free char *text = cage_command_text(&cfg);
+	return ret;
+}
 
-		puts(text);
-		status = EXIT_OK;
-		goto out_close;
-	}
-	if (cage_start(&cage, &cfg, &e) < 0 ||
-	    run_in(cage, o, argv, &exit, &e) < 0) {
-		status = fail(&e);
-		goto out_close;
-	}
-	report(&exit, o, cfg.memory);
+/* In the cage, to its end; the exit status of the program. */
+static int run_to_end(struct run *r, char **argv)
+{
+	cleanup_error struct error e = ERROR_INIT;
+	struct cage_exit exit = { 0 };
+	int status;
+
+	if (run_in(r->cage, r->o, argv, &exit, &e) < 0)
+		return fail(&e);
+	report(&exit, r->o, r->cfg.memory);
 	status = exit.status;
 	if (exit.output_error) {
 		fprintf(stderr, "umlcage: cannot write the command's output: %s\n",
 			strerror(exit.output_error));
 		status = status ? status : EXIT_UMLCAGE;
 	}
-	if (cage_stop(cage, &e) < 0 || places_finish(&places, exit.status == 0, &e) < 0)
+	if (cage_stop(r->cage, &e) < 0 || places_finish(&r->places, exit.status == 0, &e) < 0)
 		status = fail(&e);
-out_close:
-	cage_free(cage);
 	cage_exit_release(&exit);
-	places_close(&places);
+	return status;
+}
+
+static int run_command(struct run_options *o, char **argv)
+{
+	struct run r = { .o = o, .cfg = CAGE_CONFIG_INIT, .spec = ROOT_SPEC_INIT,
+			 .places = PLACES_INIT };
+	cleanup_error struct error e = ERROR_INIT;
+	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
+	int status = EXIT_UMLCAGE, ret;
+
+	progress_init(&r.progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
+	r.cfg.progress = &r.progress;
+	if (check_options(o, &r.cfg, &e) < 0 ||
+	    places_check(&o->places, is_made(o->places.root), &e) < 0)
+		return fail(&e);
+	ret = find_kernel(o, &r.progress, &kernel, &e);
+	if (ret != 0)
+		return ret < 0 ? fail(&e) : EXIT_UMLCAGE;
+	r.cfg.kernel = kernel.path;
+	ret = run_open(&r, false, &e);
+	if (ret == -EUCLEAN) {
+		progress_note(&r.progress, "%s: making it again", err_text(&e));
+		err_release(&e);
+		run_close(&r);
+		ret = run_open(&r, true, &e);
+	}
+	if (ret < 0) {
+		status = fail(&e);
+	} else if (ret == 0 && o->print_command) {
+		cleanup_free char *text = cage_command_text(&r.cfg);
+
+		puts(text);
+		status = EXIT_OK;
+	} else if (ret == 0) {
+		status = run_to_end(&r, argv);
+	}
+	run_close(&r);
 	return status;
 }
 
