@@ -231,8 +231,8 @@ int needs_check(const char *path, const struct exclude *x, const char *dotconfig
 		fts_close(fts);
 	if (ret == 0 && needs.named.n)
 		ret = err_set(e, EINVAL, "the kernel cannot have %s: %s, which is not unpacked of a Linux "
-			      "source, since a cage has no such hardware", needs.named.n == 1 ? "that" : "those",
-			      sb_str(&needs.missing));
+			      "source, since a cage has no such hardware",
+			      needs.named.n == 1 ? "that" : "those", sb_str(&needs.missing));
 	config_release(&needs.got);
 	sb_release(&needs.missing);
 	strv_release(&needs.named);

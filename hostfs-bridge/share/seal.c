@@ -243,17 +243,19 @@ static int quick_entry(struct quick_walk *w, struct quick *q, int dirfd, const c
 static int quick_dir(struct quick_walk *w, struct quick *q, int fd, uint64_t ino, int depth)
 {
 	DIR *d = fdopendir(fd);
-	int ret = d ? 0 : -errno;
+	int ret = 0;
 
-	if (!d)
+	if (!d) {
+		ret = errno == ENOMEM ? -ENOMEM : -EIO;
 		close(fd);
-	if (ret == 0 && (interrupted() || depth > DEPTH_MAX))
+		return ret;
+	}
+	if (interrupted() || depth > DEPTH_MAX)
 		ret = interrupted() ? -EINTR : -ELOOP;
 	for (struct dirent *ent; ret == 0 && (ent = readdir(d)) != NULL;)
 		if (!str_eq(ent->d_name, ".") && !str_eq(ent->d_name, ".."))
 			ret = quick_entry(w, q, dirfd(d), ent->d_name, ino, depth);
-	if (d)
-		closedir(d);
+	closedir(d);
 	return ret;
 }
 

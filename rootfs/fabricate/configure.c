@@ -283,16 +283,16 @@ static int run(struct guest *g, const char *what, char *const *argv, char *const
 	if (ret == 0 && exit.status != 0) {
 		show_tail(g);
 		if (g->culprit)
-			ret = package_failed(g, e);
+			(void)package_failed(g, e);
 		else if (exit.reason)
-			ret = err_set(e, EIO, "%s failed: %s", what, exit.reason);
+			(void)err_set(e, EIO, "%s failed: %s", what, exit.reason);
 		else if (exit.oom)
-			ret = err_set(e, ENOMEM, "%s failed: the cage's memory was full; "
+			(void)err_set(e, ENOMEM, "%s failed: the cage's memory was full; "
 				      "give it more with --memory", what);
 		else if (exit.signal)
-			ret = err_set(e, EIO, "%s was ended by signal %d", what, exit.signal);
+			(void)err_set(e, EIO, "%s was ended by signal %d", what, exit.signal);
 		else
-			ret = err_set(e, EIO, "%s failed with exit status %d", what, exit.status);
+			(void)err_set(e, EIO, "%s failed with exit status %d", what, exit.status);
 		ret = err_mark(e, ERR_PACKAGES);
 	}
 	cage_exit_release(&exit);

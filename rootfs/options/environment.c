@@ -10,8 +10,6 @@
 
 #include "rootfs/options/options.h"
 
-extern char **environ;
-
 static bool stays(const char *variable)
 {
 	static const char *const names[] = {

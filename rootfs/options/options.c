@@ -157,7 +157,7 @@ int fab_options_hook_directory(struct fab_options *o, const char *dir, struct er
 			fab_options_add_hook(o, w, false, path);
 		else if (access(path, X_OK) == 0)
 			strv_addf(&o->warnings, "'%s' can be run, but is not called setup*, extract*, "
-				  "essential* or customize*: it is no hook", path);
+				  "essential* or customize*: it is not a hook", path);
 		else if (w < FAB_HOOK_WHEN_MAX)
 			strv_addf(&o->warnings, "'%s' is called like a hook, but cannot be run: chmod "
 				  "+x it", path);

@@ -108,7 +108,7 @@ static void take_line(struct taken *t, struct solve_ver *v, const struct deb822_
 {
 	char c = (char)(l->name[0] | 0x20);
 
-	if (!memchr("pvadcbrsemi", c, 11))
+	if (!c || !strchr("pvadcbrsemi", c))
 		return;
 	for (enum field f = 0; f < NFIELDS; f++)
 		if ((names[f][0] | 0x20) == c && deb822_line_is(l, names[f])) {

@@ -297,7 +297,7 @@ static void serve(struct client *c)
 	struct cage_exec what = { .argv = (char *const *)argv, .ended = reply, .ended_arg = c };
 	int fds[3];
 
-	if (recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC) <= 0) {
+	if (recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC) <= 0 || !CMSG_FIRSTHDR(&m)) {
 		cage_member_remove(c->member);
 		close_fd(&c->fd);
 		return;

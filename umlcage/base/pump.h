@@ -21,7 +21,7 @@ struct pump {
 	bool draining;		/* nothing to read now means the end */
 	int64_t drain_until;	/* ... but only from then on, milliseconds of clock_ms() */
 	size_t most;		/* bytes in one write; 0: all there is */
-	int error;		/* positive errno of a write that failed, but for EPIPE; stays after closing */
+	int error;		/* positive errno of a write that failed, but for EPIPE; kept when closed */
 	/* instead of @to: called with every piece */
 	void (*sink)(const char *data, size_t len, void *arg);
 	void *sink_arg;

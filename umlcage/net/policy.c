@@ -39,7 +39,7 @@ static bool valid_name(const char *s)
 
 static int bad(const char *text, const char *why, struct error *e)
 {
-	return err_usage(e, "'%s' is no part of a network: %s; give a name or an address, perhaps "
+	return err_usage(e, "'%s' is not a part of a network: %s; give a name or an address, perhaps "
 			 "with /BITS and :PORT, for example mirror.example:80 or 192.0.2.0/24", text, why);
 }
 
