@@ -176,8 +176,10 @@ static int resolve_target(struct fab_options *o, struct error *e)
 		.name = o->target, .format = o->format, .threads = o->jobs, .directories = true,
 		.no_check = o->simulate,
 	};
-	int r = target_parse(&o->out, &request, e);
+	int r;
 
+	target_release(&o->out);
+	r = target_parse(&o->out, &request, e);
 	o->source_date_epoch = o->out.epoch;
 	return r;
 }
