@@ -197,7 +197,7 @@ test_only_what_is_allowed_is_reached()
 			fail "no word of '$at': $(cat log)"
 	done
 	status 2 run --net-allow 'host:http' -- true 2>err
-	contains "no part of a network" err
+	contains "not a part of a network" err
 	status 2 run --net=none --net-log log -- true 2>err
 	contains "leads out" err
 }
