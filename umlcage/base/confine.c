@@ -18,10 +18,11 @@
 #include "umlcage/base/landlock.h"
 #include "umlcage/base/str.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = 1 };		/* reserves terabytes of address space */
+/* the address and thread sanitizers reserve terabytes of address space and start a thread */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
