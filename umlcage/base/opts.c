@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "umlcage/base/ini.h"
+
 enum { LONG_BASE = 256, HELP_COLUMN = 30 };
 
 static bool is_end(const struct opt *o)
@@ -14,9 +16,10 @@ static bool is_end(const struct opt *o)
 	return o->kind == OPT_HEADING && !o->help;
 }
 
-/* An option and where its value is. */
+/* An option and where its value is: in a struct of its own, else at an offset in the command's. */
 struct place {
 	const struct opt *opt;
+	void *base;
 	size_t at;
 };
 
@@ -33,8 +36,15 @@ static void places_collect(struct places *p, const struct opt_spec *spec)
 			if (o->kind == OPT_HEADING)
 				continue;
 			p->v = xreallocarray(p->v, p->n + 1, sizeof(*p->v));
-			p->v[p->n++] = (struct place){ o, g->at + o->at };
+			p->v[p->n++] = (struct place){ o, g->base, g->at + o->at };
 		}
+}
+
+static void *place_value(const struct place *p, void *values)
+{
+	void *base = p->base ? p->base : values;
+
+	return base ? (char *)base + p->at : NULL;
 }
 
 static int bad_value(const struct opt *o, const char *given, const char *arg, struct error *e)
@@ -193,13 +203,98 @@ int opts_parse(const struct opt_spec *spec, void *values, int *argc, char ***arg
 		cleanup_free char *given = c >= LONG_BASE ? xasprintf("--%s", p->opt->name) :
 							    xasprintf("-%c", p->opt->letter);
 
-		ret = apply(p->opt, (char *)values + p->at, given, optarg, e);
+		void *value = place_value(p, values);
+
+		if (value)
+			ret = apply(p->opt, value, given, optarg, e);
+		if (ret == 0 && value && spec->seen)
+			spec->seen(p->opt, optarg, spec->seen_arg);
 	}
 	if (ret < 0)
 		return ret;
 	*argc -= optind;
 	*argv += optind;
 	return 0;
+}
+
+/* ---- one by its name ---- */
+
+static bool find(const struct opt_spec *spec, const char *name, struct place *out)
+{
+	struct places all;
+	bool known = false;
+
+	places_collect(&all, spec);
+	for (size_t i = 0; i < all.n && !known; i++) {
+		known = str_eq(all.v[i].opt->name, name);
+		*out = all.v[i];
+	}
+	free_ptr(&all.v);
+	return known;
+}
+
+const struct opt *opts_find(const struct opt_spec *spec, const char *name)
+{
+	struct place p;
+
+	return find(spec, name, &p) ? p.opt : NULL;
+}
+
+const char *opts_nearest(const struct opt_spec *spec, const char *name)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	struct places all;
+	const char *near;
+
+	places_collect(&all, spec);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.v[i].opt->name)
+			strv_add(&names, all.v[i].opt->name);
+	near = str_closest(name, (const char *const *)strv_argv(&names));
+	/* the string of the table, not of the list that ends here */
+	for (size_t i = 0; near && i < all.n; i++)
+		if (str_eq(all.v[i].opt->name, near)) {
+			near = all.v[i].opt->name;
+			break;
+		}
+	free_ptr(&all.v);
+	return near;
+}
+
+/* An option that needs no argument: given, or not. */
+static int set_given(const struct opt *o, void *value, bool given, struct error *e)
+{
+	if (given)
+		return apply(o, value, o->name, NULL, e);
+	if (o->kind == OPT_FLAG || o->kind == OPT_UNFLAG)
+		*(bool *)value = o->kind == OPT_UNFLAG;
+	else if (o->kind == OPT_COUNT)
+		*(int *)value = 0;
+	return 0;
+}
+
+int opts_set(const struct opt_spec *spec, void *values, const char *name, const char *value,
+	     struct error *e)
+{
+	uint64_t count;
+	struct place p;
+	bool given;
+	void *at;
+
+	if (!find(spec, name, &p))
+		return -ENOENT;
+	at = place_value(&p, values);
+	if (p.opt->arg && !p.opt->optional_arg)
+		return apply(p.opt, at, name, value, e);
+	if (p.opt->kind == OPT_COUNT && parse_u64(value, 10, INT_MAX, &count) == 0) {
+		*(int *)at = (int)count;
+		return 0;
+	}
+	if (ini_bool(value, &given) == 0)
+		return set_given(p.opt, at, given, e);
+	if (p.opt->arg)
+		return apply(p.opt, at, name, value, e);
+	return err_usage(e, "%s: '%s' is neither yes nor no", name, value);
 }
 
 void opts_each(const struct opt_spec *spec, void (*fn)(const struct opt *o, void *arg), void *arg)

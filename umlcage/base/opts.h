@@ -65,6 +65,7 @@ struct opt_group {
 	const char *title;	/* NULL: continues the one before */
 	const struct opt *opts;	/* ends with OPT_END */
 	size_t at;		/* where the group's struct is in the command's */
+	void *base;		/* instead of the command's: a struct of others; usually NULL */
 };
 
 /* A constant list of groups, for struct opt_spec. */
@@ -76,17 +77,35 @@ struct opt_spec {
 	const struct opt_group *groups;	/* ends with one without .opts; NULL: only --help */
 	const char *epilogue;	/* after the options; may be NULL */
 	bool stop_at_operand;	/* the first operand ends the options */
+	bool profiles;		/* a first operand @NAME stands for the options of a profile */
+	/* opts_parse() calls it for each option it has taken; may be NULL */
+	void (*seen)(const struct opt *opt, const char *arg, void *seen_arg);
+	void *seen_arg;
 };
 
 /*
  * Parses @argv (argv[0] is the command's name) into @values, the struct that the groups are
  * parts of, and moves the operands to the front: *@argc and *@argv are them afterwards.
  * Returns 0; 1 when --help or -h was given; -EINVAL with a usage error, which suggests the
- * nearest option for an unknown one.  Knows -h and --help by itself.
+ * nearest option for an unknown one.  Knows -h and --help by itself.  With @values NULL only
+ * groups with a base of their own are filled: for a first look.
  */
 int opts_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv,
 	       struct error *e);
 void opts_help(const struct opt_spec *spec, FILE *out);
+
+/* The option of the long name @name, without dashes; NULL: there is none. */
+const struct opt *opts_find(const struct opt_spec *spec, const char *name);
+/* The long name that @name was probably meant to be; NULL: none. */
+const char *opts_nearest(const struct opt_spec *spec, const char *name);
+/*
+ * Sets the long option @name to what a file of settings says of it: its argument, or, for one
+ * that takes none (or need not have one), whether it is given: "yes" or "no" as of ini_bool();
+ * a count may be a number.  @value must live as long as @values.  -ENOENT (without a text): there
+ * is no such option; -EINVAL with a usage error that begins with the name.
+ */
+int opts_set(const struct opt_spec *spec, void *values, const char *name, const char *value,
+	     struct error *e);
 
 /*
  * Calls @fn for every option and heading of all groups, in order (a group's title as a
