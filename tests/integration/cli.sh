@@ -77,6 +77,27 @@ test_words_that_were_meant()
 	contains "did you mean 'trees'?" err
 }
 
+# what people are used to type for docker and its like
+test_words_of_other_tools()
+{
+	while read -r words answer; do
+		# shellcheck disable=SC2046
+		status 2 "$UMLCAGE" run $(echo "$words" | tr , ' ') true 2>err
+		contains "$answer" err
+	done <<-END
+	--volume,/a:/b --bind=
+	-v,/nowhere:/b --bind=/nowhere:/b
+	--network=none --net=none
+	--device=/dev/sda host's
+	--privileged capability
+	--read-only --writable
+	END
+	"$UMLCAGE" run --help >out
+	if grep -q volume out; then
+		fail "--help lists the words of others"
+	fi
+}
+
 test_bounds_of_the_machine()
 {
 	for c in "run --root nowhere" "fabricate --variant=minbase" "debootstrap"; do

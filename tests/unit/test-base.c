@@ -260,6 +260,7 @@ static const struct opt inner_opts[] = {
 	{ OPT_SIZE, 0, "size", "N", OPT_U64(struct inner, size), "h" },
 	{ OPT_DURATION, 0, "time", "T", OPT_U64(struct inner, time), "h" },
 	{ OPT_CALL, 'c', "call", "C", OPT_INT(struct inner, calls), "h", on_call, true },
+	{ OPT_FOREIGN, 0, "theirs", "N", 0, "use --number", NULL, false },
 	{ OPT_PASS, 0, "pass", "P", OPT_STRV(struct inner, passed), "h" },
 	{ OPT_PASS, 0, "pass-flag", NULL, OPT_STRV(struct inner, passed), NULL },
 	OPT_END,
@@ -387,6 +388,7 @@ static const char *const bad_lines[][2] = {
 	{ "prog --time=soon", "soon" }, { "prog --call=bad", "will not do" },
 	{ "prog --flag=yes", "option '--flag' takes no argument" },
 	{ "prog --nubmer=3", "did you mean '--number'?" }, { "prog --flg", "did you mean '--flag'?" },
+	{ "prog --theirs=x", "--theirs: use --number" },
 };
 
 START_TEST(options_refused)

@@ -112,6 +112,8 @@ static int apply(const struct opt *o, void *value, const char *given, const char
 		return parse_duration(arg, value) < 0 ? bad_value(o, given, arg, e) : 0;
 	case OPT_CALL:
 		return call(o, given, arg, value, e);
+	case OPT_FOREIGN:
+		return err_usage(e, "%s: %s", given, o->help);
 	}
 	return 0;
 }
@@ -127,7 +129,7 @@ static int unknown(const struct places *all, char **argv, int arg_error, struct 
 	if (arg_error == ':')
 		return err_usage(e, "option '%s' needs an argument; see '%s --help'", given, argv[0]);
 	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].opt->name)
+		if (all->v[i].opt->name && all->v[i].opt->kind != OPT_FOREIGN)
 			strv_add(&names, all->v[i].opt->name);
 	if (str_starts(given, "--")) {
 		cleanup_free char *word = xstrndup(given + 2, strcspn(given + 2, "="));
@@ -305,7 +307,7 @@ void opts_each(const struct opt_spec *spec, void (*fn)(const struct opt *o, void
 		if (g->title)
 			fn(&title, arg);
 		for (const struct opt *o = g->opts; !is_end(o); o++)
-			if (o->help)
+			if (o->help && o->kind != OPT_FOREIGN)
 				fn(o, arg);
 	}
 }

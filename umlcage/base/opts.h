@@ -35,6 +35,7 @@ enum opt_kind {
 	OPT_DURATION,	/* uint64_t: milliseconds, see parse_duration() */
 	OPT_PASS,	/* struct strv: the option as "--name" or "--name=ARG", for another program */
 	OPT_CALL,	/* .call(opt, arg, value, e); arg is NULL when .arg is NULL */
+	OPT_FOREIGN,	/* other tools' word for something: refused with .help, which names ours */
 };
 
 struct opt {

@@ -23,7 +23,7 @@ struct run_options {
 	struct places_options places;
 	const char *user, *workdir, *hostname, *mirror;
 	uint64_t timeout;
-	bool tty, no_tty, interactive, quiet, print_command;
+	bool tty, no_tty, interactive, rm, quiet, print_command;
 	int verbose;
 };
 
@@ -58,6 +58,28 @@ static const struct opt shown_opts[] = {
 	OPT_END,
 };
 
+/* What docker, podman and systemd-nspawn call it. */
+static const struct opt foreign_opts[] = {
+	{ OPT_FLAG, 0, "rm", NULL, RUN(rm, BOOL), NULL },	/* always done */
+	{ OPT_FOREIGN, 0, "volume", "SPEC", 0,
+	  "use --bind=HOSTDIR:GUESTDIR, or --share for a folder with recorded owners" },
+	{ OPT_FOREIGN, 0, "mount", "SPEC", 0,
+	  "use --bind=HOSTDIR:GUESTDIR, or --share for a folder with recorded owners" },
+	{ OPT_FOREIGN, 0, "read-only", NULL, 0,
+	  "a root is never changed without --writable, --keep or --commit" },
+	{ OPT_FOREIGN, 0, "network", "MODE", 0, "use --net=nat, --net=restricted or --net=none" },
+	{ OPT_FOREIGN, 0, "device", "DEVICE", 0,
+	  "the host's devices cannot be had in a cage, only those that its own kernel makes" },
+	{ OPT_FOREIGN, 0, "privileged", NULL, 0,
+	  "not needed: the root user of a cage has every capability inside, and none outside" },
+	{ OPT_FOREIGN, 0, "cap-add", "CAP", 0,
+	  "not needed: the root user of a cage has every capability inside, and none outside" },
+	{ OPT_FOREIGN, 0, "cap-drop", "CAP", 0,
+	  "let the command drop it: setpriv --bounding-set=-CAP COMMAND, or choose a --user" },
+	{ OPT_FOREIGN, 0, "entrypoint", "PROGRAM", 0, "write the program as the command's first word" },
+	OPT_END,
+};
+
 static const struct opt_group groups[] = {
 	{ "the root", places_opts, offsetof(struct run_options, places) },
 	{ "the command", command_opts, 0 },
@@ -66,6 +88,7 @@ static const struct opt_group groups[] = {
 	{ "the cage", machine_opts, offsetof(struct run_options, machine) },
 	{ NULL, cage_opts, 0 },
 	{ "what is shown", shown_opts, 0 },
+	{ NULL, foreign_opts, 0 },
 	{ NULL, NULL, 0 },
 };
 
@@ -320,6 +343,14 @@ static void release(struct run_options *o)
 	places_options_release(&o->places);
 }
 
+/* docker's "-v HOSTDIR:GUESTDIR", whose -v is the count of --verbose here. */
+static int check_words(const struct run_options *o, const char *word, struct error *e)
+{
+	if (o->verbose && strchr("/.", word[0]) && strstr(word, ":/") && access(word, F_OK) < 0)
+		return err_usage(e, "-v: it is --verbose here; to mount a folder use --bind=%s", word);
+	return 0;
+}
+
 static int cmd_run(const struct command *self, int argc, char **argv)
 {
 	struct run_options o = RUN_OPTIONS_INIT;
@@ -330,6 +361,8 @@ static int cmd_run(const struct command *self, int argc, char **argv)
 		err_usage(&e, "there is no command to run; see 'umlcage run --help'");
 		status = cmd_fail(&e);
 	}
+	if (status < 0 && argc && check_words(&o, argv[0], &e) < 0)
+		status = cmd_fail(&e);
 	if (status < 0)
 		status = run_command(&o, argv);
 	release(&o);
