@@ -471,6 +471,16 @@ static int find_or_build(struct build *b, struct error *e)
 	return ret < 0 ? ret : 1;
 }
 
+/* What kernel_find() calls what is asked for; NULL: it has no name. */
+static const char *kind(const struct kernel_request *req)
+{
+	const struct strv *f = req->fragments;
+
+	if (!f || !f->n)
+		return "";
+	return f->n == 1 && kernel_is_kind(f->v[0]) ? f->v[0] : NULL;
+}
+
 int kernel_ensure(const struct kernel_request *req, struct kernel_info *k, struct error *e)
 {
 	cleanup_tools struct tools tools = TOOLS_INIT;
@@ -483,8 +493,8 @@ int kernel_ensure(const struct kernel_request *req, struct kernel_info *k, struc
 	};
 	int ret;
 
-	if (!req->source && !req->newer && !req->rebuild && !(req->fragments && req->fragments->n) &&
-	    kernel_find(k, NULL) == 0)
+	if (!req->source && !req->newer && !req->rebuild && kind(req) &&
+	    kernel_find(kind(req), k, NULL) == 0)
 		return 0;
 	ret = read_extra(&b, e);
 	if (ret == 0)
@@ -497,7 +507,7 @@ int kernel_ensure(const struct kernel_request *req, struct kernel_info *k, struc
 		ret = source_open(&source, req, &exclude, e);
 	if (ret == 0) {
 		extra = strv_join(&b.extra_texts, "\n");
-		b.recipe = manifest_recipe(kernel_assets);
+		b.recipe = manifest_recipe(kernel_assets, kind(req) ? kind(req) : "");
 		b.key = manifest_key(b.recipe, source.id, tools.version, extra);
 		ret = find_or_build(&b, e);
 	}

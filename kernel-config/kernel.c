@@ -56,8 +56,26 @@ void kernel_list_release(struct kernel_list *l)
 	*l = (struct kernel_list){ NULL, 0 };
 }
 
+bool kernel_is_kind(const char *name)
+{
+	cleanup_free char *fragment = xasprintf("%s.config", name);
+
+	for (size_t i = 0; manifest_fragments[i]; i++)
+		if (str_eq(fragment, manifest_fragments[i]))
+			return false;
+	return asset_find(fragment) != NULL;
+}
+
+/* Is it what this program would make with the same further fragments? */
+static bool is_current(const struct kernel_info *k)
+{
+	cleanup_free char *recipe = manifest_recipe(kernel_assets, k->fragments);
+
+	return str_eq(k->recipe, recipe);
+}
+
 /* Fills @k from the folder @name; not complete, not ours, damaged: -ENOENT. */
-static int load(const char *kernels, const char *name, const char *recipe, struct kernel_info *k)
+static int load(const char *kernels, const char *name, struct kernel_info *k)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_free char *manifest = xasprintf("%s/%s/manifest", kernels, name);
@@ -71,32 +89,41 @@ static int load(const char *kernels, const char *name, const char *recipe, struc
 		kernel_info_release(k);
 		return -ENOENT;
 	}
-	k->current = str_eq(k->recipe, recipe);
+	k->current = is_current(k);
 	return 0;
 }
 
-/* Usable by default before others, then tested ones, then by version, then by age. */
+static int by_age(const struct kernel_info *a, const struct kernel_info *b)
+{
+	return a->built > b->built ? -1 : a->built < b->built;
+}
+
+/* Tested ones first, then by version, then by age. */
+static int by_version(const struct kernel_info *a, const struct kernel_info *b)
+{
+	bool a_tested = kernel_fit(a->version) == KERNEL_TESTED;
+	bool b_tested = kernel_fit(b->version) == KERNEL_TESTED;
+	int order = version_compare(b->version, a->version);
+
+	if (a_tested != b_tested)
+		return a_tested ? -1 : 1;
+	return order ? order : by_age(a, b);
+}
+
+/* Usable by default before others. */
 static int by_preference(const void *va, const void *vb)
 {
 	const struct kernel_info *a = va, *b = vb;
 	bool a_first = a->current && !*a->fragments, b_first = b->current && !*b->fragments;
-	bool a_tested = kernel_fit(a->version) == KERNEL_TESTED;
-	bool b_tested = kernel_fit(b->version) == KERNEL_TESTED;
-	int order;
 
 	if (a_first != b_first)
 		return a_first ? -1 : 1;
-	if (a_first && a_tested != b_tested)
-		return a_tested ? -1 : 1;
-	order = a_first ? version_compare(b->version, a->version) : 0;
-	if (order)
-		return order;
-	return a->built > b->built ? -1 : a->built < b->built;
+	return a_first ? by_version(a, b) : by_age(a, b);
 }
 
 int kernel_list(struct kernel_list *l, struct error *e)
 {
-	cleanup_free char *kernels = NULL, *recipe = manifest_recipe(kernel_assets);
+	cleanup_free char *kernels = NULL;
 	size_t cap = 0;
 	int ret = xdg_dir(XDG_CACHE, "kernels", &kernels, e);
 
@@ -114,7 +141,7 @@ int kernel_list(struct kernel_list *l, struct error *e)
 			l->v = xreallocarray(l->v, cap, sizeof(*l->v));
 		}
 		l->v[l->n] = (struct kernel_info)KERNEL_INFO_INIT;
-		if (d->d_name[0] != '.' && load(kernels, d->d_name, recipe, &l->v[l->n]) == 0)
+		if (d->d_name[0] != '.' && load(kernels, d->d_name, &l->v[l->n]) == 0)
 			l->n++;
 	}
 	closedir(dir);
@@ -123,17 +150,23 @@ int kernel_list(struct kernel_list *l, struct error *e)
 	return 0;
 }
 
-int kernel_find(struct kernel_info *k, struct error *e)
+int kernel_find(const char *kind, struct kernel_info *k, struct error *e)
 {
 	cleanup_kernel_list struct kernel_list l = { NULL, 0 };
+	struct kernel_info *best = NULL;
 	int ret = kernel_list(&l, e);
 
 	if (ret < 0)
 		return ret;
-	if (!l.n || !l.v[0].current || *l.v[0].fragments)
-		return err_set(e, ENOENT, "there is no kernel of this version of umlcage in the cache");
-	*k = l.v[0];
-	l.v[0] = (struct kernel_info)KERNEL_INFO_INIT;
+	for (size_t i = 0; i < l.n; i++)
+		if (l.v[i].current && str_eq(l.v[i].fragments, kind) &&
+		    (!best || by_version(&l.v[i], best) < 0))
+			best = &l.v[i];
+	if (!best)
+		return err_set(e, ENOENT, "there is no %s%skernel of this version of umlcage in the "
+			       "cache", kind, *kind ? " " : "");
+	*k = *best;
+	*best = (struct kernel_info)KERNEL_INFO_INIT;
 	return 0;
 }
 

@@ -35,7 +35,7 @@ struct kernel_info {
 	char *source;		/* "linux-source-7.3 7.3.4-1~bpo13+1", or a path */
 	char *compiler;		/* the first line of its --version */
 	char *fragments;	/* asked for with --config, blank-separated; "" */
-	char *recipe;		/* sha256 of this program's fragments, patches and humfs */
+	char *recipe;		/* sha256 of the program's fragments, patches and humfs */
 	uint64_t size;		/* of the binary, bytes */
 	uint64_t built;		/* seconds since the epoch */
 	uint64_t seconds;	/* that building it took */
@@ -59,12 +59,14 @@ void kernel_list_release(struct kernel_list *l);
 /* Every complete kernel of the cache. */
 int kernel_list(struct kernel_list *l, struct error *e);
 /*
- * The kernel to use when none is named: of those made from this program's recipe
- * without further fragments the one with the highest version that the patches were
- * tested with, if there is one, the newest of these.
+ * The kernel to use when no file is named: of those made from this program's recipe with
+ * the fragment @kind ("full", "debug"; "": without further ones) the one with the highest
+ * version that the patches were tested with, if there is one, the newest of these.
  * -ENOENT, without a hint, when there is none.  Needs no compiler and no network.
  */
-int kernel_find(struct kernel_info *k, struct error *e);
+int kernel_find(const char *kind, struct kernel_info *k, struct error *e);
+/* Is there a fragment of that name in this program, to be added to the default ones? */
+bool kernel_is_kind(const char *name);
 /* The one kernel of the cache whose key begins with @prefix; -ENOENT, or -ENOTUNIQ. */
 int kernel_lookup(const char *prefix, struct kernel_info *k, struct error *e);
 /* Removes it; a cage that runs on it goes on. */
@@ -81,7 +83,7 @@ struct kernel_request {
 	 * suites; NULL: what the cache has, else their newest that was tested. */
 	const char *source;
 	bool newer;			/* also one newer than KERNEL_NEWEST */
-	const struct strv *fragments;	/* files, or "debug"; NULL: none */
+	const struct strv *fragments;	/* files, or kinds; NULL: none */
 	const char *mirror;		/* NULL: see debian_mirror_find() */
 	const struct strv *keyrings;	/* NULL: the host's */
 	bool rebuild;			/* even if the cache has it */

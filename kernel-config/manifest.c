@@ -22,14 +22,16 @@ static char *end_hash(struct hash *h)
 	return hex;
 }
 
-static bool in_recipe(const char *name)
+static bool in_recipe(const char *name, const char *kind)
 {
+	size_t len = strlen(kind);
+
 	if (str_starts(name, "patches/") || str_starts(name, "humfs/"))
 		return true;
 	for (size_t i = 0; manifest_fragments[i]; i++)
 		if (str_eq(name, manifest_fragments[i]))
 			return true;
-	return false;
+	return len && strncmp(name, kind, len) == 0 && str_eq(name + len, ".config");
 }
 
 /* Where what counts of @a begins: the words above a patch change no kernel. */
@@ -43,7 +45,7 @@ static const char *content(const struct asset *a)
 	return diff ? diff : a->start;
 }
 
-char *manifest_recipe(const struct asset *assets)
+char *manifest_recipe(const struct asset *assets, const char *kind)
 {
 	struct hash h = { NULL };
 
@@ -52,7 +54,7 @@ char *manifest_recipe(const struct asset *assets)
 		const char *start = content(a);
 		uint64_t len = (uint64_t)(a->end - start);
 
-		if (!in_recipe(a->name))
+		if (!in_recipe(a->name, kind))
 			continue;
 		hash_add_field(&h, a->name);
 		hash_add(&h, &len, sizeof(len));

@@ -20,8 +20,11 @@ int manifest_parse(const char *text, struct kernel_info *k, struct error *e);
 /* The fragments every kernel is made from, in the order in which they are merged. */
 extern const char *const manifest_fragments[];
 
-/* sha256 over the default fragments, patches and humfs sources among @assets; malloc'ed. */
-char *manifest_recipe(const struct asset *assets);
+/*
+ * sha256 over the default fragments, patches and humfs sources among @assets, and over the
+ * fragment @kind.config, if it is one of them; malloc'ed.
+ */
+char *manifest_recipe(const struct asset *assets, const char *kind);
 /* The key, malloc'ed; @extra is the text of further fragments, one after the other. */
 char *manifest_key(const char *recipe, const char *source_id, const char *compiler,
 		   const char *extra);

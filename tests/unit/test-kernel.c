@@ -29,7 +29,7 @@ START_TEST(keys_change_with_every_input)
 		{ "exclude", b_data, b_data + 3 }, { "humfs/x.c", a_data, a_data + 2 },
 		{ "patches/1.patch", b_data, b_data + 3 }, { NULL, NULL, NULL },
 	};
-	cleanup_free char *recipe = manifest_recipe(assets), *other;
+	cleanup_free char *recipe = manifest_recipe(assets, ""), *other;
 	cleanup_free char *key = manifest_key(recipe, "s", "gcc 12", ""), *again;
 	static const char *const inputs[][4] = {
 		{ "R", "s", "gcc 12", "" }, { NULL, "t", "gcc 12", "" }, { NULL, "s", "gcc 13", "" },
@@ -61,7 +61,7 @@ START_TEST(keys_change_with_every_input)
 				{ NULL, NULL, NULL },
 			};
 
-			recipes[i] = manifest_recipe(patch);
+			recipes[i] = manifest_recipe(patch, "");
 		}
 		ck_assert_str_eq(recipes[0], recipes[1]);
 		ck_assert_str_ne(recipes[0], recipes[2]);
@@ -69,10 +69,17 @@ START_TEST(keys_change_with_every_input)
 			free(recipes[i]);
 	}
 
-	/* what is asked for with --config, and what is left out, are no part of the recipe */
-	assets[1].end--;
+	/* a kind's fragment is part of its own recipe only, what is left out of none */
+	{
+		cleanup_free char *debug = manifest_recipe(assets, "debug"), *shorter = NULL;
+
+		ck_assert_str_ne(debug, recipe);
+		assets[1].end--;
+		shorter = manifest_recipe(assets, "debug");
+		ck_assert_str_ne(shorter, debug);
+	}
 	assets[2].end--;
-	other = manifest_recipe(assets);
+	other = manifest_recipe(assets, "");
 	ck_assert_str_eq(other, recipe);
 	for (size_t i = 0; i < 5; i++) {
 		cleanup_free char *changed = NULL;
@@ -80,7 +87,7 @@ START_TEST(keys_change_with_every_input)
 		if (i == 1 || i == 2)
 			continue;
 		assets[i].end--;
-		changed = manifest_recipe(assets);
+		changed = manifest_recipe(assets, "");
 		ck_assert_msg(!str_eq(changed, recipe), "%s does not count", assets[i].name);
 		assets[i].end++;
 	}
@@ -159,7 +166,7 @@ static void put_kernel(const char *key, const char *manifest, const char *binary
 
 START_TEST(cache_finds_and_removes)
 {
-	cleanup_free char *recipe = manifest_recipe(kernel_assets);
+	cleanup_free char *recipe = manifest_recipe(kernel_assets, "");
 	cleanup_free char *old = manifest_text(KEY_A, "7.2.9", recipe, "", 30);
 	cleanup_free char *new = manifest_text(KEY_AB, "7.2.10", recipe, "", 20);
 	cleanup_free char *untested = manifest_text(KEY_D, "77.1.0", recipe, "", 50);
@@ -168,9 +175,9 @@ START_TEST(cache_finds_and_removes)
 	struct kernel_list l;
 	struct error e = ERROR_INIT;
 
-	ck_fails(kernel_find(&k, &e), ENOENT, "no kernel", &e);
+	ck_fails(kernel_find("", &k, &e), ENOENT, "no kernel", &e);
 	put_kernel(KEY_C, other, "1234");
-	ck_fails(kernel_find(&k, &e), ENOENT, "no kernel", &e);
+	ck_fails(kernel_find("", &k, &e), ENOENT, "no kernel", &e);
 	put_kernel(KEY_A, old, "1234");
 	put_kernel(KEY_AB, new, "1234");
 	/* neither a torn one, nor one under a false name, nor one without a manifest */
@@ -186,13 +193,13 @@ START_TEST(cache_finds_and_removes)
 	ck_assert(l.v[1].current && !l.v[2].current);
 	kernel_list_release(&l);
 
-	ck_ok(kernel_find(&k, &e), &e);
+	ck_ok(kernel_find("", &k, &e), &e);
 	ck_assert_str_eq(k.version, "7.2.10");
 	kernel_info_release(&k);
 
 	/* one that was built of an untested source is not the default, unless it is the only one */
 	put_kernel(KEY_D, untested, "1234");
-	ck_ok(kernel_find(&k, &e), &e);
+	ck_ok(kernel_find("", &k, &e), &e);
 	ck_assert_str_eq(k.version, "7.2.10");
 	kernel_info_release(&k);
 	ck_fails(kernel_lookup("aaaa", &k, &e), ENOTUNIQ, "several", &e);
@@ -205,11 +212,34 @@ START_TEST(cache_finds_and_removes)
 
 	/* a binary of another size than the manifest's is not trusted */
 	put_kernel(KEY_A, NULL, "12345");
-	ck_ok(kernel_find(&k, &e), &e);
+	ck_ok(kernel_find("", &k, &e), &e);
 	ck_assert_str_eq(k.version, "77.1.0");
 	kernel_info_release(&k);
 	put_kernel(KEY_D, NULL, "12345");
-	ck_fails(kernel_find(&k, &e), ENOENT, "no kernel", &e);
+	ck_fails(kernel_find("", &k, &e), ENOENT, "no kernel", &e);
+}
+END_TEST
+
+START_TEST(kinds_are_found_by_their_name)
+{
+	cleanup_free char *base = manifest_recipe(kernel_assets, "");
+	cleanup_free char *full = manifest_recipe(kernel_assets, "full");
+	cleanup_free char *one = manifest_text(KEY_A, "7.3.1", full, "full", 30);
+	cleanup_free char *stale = manifest_text(KEY_AB, "7.3.2", base, "full", 40);
+	cleanup_free char *more = manifest_text(KEY_C, "7.3.3", base, "full mine.config", 50);
+	struct kernel_info k = KERNEL_INFO_INIT;
+	struct error e = ERROR_INIT;
+
+	ck_assert(kernel_is_kind("full") && kernel_is_kind("debug"));
+	ck_assert(!kernel_is_kind("base") && !kernel_is_kind("") && !kernel_is_kind("/bin/true"));
+	put_kernel(KEY_AB, stale, "1234");
+	put_kernel(KEY_C, more, "1234");
+	ck_fails(kernel_find("full", &k, &e), ENOENT, "no full kernel", &e);
+	put_kernel(KEY_A, one, "1234");
+	ck_ok(kernel_find("full", &k, &e), &e);
+	ck_assert_str_eq(k.key, KEY_A);
+	kernel_info_release(&k);
+	ck_fails(kernel_find("", &k, &e), ENOENT, "no kernel", &e);
 }
 END_TEST
 
@@ -329,6 +359,7 @@ int main(void)
 	tcase_add_test(tc, sha256_of_nothing);
 	tcase_add_test(tc, manifest_round_trip);
 	tcase_add_test(tc, cache_finds_and_removes);
+	tcase_add_test(tc, kinds_are_found_by_their_name);
 	tcase_add_test(tc, files_that_are_no_kernel);
 	suite_add_tcase(s, tc);
 

@@ -91,7 +91,7 @@ struct build_options {
 
 static const struct opt build_opts[] = {
 	{ OPT_LIST, 0, "config", "FRAGMENT", OPT_STRV(struct build_options, fragments),
-	  "add a configuration fragment: a file, or 'debug'; may be repeated" },
+	  "add a configuration fragment: a file, 'full' or 'debug'; may be repeated" },
 	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct build_options, jobs),
 	  "compilers to run at a time (default: one for each CPU)" },
 	{ OPT_FLAG, 0, "rebuild", NULL, OPT_BOOL(struct build_options, rebuild),
@@ -221,7 +221,7 @@ static int run_list(const struct command *self, int argc, char **argv)
 /* The kernel that an operand means: a key's beginning, or none for the default. */
 static int chosen(const char *key, struct kernel_info *k, struct error *e)
 {
-	int ret = key ? kernel_lookup(key, k, e) : kernel_find(k, e);
+	int ret = key ? kernel_lookup(key, k, e) : kernel_find("", k, e);
 
 	if (ret == -ENOENT && !key)
 		err_hint(e, "'umlcage kernel build' makes one");

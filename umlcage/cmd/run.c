@@ -181,8 +181,8 @@ static int find_kernel(const struct run_options *o, const struct progress *progr
 
 	if (ret <= 0)
 		return ret;
-	ret = workshop_kernel(o->mirror, progress->verbosity, e);
-	return ret ? ret : kernel_find(k, e);
+	ret = workshop_kernel(&o->machine, o->mirror, progress->verbosity, e);
+	return ret ? ret : kernel_find(o->machine.kernel ? o->machine.kernel : "", k, e);
 }
 
 static bool is_made(const char *root)

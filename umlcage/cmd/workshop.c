@@ -83,13 +83,15 @@ static int run(struct strv *argv, int verbosity, struct error *e)
 	return ret;
 }
 
-int workshop_kernel(const char *mirror, int verbosity, struct error *e)
+int workshop_kernel(const struct machine *m, const char *mirror, int verbosity, struct error *e)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
 
 	strv_add(&argv, "");
 	strv_add(&argv, "kernel");
 	strv_add(&argv, "build");
+	if (m->kernel)
+		strv_addf(&argv, "--config=%s", m->kernel);
 	if (mirror)
 		strv_addf(&argv, "--mirror=%s", mirror);
 	return run(&argv, verbosity, e);

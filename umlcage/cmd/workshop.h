@@ -15,7 +15,7 @@ int workshop_become(char **argv, struct error *e);
  * Has it build a kernel, or make what --root names ready.  @verbosity as of struct progress.
  * 0; 1: it failed and has said why; -errno; -EINTR after a signal that interrupt.h knows of.
  */
-int workshop_kernel(const char *mirror, int verbosity, struct error *e);
+int workshop_kernel(const struct machine *m, const char *mirror, int verbosity, struct error *e);
 int workshop_root(const char *root, const char *mirror, const struct machine *m, int verbosity,
 		  struct error *e);
 

@@ -5,9 +5,12 @@
 int machine_kernel(const struct machine *m, const char *mirror, bool build,
 		   struct progress *progress, struct kernel_info *k, struct error *e)
 {
-	struct kernel_request req = { .mirror = mirror, .progress = progress };
+	cleanup_strv struct strv kinds = STRV_INIT;
+	struct kernel_request req = { .mirror = mirror, .fragments = &kinds, .progress = progress };
 
-	if (!m->kernel && build)
+	if (m->kernel && kernel_is_kind(m->kernel))
+		strv_add(&kinds, m->kernel);
+	if ((!m->kernel || kinds.n) && build)
 		return kernel_ensure(&req, k, e);
 
 	int ret = machine_find_kernel(m, k, e);

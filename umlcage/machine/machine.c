@@ -35,8 +35,9 @@ const struct opt machine_opts[] = {
 	  "guest memory, used as needed (default: 1G, to fabricate 2G)" },
 	{ OPT_UINT, 'c', "cpus", "N", OPT_UNSIGNED(struct machine, cpus),
 	  "virtual CPUs (default: 1, the fastest for one thread)" },
-	{ OPT_STRING, 'k', "kernel", "FILE", OPT_STR(struct machine, kernel),
-	  "a kernel of your own (default: 'umlcage kernel', built on first use)" },
+	{ OPT_STRING, 'k', "kernel", "KERNEL", OPT_STR(struct machine, kernel),
+	  "'full', which has what container engines, image tools and systemd want, or a\n"
+	  "file (default: a small one; those of umlcage are built on first use)" },
 	{ OPT_CALL, 0, "require-jail", "basic|full",
 	  OPT_FIELD(enum cage_require, struct machine, require_jail),
 	  "fail if this host cannot confine the kernel (full: with namespaces, too)", opt_require,
@@ -158,7 +159,7 @@ int machine_check(struct machine *m, struct error *e)
 		ret = err_usage(e, "--ptrace allows one virtual CPU only");
 	if (ret == 0 && m->no_namespaces && m->require_jail == CAGE_REQUIRE_FULL)
 		ret = err_usage(e, "--no-namespaces and --require-jail=full exclude each other");
-	if (ret == 0 && m->kernel && access(m->kernel, X_OK) < 0)
+	if (ret == 0 && m->kernel && !kernel_is_kind(m->kernel) && access(m->kernel, X_OK) < 0)
 		ret = err_sys(e, errno, "--kernel: cannot use '%s'", m->kernel);
 	if (ret == 0)
 		ret = check_net(m, e);
@@ -173,7 +174,9 @@ int machine_find_kernel(const struct machine *m, struct kernel_info *k, struct e
 	int ret;
 
 	if (!m->kernel)
-		return kernel_find(k, NULL) < 0;
+		return kernel_find("", k, NULL) < 0;
+	if (kernel_is_kind(m->kernel))
+		return kernel_find(m->kernel, k, NULL) < 0;
 	ret = kernel_inspect(m->kernel, k, e);
 	if (ret == 0 && stat(k->path, &st) < 0)
 		ret = err_sys(e, errno, "cannot use the kernel '%s'", m->kernel);

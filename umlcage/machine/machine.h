@@ -28,7 +28,7 @@
 
 struct machine {
 	/* machine_opts */
-	const char *kernel;	/* a file; NULL: found or built */
+	const char *kernel;	/* a kind or a file; NULL: the default kind */
 	uint64_t memory;	/* bytes; 0: what the command takes by default */
 	unsigned int cpus;	/* virtual CPUs */
 	enum cage_require require_jail;	/* fail where the host offers less */
