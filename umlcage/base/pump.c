@@ -89,7 +89,7 @@ void pump_fill(struct pump *p, struct pollset *ps)
 	/* nobody says when a job becomes the foreground's */
 	if (away)
 		pollset_until(ps, clock_ms() + FOREGROUND_MS);
-	p->from_index = pollset_add(ps, full || away ? -1 : p->from, POLLIN);
+	p->from_index = pollset_add(ps, full || away || p->held ? -1 : p->from, POLLIN);
 	/*
 	 * Also without anything to write: that nobody reads any more is news.  These streams
 	 * go one way, so a peer that shut its side down has closed; what libslirp makes of that

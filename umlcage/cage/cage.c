@@ -485,6 +485,18 @@ int cage_publish(struct cage *c, const struct cage_forward *f, struct error *e)
 	return net_publish(c->net, f->udp, (const void *)&f->host, f->guest_port, e);
 }
 
+int cage_unpublish(struct cage *c, const struct cage_forward *f, struct error *e)
+{
+	return net_unpublish(c->net, f->udp, (const void *)&f->host, e);
+}
+
+int cage_pause(struct cage *c, bool pause, struct error *e)
+{
+	if (!c->pid || kill(-c->pid, pause ? SIGSTOP : SIGCONT) < 0)
+		return err_sys(e, c->pid ? errno : ESRCH, "cannot %s the cage", pause ? "pause" : "resume");
+	return 0;
+}
+
 char *cage_command_text(const struct cage_config *cfg)
 {
 	struct launch_fds fds = { .console = 1, .control = 0, .initramfs = 0, .root = 0,

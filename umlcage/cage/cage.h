@@ -183,6 +183,8 @@ int cage_command_start(struct cage_command **command, struct cage *cage,
 void cage_command_signal(struct cage_command *command, int sig);
 /* The terminal that is its stdin has another size. */
 void cage_command_resized(struct cage_command *command);
+/* Whether its stdin is left alone for now, as a terminal that is others' at the moment. */
+void cage_command_hold(struct cage_command *command, bool hold);
 /* How it ended, its until it is freed; NULL while it runs. */
 const struct cage_exit *cage_command_exit(const struct cage_command *command);
 /*
@@ -208,6 +210,14 @@ void cage_member_remove(struct cage_member *member);
 
 /* Publishes one more port, for as long as the cage lives.  -ENETDOWN: it has no network. */
 int cage_publish(struct cage *cage, const struct cage_forward *forward, struct error *e);
+/* Takes a published port back; connections that there are go on.  -ENOENT: it is not published. */
+int cage_unpublish(struct cage *cage, const struct cage_forward *forward, struct error *e);
+
+/*
+ * Stops every process of the cage, its kernel too, or lets them go on.  A paused cage must not be
+ * asked for anything; its clock stands still to itself.
+ */
+int cage_pause(struct cage *cage, bool pause, struct error *e);
 
 /*
  * One turn of the loop: waits until something happens, no later than @deadline_ms of

@@ -54,6 +54,12 @@ void cage_command_resized(struct cage_command *x)
 	proto_release(&m);
 }
 
+void cage_command_hold(struct cage_command *x, bool hold)
+{
+	x->hold = hold;
+	x->in.pump.held = hold;
+}
+
 /* ---- starting ---- */
 
 static int send_exec(struct cage_command *x, const struct cage_exec *w, struct error *e)
@@ -179,13 +185,14 @@ static void open_output(struct cage_command *x, struct command_stream *s, int fr
 	s->open = true;
 }
 
-static void open_input(struct command_stream *s, int to)
+static void open_input(struct command_stream *s, int to, bool hold)
 {
 	if (s->fd < 0) {
 		close_fd(&to);
 	} else {
 		pump_open_shared(&s->pump, steal_fd(&s->fd), to, true, false);
 		s->pump.job_control = isatty(s->pump.from);
+		s->pump.held = hold;
 	}
 	s->open = true;
 }
@@ -196,7 +203,7 @@ static void claim(struct cage_command *x)
 	int s;
 
 	if (!x->in.open && (s = control_claim(c, x->id, CHAN_STDIN)) >= 0)
-		open_input(&x->in, s);
+		open_input(&x->in, s, x->hold);
 	if (!x->out.open && (s = control_claim(c, x->id, CHAN_STDOUT)) >= 0)
 		open_output(x, &x->out, s, sink_stdout);
 	if (!x->err.open && (s = control_claim(c, x->id, CHAN_STDERR)) >= 0)

@@ -12,6 +12,7 @@
 #include "umlcage/cage/console.h"
 #include "umlcage/cage/control.h"
 #include "umlcage/cage/place.h"
+#include "umlcage/cage/terminal.h"
 #include "umlcage/net/net.h"
 
 struct cage {
@@ -70,6 +71,7 @@ struct cage_command {
 	struct cage *cage;	/* NULL: it is gone */
 	uint32_t id;
 	struct command_stream in, out, err;
+	bool hold;		/* its stdin is left alone */
 	int terminal;		/* the caller's, duplicated, for its size; -1: none */
 	struct command_calls {
 		void (*output)(int channel, const char *data, size_t len, void *arg);
@@ -92,20 +94,5 @@ void command_message(struct cage_command *x, const struct proto_msg *m);
 void command_check(struct cage_command *x);
 /* Calls back if it has ended and nobody was told; true if so: @x may be freed. */
 bool command_tell(struct cage_command *x);
-
-/* ---- terminal.c ---- */
-
-struct terminal;
-
-/* The user's terminal @fd, which stays the caller's; NULL if it is none. */
-struct terminal *terminal_open(int fd);
-/*
- * Raw while this process is in its foreground; in the background it belongs to others.  When
- * to look again, in milliseconds of clock_ms().
- */
-int64_t terminal_follow(struct terminal *t);
-/* As it was, if it is ours; NULL is fine. */
-void terminal_close(struct terminal *t);
-bool terminal_size(int fd, unsigned int *rows, unsigned int *cols);
 
 #endif

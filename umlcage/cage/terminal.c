@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
-#include "umlcage/cage/internal.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/cage/terminal.h"
 
 enum { FOLLOW_MS = 250 };
 

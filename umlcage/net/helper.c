@@ -304,6 +304,8 @@ static void take_message(struct helper *h)
 			(void)nat_publish(h->user, m.udp, (const void *)&m.host, m.guest_port, NULL);
 			published = -1;
 		}
+		if (m.type == HELPER_UNPUBLISH && h->user)
+			nat_unpublish(h->user, m.udp, (const void *)&m.host);
 		if (m.type == HELPER_RESOLV && fd >= 0) {
 			close_fd(&resolv);
 			resolv = steal_fd(&fd);

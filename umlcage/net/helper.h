@@ -7,6 +7,7 @@
  *	HELPER_ADDRESSES	those of the host
  *	HELPER_RESOLV		with a descriptor: the host's resolv.conf
  *	HELPER_PUBLISH		with a socket that is bound (and listens): a published port
+ *	HELPER_UNPUBLISH	not published any more
  *
  * and to it, with a descriptor each: a stream of the guest.
  */
@@ -23,12 +24,12 @@
 
 enum { HELPER_MESSAGE_MAX = 65536, HELPER_ADDRESSES_MAX = 1024 };
 
-enum helper_type { HELPER_ADDRESSES = 1, HELPER_RESOLV, HELPER_PUBLISH };
+enum helper_type { HELPER_ADDRESSES = 1, HELPER_RESOLV, HELPER_PUBLISH, HELPER_UNPUBLISH };
 
 struct helper_message {
 	uint32_t type;
 	uint32_t nv4, nv6;	/* HELPER_ADDRESSES: so many struct in6_addr follow, then in_addr */
-	struct sockaddr_storage host;	/* HELPER_PUBLISH */
+	struct sockaddr_storage host;	/* HELPER_PUBLISH, HELPER_UNPUBLISH */
 	uint16_t guest_port;
 	bool udp;
 };

@@ -328,6 +328,15 @@ int nat_publish(struct nat *nat, bool udp, const struct sockaddr *host, uint16_t
 	return 0;
 }
 
+void nat_unpublish(struct nat *nat, bool udp, const struct sockaddr *host)
+{
+	bool is6 = host->sa_family == AF_INET6;
+
+	(void)slirp_remove_hostxfwd(nat->slirp, host,
+				    is6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+				    udp ? SLIRP_HOSTFWD_UDP : 0);
+}
+
 static int add_poll(int fd, int events, void *opaque)
 {
 	struct nat *nat = opaque;

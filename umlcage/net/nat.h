@@ -26,6 +26,7 @@ int nat_open_user(struct nat **nat, int link_fd, const struct net_user_config *c
 int nat_open_control(struct nat **nat, int link_fd, const char *path, struct error *e);
 int nat_publish(struct nat *nat, bool udp, const struct sockaddr *host, uint16_t guest_port,
 		struct error *e);
+void nat_unpublish(struct nat *nat, bool udp, const struct sockaddr *host);
 
 void nat_fill(struct nat *nat, struct pollset *ps);
 /*

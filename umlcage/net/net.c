@@ -39,6 +39,11 @@ struct net {
 	int64_t looked_ms;		/* when the host was last looked at for changes */
 	struct stat resolv;
 	struct net_filter host;		/* its addresses, as the helper knows them */
+	struct net_published {
+		struct sockaddr_storage host;
+		bool udp;
+	} *published;
+	size_t npublished;
 };
 
 int net_open(struct net **out, int link_fd, const char *path, int path_fd, struct error *e)
@@ -216,7 +221,33 @@ int net_publish(struct net *net, bool udp, const struct sockaddr *host, uint16_t
 	memcpy(&m.host, host, host->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
 							    sizeof(struct sockaddr_in));
 	ret = net_send_fd(net->channel, &m, sizeof(m), fd);
-	return ret < 0 ? err_sys(e, -ret, "cannot reach the network's helper") : 0;
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot reach the network's helper");
+	net->published = xreallocarray(net->published, net->npublished + 1, sizeof(*net->published));
+	net->published[net->npublished++] = (struct net_published){ m.host, udp };
+	return 0;
+}
+
+int net_unpublish(struct net *net, bool udp, const struct sockaddr *host, struct error *e)
+{
+	struct helper_message m = { .type = HELPER_UNPUBLISH, .udp = udp };
+	size_t len = host->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+						   sizeof(struct sockaddr_in);
+
+	memcpy(&m.host, host, len);
+	for (size_t i = 0; i < net->npublished; i++) {
+		struct net_published *p = &net->published[i];
+		int ret;
+
+		if (p->udp != udp || memcmp(&p->host, host, len) != 0)
+			continue;
+		ret = net_send_fd(net->channel, &m, sizeof(m), -1);
+		if (ret < 0)
+			return err_sys(e, -ret, "cannot reach the network's helper");
+		*p = net->published[--net->npublished];
+		return 0;
+	}
+	return err_set(e, ENOENT, "that port is not published");
 }
 
 void net_fill(struct net *net, struct pollset *ps)
@@ -279,6 +310,7 @@ void net_close(struct net *net)
 	nat_close(net->control);
 	nat_close(net->user);
 	net_filter_release(&net->host);
+	free(net->published);
 	close_fd(&net->pidfd);
 	close_fd(&net->channel);
 	free(net);

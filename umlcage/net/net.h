@@ -51,6 +51,8 @@ int net_start(struct net *net, struct error *e);
 /* Publishes @host (address, port) as @guest_port of the guest, once it has started. */
 int net_publish(struct net *net, bool udp, const struct sockaddr *host, uint16_t guest_port,
 		struct error *e);
+/* Takes it back; connections that there are go on.  -ENOENT: it is not published. */
+int net_unpublish(struct net *net, bool udp, const struct sockaddr *host, struct error *e);
 
 void net_fill(struct net *net, struct pollset *ps);
 /* 0, or -EIO with the cause when the helper is gone. */
