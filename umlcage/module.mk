@@ -10,13 +10,16 @@ $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
 $(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c exec.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
 	proto.c syscalls.c terminal.c,libseccomp,net base))
-MOD_cage_public := cage.h cow.h forward.h
+MOD_cage_public := cage.h cow.h forward.h terminal.h
 
 # a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration
 $(eval $(call module,machine,umlcage/machine,kernel.c machine.c,,kernel cage net base))
 
 # the places of the host that a cage works on: its root, where changes go, folders
 $(eval $(call module,places,umlcage/places,mounts.c places.c,,roots share cage base))
+
+# cages that outlive a terminal, by name
+$(eval $(call module,session,umlcage/session,claim.c client.c names.c serve.c wire.c,,cage base))
 
 # the agent's initramfs, as data in the library of cages
 $(MOD_cage_lib): $(O)/obj/umlcage/cage/initramfs.o
