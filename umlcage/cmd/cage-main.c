@@ -5,12 +5,34 @@
 #include <unistd.h>
 
 #include "umlcage/cmd/cmd.h"
+#include "umlcage/cmd/session.h"
 #include "umlcage/cmd/workshop.h"
+
+/* Of 'umlcage session', what is about cages. */
+static int run_session(int argc, char **argv, int *status)
+{
+	static const struct command *const own[] = { &command_session_start, &command_session_exec,
+						     &command_session_shell };
+
+	for (size_t i = 0; argc > 2 && i < ARRAY_SIZE(own); i++) {
+		cleanup_free char *name = NULL;
+
+		if (strcmp(argv[1], "session") != 0 || strcmp(argv[2], own[i]->name) != 0)
+			continue;
+		signal(SIGPIPE, SIG_IGN);
+		name = xasprintf("umlcage session %s", own[i]->name);
+		argv[2] = name;
+		*status = own[i]->run(own[i], argc - 2, argv + 2);
+		return 1;
+	}
+	return 0;
+}
 
 int main(int argc, char **argv)
 {
 	static const struct command *const own[] = { &command_run, &command_shell };
 	struct error e = ERROR_INIT;
+	int status;
 
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(own); i++) {
 		cleanup_free char *name = NULL;
@@ -23,6 +45,8 @@ int main(int argc, char **argv)
 		argv[1] = name;
 		return own[i]->run(own[i], argc - 1, argv + 1);
 	}
+	if (run_session(argc, argv, &status))
+		return status;
 	workshop_become(argv, &e);
 	cmd_fail(&e);
 	return EXIT_FAILED;

@@ -34,8 +34,8 @@ struct command {
 };
 
 extern const struct command command_cache, command_debootstrap, command_doctor, command_fabricate,
-	command_help, command_kernel, command_root, command_run, command_share, command_shell,
-	command_umlcage;
+	command_help, command_kernel, command_root, command_run, command_session, command_share,
+	command_shell, command_umlcage;
 
 /*
  * opts_parse() with --help and errors dealt with: returns -1 to go on, otherwise

@@ -8,10 +8,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/session/private.h"
 
-enum {
-	BACKLOG = 128,
-	LOCK_TRIES = 40, LOCK_MS = 50,	/* what a killed session leaves takes a moment to die */
-};
+enum { BACKLOG = 128 };
 
 static int listen_at(struct session *s, struct error *e)
 {
@@ -33,18 +30,10 @@ static int listen_at(struct session *s, struct error *e)
 
 static int take_lock(struct session *s, struct error *e)
 {
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		cleanup_close int fd = -1;
-
-		s->lock = session_lock(s->name, e);
-		if (s->lock != -EWOULDBLOCK)
-			return s->lock < 0 ? s->lock : 0;
-		err_release(e);
-		fd = session_connect(s->name, NULL);
-		if (fd >= 0)
-			break;
-		(void)usleep(LOCK_MS * 1000);
-	}
+	s->lock = session_lock(s->name, e);
+	if (s->lock != -EWOULDBLOCK)
+		return s->lock < 0 ? s->lock : 0;
+	err_release(e);
 	return err_set(e, EEXIST, "there is a session '%s' already; choose another name, or end it with "
 		       "'umlcage session stop %s'", s->name, s->name);
 }
@@ -63,9 +52,10 @@ int session_claim(struct session *s, const char *name, const struct session_reco
 		return ret;
 	s->lost = session_read_record(name, &old, NULL) == 0;
 	session_remove(name);
-	ret = listen_at(s, e);
+	/* first what says that there is one, for whoever finds the rest */
+	ret = session_write_record(name, &record->words, e);
 	if (ret == 0)
-		ret = session_write_record(name, &record->words, e);
+		ret = listen_at(s, e);
 	if (ret == 0)
 		ret = session_log_path(name, &log, e);
 	if (ret < 0)

@@ -96,6 +96,14 @@ int session_ask(int fd, const struct strv *words, struct strv *answer, struct er
 	return strcmp(answer->v[0], "error") == 0 ? take_error(answer, e) : 0;
 }
 
+void session_watch(int fd)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+
+	strv_add(&words, "wait");
+	(void)wire_send(fd, &words, NULL, 0);
+}
+
 /* ---- a command ---- */
 
 struct foreground {

@@ -12,9 +12,13 @@
 #include "umlcage/base/xdg.h"
 #include "umlcage/session/private.h"
 
-enum { NAME_MAX_LENGTH = 64, NEW_NAMES = 10000 };
+enum {
+	NAME_MAX_LENGTH = 64, NEW_NAMES = 10000,
+	LOCK_TRIES = 40, LOCK_MS = 50,	/* what a killed session leaves takes a moment to die */
+};
 
-#define FOLDER "sessions"
+#define RUNTIME "sessions"
+#define STATES "running"	/* sessions/ has what is kept by name, see roots.h */
 
 int session_check_name(const char *name, struct error *e)
 {
@@ -57,7 +61,7 @@ void session_record_release(struct session_record *r)
 static int state_path(const char *name, const char *file, bool make, char **path, struct error *e)
 {
 	cleanup_free char *top = NULL;
-	int ret = xdg_dir(XDG_STATE, FOLDER, &top, e);
+	int ret = xdg_dir(XDG_STATE, STATES, &top, e);
 
 	if (ret < 0)
 		return ret;
@@ -108,7 +112,7 @@ int session_names(struct strv *names, struct error *e)
 	cleanup_free char *top = NULL;
 	cleanup_strv struct strv all = STRV_INIT;
 	cleanup_close int dir = -1;
-	int ret = xdg_dir(XDG_STATE, FOLDER, &top, e);
+	int ret = xdg_dir(XDG_STATE, STATES, &top, e);
 
 	if (ret < 0)
 		return ret;
@@ -161,7 +165,7 @@ static int open_runtime(struct error *e)
 	cleanup_free char *dir = NULL;
 	cleanup_close int fd = -1;
 	struct stat st;
-	int ret = xdg_dir(XDG_RUNTIME, FOLDER, &dir, e);
+	int ret = xdg_dir(XDG_RUNTIME, RUNTIME, &dir, e);
 
 	if (ret < 0)
 		return ret;
@@ -191,7 +195,19 @@ int session_lock(const char *name, struct error *e)
 	cleanup_free char *file = xasprintf("%s.lock", name);
 	cleanup_close int dir = open_runtime(e);
 
-	return dir < 0 ? dir : lock_file(dir, file, true, false, e);
+	for (int i = 0; dir >= 0; i++) {
+		cleanup_close int fd = -1;
+		int lock = lock_file(dir, file, true, false, e);
+
+		if (lock != -EWOULDBLOCK || i == LOCK_TRIES)
+			return lock;
+		fd = session_connect(name, NULL);
+		if (fd >= 0)
+			return lock;
+		err_release(e);
+		(void)usleep(LOCK_MS * 1000);
+	}
+	return dir;
 }
 
 void session_remove(const char *name)

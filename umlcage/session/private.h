@@ -14,7 +14,7 @@
  * a path of any length.
  */
 int session_address(const char *name, struct sockaddr_un *sun, int *dirfd, struct error *e);
-/* The lock of @name, if it is free: its descriptor, or -EWOULDBLOCK. */
+/* The lock of @name, unless a session has it that lives: its descriptor, or -EWOULDBLOCK. */
 int session_lock(const char *name, struct error *e);
 /* Writes the record; with "end=..." after it if @why is not NULL. */
 int session_write_record(const char *name, const struct strv *words, struct error *e);

@@ -41,7 +41,7 @@ struct client {
 	struct server *server;
 	int fd, index;			/* -1: gone */
 	struct wire wire;
-	bool waits;			/* for the session's end */
+	bool asked, waits;		/* for anything; for the session's end */
 	struct cage_command *command;
 	unsigned int number;		/* of the command */
 	char *what;			/* the command, for people */
@@ -316,6 +316,7 @@ static void serve_request(struct client *c, const struct strv *words)
 {
 	struct error e = ERROR_INIT;
 
+	c->asked = true;
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		const struct request *r = &requests[i];
 		int ret;
@@ -407,14 +408,20 @@ static void look_at_log(struct server *v)
 		(void)ftruncate(v->s->log, 0);
 }
 
-/* By anybody but those who wait for its end. */
-static bool is_wanted(const struct server *v)
-{
-	const struct client *c = v->clients;
+enum demand { UNWANTED, ASKING, WANTED };
 
-	while (c && c->waits)
-		c = c->next;
-	return c != NULL;
+/* A command is what it is wanted for; a client that has not said anything yet may bring one. */
+static enum demand demand(const struct server *v)
+{
+	enum demand d = UNWANTED;
+
+	for (const struct client *c = v->clients; c && d != WANTED; c = c->next) {
+		if (c->command)
+			d = WANTED;
+		else if (!c->asked)
+			d = ASKING;
+	}
+	return d;
 }
 
 static void fill(struct pollset *ps, void *arg)
@@ -430,9 +437,9 @@ static void fill(struct pollset *ps, void *arg)
 		if (c->fd < 0 && c->kill_ms && c->kill_ms != INT64_MAX)
 			pollset_until(ps, c->kill_ms);
 	}
-	if (is_wanted(v))
+	if (demand(v) == WANTED)
 		v->idle_ms = clock_ms();
-	else if (v->cfg->idle_timeout)
+	else if (v->cfg->idle_timeout && demand(v) == UNWANTED)
 		pollset_until(ps, v->idle_ms + (int64_t)v->cfg->idle_timeout);
 }
 
@@ -449,7 +456,7 @@ static int dispatch(const struct pollset *ps, void *arg, struct error *e)
 			serve_client(c);
 	if (pollset_revents(ps, v->listener_index))
 		accept_all(v);
-	if (!is_wanted(v) && v->cfg->idle_timeout &&
+	if (demand(v) == UNWANTED && v->cfg->idle_timeout &&
 	    clock_ms() >= v->idle_ms + (int64_t)v->cfg->idle_timeout) {
 		progress_note(v->cfg->progress, "nobody has wanted anything for %llu s: the session ends",
 			      (unsigned long long)v->cfg->idle_timeout / 1000);

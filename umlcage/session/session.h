@@ -6,8 +6,8 @@
  *
  *	RUNTIME/umlcage/sessions/NAME.socket	where clients come; only its owner is let in
  *	RUNTIME/umlcage/sessions/NAME.lock	held while it lives, by any means of dying let go
- *	STATE/umlcage/sessions/NAME/record	how it was started, until it has ended well
- *	STATE/umlcage/sessions/NAME/log		the kernel's console and what the session had to say
+ *	STATE/umlcage/running/NAME/record	how it was started, until it has ended well
+ *	STATE/umlcage/running/NAME/log		the kernel's console and what the session had to say
  *
  * A record that nobody holds the lock of is of a session that was lost.
  *
@@ -110,6 +110,9 @@ int session_pid(int fd, pid_t *pid);
  * error that the session has answered.
  */
 int session_ask(int fd, const struct strv *words, struct strv *answer, struct error *e);
+
+/* From now on @fd is for nothing but to be closed by the session when it ends. */
+void session_watch(int fd);
 
 struct session_exec {
 	char *const *argv;

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# Cages that outlive a terminal: umlcage session.
+
+session()
+{
+	(session_exec "$@")
+}
+
+# for the background, so that $! is umlcage itself
+session_exec()
+{
+	exec "$UMLCAGE" session "$@"
+}
+
+no_sessions()
+{
+	[ "$(session list --json | tr -d ' \n')" = "[]" ]
+}
+
+pid_of()
+{
+	session list --json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
+}
+
+# start NAME OPTION...
+start()
+{
+	local name=$1
+	shift
+	(exec "$UMLCAGE" session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --memory "$(little 96)" "$@" "$name") >name.$name
+	equal "$name" "$(cat name.$name)" "the name it prints"
+}
+
+# nothing but locks is left on the host
+nothing_left()
+{
+	equal "" "$(find "$XDG_RUNTIME_DIR" "$XDG_STATE_HOME" -type f ! -name '*.lock' -o -type s)" "left files"
+	no_sessions || fail "sessions are left: $(session list)"
+}
+
+test_start_exec_stop()
+{
+	start web
+	session exec web -- sh -c 'cat; echo err >&2; exit 7' >out 2>err <<<"in" && fail "no status"
+	equal 7 $? status
+	equal in "$(cat out)" stdout
+	equal err "$(cat err)" stderr
+	status 127 session exec web nosuch 2>err
+	contains "cannot run 'nosuch': command not found in the root" err
+	status 137 session exec web -- sh -c 'kill -9 $$'
+	status 124 session exec --timeout 0.2 web sleep 10 2>err
+	contains "the command timed out after 0.2 s" err
+	equal "A=1 /usr 33" "$(session exec -e A=1 -C /usr -u 33 web -- sh -c 'echo A=$A $PWD $(id -u)')"
+	# what one does the others see, and it stays
+	session exec web -- sh -c 'echo there >/srv/file'
+	equal there "$(session exec web cat /srv/file)"
+	session list >list
+	matches "NAME *web *running *" "$(tr '\n' ' ' <list)" list
+	session stop web
+	nothing_left
+	status 3 session stop web 2>err
+	contains "there is no session 'web'" err
+}
+
+test_bytes_are_exact()
+{
+	head -c 3000000 /dev/urandom >bytes
+	start s
+	session exec s cat <bytes | cmp - bytes
+	session exec s -- sh -c 'cat >&2' <bytes 2>&1 >/dev/null | cmp - bytes
+	session exec s -- sh -c 'cat >/srv/bytes' <bytes
+	session exec s -- sha256sum /srv/bytes >sum
+	equal "$(sha256sum <bytes | cut -d' ' -f1)" "$(cut -d' ' -f1 <sum)"
+	# closed, and not read to its end
+	session exec s -- sh -c 'echo x; echo y >&2' <&- >&- 2>err
+	equal y "$(cat err)"
+	{ session exec s -- yes || true; } | head -n 1 >one
+	equal y "$(cat one)"
+	within 10 no_commands s
+	session stop s
+}
+
+no_commands()
+{
+	[ "$(session ps --json "$1" | tr -d ' \n')" = "[]" ]
+}
+
+# limit: 120
+test_three_at_once_with_ten_commands_each()
+{
+	local s i jobs=()
+	for s in one two three; do
+		start $s &
+		jobs+=($!)
+		mkdir d.$s
+	done
+	wait "${jobs[@]}"
+	jobs=()
+	for s in one two three; do
+		for i in 1 2 3 4 5 6 7 8 9 10; do
+			{
+				got=0
+				session exec $s -- sh -c "cat; echo $s $i; echo e$i >&2; exit $i" <<<"in $i" \
+					>d.$s/out.$i 2>d.$s/err.$i || got=$?
+				echo $got >d.$s/status.$i
+			} &
+			jobs+=($!)
+		done
+	done
+	wait "${jobs[@]}"
+	for s in one two three; do
+		for i in 1 2 3 4 5 6 7 8 9 10; do
+			equal "$i" "$(cat d.$s/status.$i)" "status of $s $i"
+			equal "in $i $s $i" "$(tr '\n' ' ' <d.$s/out.$i | sed 's/ $//')" "output of $s $i"
+			equal "e$i" "$(cat d.$s/err.$i)" "errors of $s $i"
+		done
+	done
+	session stop one two three
+	nothing_left
+}
+
+# limit: 180
+test_many_in_a_row_leave_nothing()
+{
+	local i pid before n
+	n=$(scaled 1000)
+	start s
+	pid=$(pid_of)
+	session exec s true
+	before="$(ls "/proc/$pid/fd" | wc -l) $(session exec s -- sh -c 'ls -d /proc/[0-9]* | wc -l')"
+	for ((i = 0; i < n; i++)); do
+		session exec s true
+	done
+	within 15 same_as_before "$pid" "$before"
+	session stop s
+	nothing_left
+}
+
+same_as_before()
+{
+	[ "$(ls "/proc/$1/fd" | wc -l) $(session exec s -- sh -c 'ls -d /proc/[0-9]* | wc -l')" = "$2" ]
+}
+
+test_signals_reach_the_command()
+{
+	local pid
+	start s
+	session_exec exec s -- sh -c 'trap "echo got; exit 9" TERM; echo up; while :; do sleep 0.05; done' >out &
+	pid=$!
+	within 10 grep -q up out
+	kill -TERM $pid
+	status 9 wait $pid
+	contains got out
+	session stop s
+}
+
+# Nobody waits for its output any more.
+test_command_of_a_killed_client_ends()
+{
+	local pid
+	start s
+	session_exec exec s -- sh -c 'echo up; exec sleep 1000' >out &
+	pid=$!
+	within 10 grep -q up out
+	kill -9 $pid
+	wait $pid || true
+	within 10 no_commands s
+	status 1 session exec s -- sh -c 'grep -l "slee[p].1000" /proc/[0-9]*/cmdline | grep -v self'
+	session stop s
+}
+
+test_pause_and_resume()
+{
+	local ticks
+	start s
+	session_exec exec s -- sh -c 'while :; do echo x; sleep 0.05; done' >out &
+	within 10 grep -q x out
+	session pause s
+	matches "*paused*" "$(session list)"
+	sleep 0.2
+	ticks=$(wc -l <out)
+	sleep 0.5
+	equal "$ticks" "$(wc -l <out)" "output while it is paused"
+	status 125 session exec s true 2>err
+	contains "is paused; let it go on with 'umlcage session resume s'" err
+	session resume s
+	session exec s true
+	within 10 test "$(wc -l <out)" -ge "$ticks"
+	session pause s
+	session stop s
+	wait
+	nothing_left
+}
+
+test_publish_while_it_runs()
+{
+	local port=$((20000 + RANDOM % 20000))
+	start s
+	session publish s $port:80
+	session exec s -- sh -c 'echo hello | perl -MSocket -e "
+		socket(S, PF_INET, SOCK_STREAM, 0); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1);
+		bind(S, sockaddr_in(80, INADDR_ANY)) or die; listen(S, 5); print qq(up\n); \$| = 1; print q();
+		while (accept(C, S)) { send(C, qq(hello\n), 0); close C }"' >up 2>&1 &
+	within 20 grep -q up up
+	equal hello "$(cat </dev/tcp/127.0.0.1/$port)" "what the published port says"
+	session unpublish s $port:80
+	within 5 refused $port
+	status 3 session unpublish s $port:80 2>err
+	contains "that port is not published" err
+	session stop s
+	wait
+}
+
+refused()
+{
+	! (: </dev/tcp/127.0.0.1/"$1") 2>/dev/null
+}
+
+test_names()
+{
+	start s
+	status 1 session start s 2>err
+	contains "there is a session 's' already" err
+	status 2 session start a/b 2>err
+	contains "'a/b' is not the name of a session" err
+	status 125 session exec t true 2>err
+	contains "there is no session 't'" err
+	session stop s
+}
+
+test_nobody_else_gets_in()
+{
+	start s
+	equal 700 "$(stat -c %a "$XDG_RUNTIME_DIR/umlcage/sessions")" "mode of the folder of sockets"
+	chmod 755 "$XDG_RUNTIME_DIR/umlcage/sessions"
+	status 125 session exec s true 2>err
+	contains "others can reach it" err
+	chmod 700 "$XDG_RUNTIME_DIR/umlcage/sessions"
+	session exec s true
+	session stop s
+}
+
+test_idle_session_ends()
+{
+	start s --idle-timeout 0.7
+	session exec s sleep 1
+	session exec s true
+	within 10 no_sessions
+	nothing_left
+}
+
+test_wait_and_stop_by_signal()
+{
+	local pid waiter
+	start s
+	session_exec wait s &
+	waiter=$!
+	pid=$(pid_of)
+	sleep 0.3
+	kill -0 $waiter
+	kill -TERM "$pid"
+	wait $waiter
+	nothing_left
+}
+
+test_kept_changes_and_recovery()
+{
+	local pid
+	start s --keep changes
+	session exec s -- sh -c 'echo kept >/srv/kept; sync'
+	pid=$(pid_of)
+	kill -9 "$pid"
+	within 10 gone "$pid"
+	matches "*lost*" "$(session list)"
+	status 125 session exec s true 2>err
+	contains "the session 's' was lost" err
+	contains "umlcage session recover s" err
+	session recover s 2>err >name
+	contains "the changes kept as 'changes' are restored" err
+	equal s "$(cat name)"
+	equal kept "$(session exec s cat /srv/kept)"
+	session stop s
+	start s
+	session kill s
+	no_sessions || fail "a killed session is listed"
+	start s
+	kill -9 "$(pid_of)"
+	session wait s 2>/dev/null || true
+	status 3 session remove t 2>/dev/null
+	within 10 session remove s
+	"$UMLCAGE" root remove --changes changes
+	nothing_left
+}
+
+gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# limit: 240
+test_killed_at_random_moments()
+{
+	local i pid kernel client n
+	n=$(scaled 12)
+	for ((i = 0; i < n; i++)); do
+		start s 2>note
+		session_exec exec s -- sh -c 'while :; do echo x; done' >out 2>&1 &
+		client=$!
+		pid=$(pid_of)
+		kernel=$(pgrep -P "$pid" | head -n 1)
+		sleep 0.0$((RANDOM % 100))
+		case $((i % 3)) in
+		0) kill -9 $client ;;
+		1) kill -9 "$pid" ;;
+		2) kill -9 "$kernel" ;;
+		esac
+		if [ $((i % 3)) = 0 ]; then
+			session exec s true
+			session stop s
+		else
+			within 10 gone "$pid"
+			matches "*lost*" "$(session list)"
+		fi
+		wait
+	done
+	session remove s 2>/dev/null || true
+	nothing_left
+}
+
+test_log()
+{
+	start s
+	session logs s >log
+	contains "Linux version" log
+	session_exec logs --follow s >followed &
+	session exec s -- sh -c 'echo a word >/dev/kmsg'
+	within 10 grep -q "a word" followed
+	session stop s
+	wait
+}
+
+# limit: 90
+test_interrupted_start_leaves_nothing()
+{
+	local i pid
+	for i in 1 2 3 4 5; do
+		"$UMLCAGE" session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+			${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} s >out 2>err &
+		pid=$!
+		sleep 0.0$((RANDOM % 9))
+		kill -TERM $pid
+		wait $pid || true
+		[ ! -s out ] || session stop s
+		nothing_left
+	done
+}

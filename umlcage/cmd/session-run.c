@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* umlcage session exec, a command in a session, and session shell, a shell there. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "umlcage/base/fd.h"
+#include "umlcage/cmd/session.h"
+
+struct exec_options {
+	struct guest_options command;
+	struct machine machine;		/* its variables alone */
+	bool quiet;
+};
+
+static const struct opt quiet_opts[] = {
+	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct exec_options, quiet),
+	  "only errors and warnings" },
+	OPT_END,
+};
+
+static const struct opt_group groups[] = {
+	{ "the command", guest_opts, offsetof(struct exec_options, command) },
+	{ NULL, machine_env_opts, offsetof(struct exec_options, machine) },
+	{ NULL, quiet_opts, 0 },
+	{ NULL, NULL, 0 },
+};
+
+static const struct opt_spec exec_spec = {
+	.usage = "umlcage session exec [options] NAME [--] COMMAND [ARG...]",
+	.summary = "Runs a command in a session.  Its stdin, stdout and stderr are those given here,\n"
+		   "without anything in between; any number may run at once.",
+	.groups = groups,
+	.epilogue = GUEST_EPILOGUE,
+	.stop_at_operand = true,
+}, shell_spec = {
+	.usage = "umlcage session shell [options] NAME",
+	.summary = "Opens a login shell in a session.",
+	.groups = groups,
+	.epilogue = GUEST_EPILOGUE,
+};
+
+int session_operand(int argc, char **argv, const char **name)
+{
+	struct error e = ERROR_INIT;
+
+	*name = argv[0];
+	if (argc == 1)
+		return -1;
+	if (argc < 1)
+		err_usage(&e, "there is no NAME of a session; see 'umlcage session list'");
+	else
+		err_usage(&e, "'%s' is one argument too many", argv[1]);
+	return cmd_fail(&e);
+}
+
+int session_command(int fd, const struct guest_options *o, const struct machine *m,
+		    char *const *argv, bool quiet)
+{
+	cleanup_error struct error e = ERROR_INIT;
+	cleanup_strv struct strv env = STRV_INIT;
+	struct session_exec what = {
+		.argv = argv, .cwd = o->workdir, .user = o->user, .timeout = o->timeout,
+		.tty = guest_wants_terminal(o),
+		.fds = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },
+	};
+	struct cage_exit exit;
+	int status;
+
+	machine_environment(m, what.tty, &env);
+	what.env = strv_argv(&env);
+	status = session_exec(fd, &what, &exit, &e);
+	close(fd);
+	if (status < 0)
+		return boot_fail(&e);
+	status = guest_report(&exit, o, 0, quiet);
+	cage_exit_release(&exit);
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv, bool shell)
+{
+	struct exec_options o = { .machine = MACHINE_INIT };
+	struct error e = ERROR_INIT;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), fd = -1;
+	char **words = argv + 1;
+	const char *name;
+
+	if (status >= 0)
+		return status;
+	if (argc > 1 && !shell && strcmp(argv[1], "--") == 0)
+		words++;
+	if (shell) {
+		status = session_operand(argc, argv, &name);
+		words = guest_login_shell();
+	} else if (argc < 1 || !*words) {
+		err_usage(&e, argc < 1 ? "there is no NAME of a session; see 'umlcage session list'" :
+					 "there is no command to run; see 'umlcage session exec --help'");
+		status = cmd_fail(&e);
+	}
+	if (status < 0 && (guest_check(&o.command, &e) < 0 ||
+			   (fd = session_connect(argv[0], &e)) < 0))
+		status = boot_fail(&e);
+	if (status < 0)
+		status = session_command(fd, &o.command, &o.machine, words, o.quiet);
+	machine_release(&o.machine);
+	return status;
+}
+
+static int run_exec(const struct command *self, int argc, char **argv)
+{
+	return run(self, argc, argv, false);
+}
+
+static int run_shell(const struct command *self, int argc, char **argv)
+{
+	return run(self, argc, argv, true);
+}
+
+const struct command command_session_exec = {
+	"exec", "runs a command in a session", &exec_spec, run_exec, NULL, NULL,
+}, command_session_shell = {
+	"shell", "opens a shell in a session", &shell_spec, run_shell, NULL, NULL,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands of sessions share: see umlcage/session/session.h for what one is. */
+#ifndef UMLCAGE_CMD_SESSION_H
+#define UMLCAGE_CMD_SESSION_H
+
+#include "umlcage/cmd/boot.h"
+#include "umlcage/cmd/cmd.h"
+#include "umlcage/cmd/guest.h"
+#include "umlcage/session/session.h"
+
+struct session_options {
+	struct boot_options boot;
+	uint64_t idle_timeout;	/* milliseconds; 0: none */
+};
+
+#define SESSION_OPTIONS_INIT { .boot = BOOT_OPTIONS_INIT }
+
+/*
+ * Starts the session @name in a process of its own, which this one does not wait for once it
+ * serves.  @words: what 'umlcage session start' would have to be given to do the same again.
+ * 0; 1: it cannot be had, and it was said why; -errno.
+ */
+int session_launch(const char *name, const struct session_options *o, const struct strv *words,
+		   struct error *e);
+/*
+ * The command @argv in the session behind @fd (closed), with this process's stdio; the exit status
+ * of the program.  @m: the variables of its environment.
+ */
+int session_command(int fd, const struct guest_options *o, const struct machine *m,
+		    char *const *argv, bool quiet);
+/*
+ * What is common to commands that take the NAME of a session and nothing else: the status to
+ * return, or -1 with *@name.
+ */
+int session_operand(int argc, char **argv, const char **name);
+
+extern const struct command command_session_start, command_session_exec, command_session_shell,
+	command_session_copy, command_session_commit;
+
+#endif
