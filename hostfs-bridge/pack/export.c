@@ -17,6 +17,7 @@
 #include "hostfs-bridge/pack/private.h"
 #include "hostfs-bridge/share/share.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/hash.h"
 #include "umlcage/base/interrupt.h"
 
 #define BUFFER		((size_t)256 << 10)
@@ -54,6 +55,8 @@ static la_ssize_t drain(struct archive *a, void *arg, const void *buf, size_t le
 	struct exporter *ex = arg;
 	int ret = stream_write(ex->stream, buf, len);
 
+	if (ex->opts->hash)
+		hash_add(ex->opts->hash, buf, len);
 	if (ret == 0)
 		return (la_ssize_t)len;
 	archive_set_error(a, -ret, "%s", strerror(-ret));

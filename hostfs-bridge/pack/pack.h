@@ -48,6 +48,8 @@ struct share_format {
 extern const struct share_format share_tar;	/* pax */
 extern const struct share_format share_cpio;	/* newc */
 
+struct hash;
+
 struct share_export_opts {
 	const struct share_format *format;
 	const char *compression;	/* libarchive's "gzip", "xz", "zstd", ...; NULL: none */
@@ -56,6 +58,7 @@ struct share_export_opts {
 	int64_t epoch;		/* no time is later than this; -1: any */
 	/* tar: leave out the holes of files, which not every reader of tar files understands */
 	bool sparse;
+	struct hash *hash;	/* what is written is added to it, before compression; NULL: no */
 	struct progress *progress;	/* may be NULL */
 };
 
