@@ -9,8 +9,11 @@ $(eval $(call module,share,hostfs-bridge/share,attr.c copy.c entry.c links.c mod
 # Shares from and to archives, the only user of libarchive for them.
 $(eval $(call module,pack,hostfs-bridge/pack,acl.c export.c import.c ring.c stream.c,libarchive,share meta base))
 
+# Images of containers.
+$(eval $(call module,oci,hostfs-bridge/oci,config.c layout.c oci.c,json-c libarchive glib-2.0,pack share base))
+
 # Targets: the formats there are, and files that appear whole.
-$(eval $(call module,target,hostfs-bridge/target,formats.c target.c,,pack share base))
+$(eval $(call module,target,hostfs-bridge/target,details.c formats.c target.c,,oci pack share base))
 
 # Roots: what may follow --root, and what is kept by name.
 $(eval $(call module,roots,hostfs-bridge/roots,import.c roots.c,libcrypto,pack share base))

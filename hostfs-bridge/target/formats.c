@@ -3,7 +3,7 @@
  * The table of formats, the table of compressions, and what names and --format mean by them.
  *
  * A new format is a row.  What libarchive writes needs nothing else; an image names the
- * program that makes it, which target_write() has to run.
+ * program that makes it, whose arguments are in rootfs/image.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,15 +12,26 @@
 #include "hostfs-bridge/target/private.h"
 #include "umlcage/base/str.h"
 
+/* the ones whose endings are longer come first */
 static const struct target_format formats[] = {
 	{ "directory", "dir", NULL, "a share", TARGET_DIRECTORY },
+	{ "oci-archive", NULL, ".oci.tar", "an image of containers", TARGET_OCI, .max_level = 9 },
+	{ "docker-archive", "docker", ".docker.tar", "as docker load takes it", TARGET_OCI,
+	  .docker = true },
+	{ "oci", NULL, ".oci", "the image as a directory", TARGET_OCI_DIRECTORY, .max_level = 9 },
 	{ "tar", NULL, ".tar", "pax", TARGET_ARCHIVE, &share_tar },
 	{ "cpio", NULL, ".cpio", "newc, as for an initramfs", TARGET_ARCHIVE, &share_cpio },
 	{ "null", "none", NULL, "nothing is kept", TARGET_NOTHING },
-	{ "squashfs", "sqfs", ".squashfs .sqfs", "an image", TARGET_IMAGE, NULL, "mksquashfs" },
-	{ "ext4", NULL, ".ext4 .img", "an image", TARGET_IMAGE, NULL, "mkfs.ext4" },
-	{ "ext2", NULL, ".ext2", "an image", TARGET_IMAGE, NULL, "mkfs.ext2" },
-	{ "erofs", NULL, ".erofs", "an image", TARGET_IMAGE, NULL, "mkfs.erofs" },
+	{ "squashfs", "sqfs", ".squashfs .sqfs", "an image", TARGET_IMAGE, NULL, "mksquashfs",
+	  .max_level = 22 },
+	{ "erofs", NULL, ".erofs", "an image", TARGET_IMAGE, NULL, "mkfs.erofs",
+	  .max_level = 12, .labelled = true },
+	{ "ext4", NULL, ".ext4 .img", "an image", TARGET_IMAGE, NULL, "mke2fs",
+	  .sized = true, .labelled = true },
+	{ "ext3", NULL, ".ext3", "an image", TARGET_IMAGE, NULL, "mke2fs",
+	  .sized = true, .labelled = true },
+	{ "ext2", NULL, ".ext2", "an image", TARGET_IMAGE, NULL, "mke2fs",
+	  .sized = true, .labelled = true },
 };
 
 static const struct target_compression compressions[] = {
@@ -200,7 +211,10 @@ static char *meant(const char *name)
 bool format_meant(const char *name)
 {
 	const char *base = strrchr(name, '/');
-	cleanup_free char *best = NULL;
+	cleanup_free char *best = NULL, *bare = NULL;
+	const struct target_format *format = NULL;
+	const struct target_compression *none;
+	size_t rest;
 
 	base = base ? base + 1 : name;
 	/* a slash at its end, a hidden directory, a directory of configuration or the like */
@@ -216,6 +230,13 @@ bool format_meant(const char *name)
 		inner = xasprintf("%s.", formats[i].endings);
 		found = strstr(base, inner);
 		if (found)
+			return true;
+	}
+	/* an image, compressed */
+	if (compression_of(base, &rest)) {
+		bare = xstrndup(base, rest);
+		format_by_name(bare, &format, &none);
+		if (format)
 			return true;
 	}
 	/* one slip in an ending that is long enough for it to be one */
@@ -243,6 +264,10 @@ char *target_list(void)
 		if (share_compresses(compressions[k].name))
 			sb_addf(&out, "%s%s", k ? ", " : " (each also with ", compressions[k].ending);
 	sb_addc(&out, ')');
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		if (formats[i].kind != TARGET_ARCHIVE && formats[i].endings)
+			sb_addf(&out, ", %.*s", (int)strcspn(formats[i].endings, " "),
+				formats[i].endings);
 	for (size_t k = 0; k < ARRAY_SIZE(compressions); k++) {
 		cleanup_strv struct strv words = STRV_INIT;
 
@@ -267,8 +292,7 @@ static int unknown_format(const char *text, struct error *e)
 			least = d;
 			best = formats[i].name;
 		}
-		if (formats[i].kind != TARGET_IMAGE)
-			sb_addf(&names, ", %s", formats[i].name);
+		sb_addf(&names, ", %s", formats[i].name);
 	}
 	return err_usage(e, "unknown format '%s'%s%s%s; there are auto%s, and with a compression "
 			 "tar.zst, cpio.gz and their like", text, best ? "; did you mean '" : "",

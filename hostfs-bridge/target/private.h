@@ -23,4 +23,7 @@ int format_unknown(const char *name, struct error *e);
 /* Does @name look as if a format was meant, but for a slip or something there is not? */
 bool format_meant(const char *name);
 
+/* "-1a2b3c4d5e6f7a8b" of what is given of details and level, "" for nothing; malloc'ed. */
+char *details_key(const struct target_details *d, const char *level);
+
 #endif

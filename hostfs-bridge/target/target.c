@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -62,10 +63,6 @@ static int find_format(struct target *t, const struct target_request *r, const s
 	/* --format=tar leaves the compression to the name */
 	if (ret == 0 && named && !t->compression && !strchr(r->format, '.'))
 		format_by_name(t->name, &t->format, &t->compression);
-	if (ret == 0 && t->format->kind == TARGET_IMAGE)
-		return err_usage(e, "cannot make '%s': for %s umlcage would have to run %s, which it does "
-				 "not; make a .tar and convert it", t->label, t->format->name,
-				 t->format->tool);
 	if (ret == 0 && t->compression && !share_compresses(t->compression->name))
 		return err_usage(e, "cannot make '%s': this libarchive cannot compress with %s by itself; "
 				 "take .zst, .xz or .gz", t->label, t->compression->name);
@@ -78,6 +75,10 @@ static int check_level(const struct target *t, const char *level, struct error *
 
 	if (!level)
 		return 0;
+	if (t->format->max_level)
+		return parse_u64(level, 10, t->format->max_level, &value) < 0 ?
+		       err_usage(e, "bad level '%s' for %s: it is a number from 0 to %u", level,
+				 t->format->name, t->format->max_level) : 0;
 	if (!t->compression)
 		return err_usage(e, "'%s' is not compressed: a level has nothing to do", t->label);
 	if (parse_u64(level, 10, 22, &value) < 0 ||
@@ -86,6 +87,34 @@ static int check_level(const struct target *t, const char *level, struct error *
 				 t->compression->name,
 				 str_eq(t->compression->name, "zstd") ? 22 : 9);
 	return 0;
+}
+
+static bool is_oci(const struct target *t)
+{
+	return t->format->kind == TARGET_OCI || t->format->kind == TARGET_OCI_DIRECTORY;
+}
+
+/* Nothing is asked that the format has no place for. */
+static int check_details(const struct target *t, struct error *e)
+{
+	const struct target_details *d = t->details;
+	const char *name = t->format->name;
+
+	if (d->size && !t->format->sized)
+		return err_usage(e, "--size is for file systems with room in them, and %s is none", name);
+	if (d->size && d->size < TARGET_SIZE_MIN)
+		return err_usage(e, "--size: %llu bytes are too few for a file system; give 1M or more",
+				 (unsigned long long)d->size);
+	if (d->label && !t->format->labelled)
+		return err_usage(e, "--fs-label: %s has no label", name);
+	if (d->label && (!*d->label || strlen(d->label) > TARGET_LABEL_MAX))
+		return err_usage(e, "--fs-label: a label has 1 to %d letters, and '%s' has %zu",
+				 TARGET_LABEL_MAX, d->label, strlen(d->label));
+	if (!is_oci(t))
+		return oci_config_given(&d->oci) ?
+		       err_usage(e, "--oci-%s is for images of containers, and this is %s",
+				 oci_config_given(&d->oci), name) : 0;
+	return oci_config_check(&d->oci, e);
 }
 
 /* Its directory is there and takes new files. */
@@ -107,17 +136,18 @@ static int check_parent(const struct target *t, struct error *e)
 static int check_place(struct target *t, const struct stat *st, struct error *e)
 {
 	enum target_kind kind = t->format->kind;
+	bool directory = kind == TARGET_DIRECTORY || kind == TARGET_OCI_DIRECTORY;
 
 	if (kind == TARGET_NOTHING)
 		return 0;
-	if (t->is_stdout && kind == TARGET_DIRECTORY)
+	if (t->is_stdout && directory)
 		return err_usage(e, "a directory cannot be written to standard output");
 	if (t->is_stdout)
 		return isatty(STDOUT_FILENO) ? err_usage(e, "standard output is a terminal, and an "
 							 "archive is not text; name a file") : 0;
-	if (kind == TARGET_DIRECTORY && str_eq(t->name, "/"))
+	if (directory && str_eq(t->name, "/"))
 		return err_usage(e, "refusing to use the root directory as target");
-	if (kind == TARGET_DIRECTORY)
+	if (directory)
 		return st && !S_ISDIR(st->st_mode) ?
 		       err_set(e, ENOTDIR, "cannot make the directory '%s': a file is there", t->name) :
 		       share_stage_check(t->name, e);
@@ -147,12 +177,16 @@ int target_parse(struct target *t, const struct target_request *r, struct error 
 	t->level = r->level ? xstrdup(r->level) : NULL;
 	t->threads = r->threads;
 	t->sparse = r->sparse;
+	if (r->details)
+		t->details = r->details;
 	there = t->is_stdout ? fstat(STDOUT_FILENO, &st) == 0 : stat(t->name, &st) == 0;
 	if (!there && !t->is_stdout && errno != ENOENT)
 		return err_sys(e, errno, "cannot write '%s'", t->name);
 	ret = find_format(t, r, there ? &st : NULL, e);
 	if (ret == 0)
 		ret = check_level(t, r->level, e);
+	if (ret == 0)
+		ret = check_details(t, e);
 	if (ret == 0)
 		ret = take_epoch(t, e);
 	if (ret == 0 && !r->no_check)
@@ -179,13 +213,57 @@ int target_room(const struct target *t, uint64_t bytes, struct error *e)
 
 /* ---- the work ---- */
 
+int target_prepare(struct target *t, struct progress *progress, struct error *e)
+{
+	if (t->format->kind != TARGET_IMAGE)
+		return 0;
+	if (!t->maker)
+		return err_set(e, EOPNOTSUPP, "cannot make '%s': for %s images there is no cage here",
+			       t->label, t->format->name);
+	return t->maker->prepare(t->maker, t, progress, e);
+}
+
+/* An ordinary directory beside the name that it will have; what killed runs left goes. */
+static int part_begin(struct target *t, struct error *e)
+{
+	cleanup_free char *a = xstrdup(t->name), *b = xstrdup(t->name);
+	const char *dir = dirname(a), *name = basename(b);
+
+	share_stage_sweep(dir, name);
+	t->part = xasprintf("%s/.%.200s.%08x.part", dir, name, (unsigned int)random_u64());
+	if (mkdir(t->part, 0777) < 0) {
+		int errnum = errno;
+
+		free_ptr(&t->part);
+		return err_sys(e, errnum, "cannot create '%s'", t->name);
+	}
+	t->part_fd = open(t->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->part_fd < 0 || flock(t->part_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(e, errno, "cannot open '%s'", t->part);
+	return 0;
+}
+
+static int part_commit(struct target *t, struct error *e)
+{
+	if (interrupted())
+		return err_set(e, EINTR, "interrupted");
+	if (syncfs(t->part_fd) < 0 || rename(t->part, t->name) < 0)
+		return err_sys(e, errno, "cannot write '%s'", t->name);
+	free_ptr(&t->part);
+	close_fd(&t->part_fd);
+	return 0;
+}
+
 int target_begin(struct target *t, struct error *e)
 {
 	switch (t->format->kind) {
 	case TARGET_DIRECTORY:
 		return share_stage_begin(&t->stage, t->name, e);
+	case TARGET_OCI_DIRECTORY:
+		return part_begin(t, e);
 	case TARGET_ARCHIVE:
 	case TARGET_IMAGE:
+	case TARGET_OCI:
 		return t->is_stdout || t->is_device ? 0 :
 		       outfile_open(&t->out, AT_FDCWD, t->name, 0666, e);
 	case TARGET_NOTHING:
@@ -220,6 +298,26 @@ static struct share_export_opts export_opts(const struct target *t, struct progr
 	};
 }
 
+static int write_image(struct target *t, struct share *s, int fd, struct progress *progress,
+		       struct share_totals *totals, struct error *e)
+{
+	int ret = target_prepare(t, progress, e);
+
+	return ret < 0 ? ret : t->maker->make(t->maker, t, s, fd, progress, totals, e);
+}
+
+static int write_oci(struct target *t, struct share *s, int fd, struct progress *progress,
+		     struct share_totals *totals, struct error *e)
+{
+	const struct oci_opts opts = {
+		.config = &t->details->oci, .docker = t->format->docker, .level = t->level,
+		.threads = t->threads, .epoch = t->epoch, .progress = progress,
+	};
+
+	return t->part ? oci_write_directory(s, t->part_fd, t->label, &opts, totals, e) :
+			 oci_write_archive(s, fd, t->label, &opts, totals, e);
+}
+
 int target_write(struct target *t, struct share *s, struct progress *progress,
 		 struct share_totals *totals, struct error *e)
 {
@@ -231,9 +329,15 @@ int target_write(struct target *t, struct share *s, struct progress *progress,
 		return 0;
 	if (t->format->kind == TARGET_DIRECTORY)
 		return s == target_share(t) ? 0 : share_copy(s->fd, t->stage.share.fd, e);
+	if (t->part)
+		return write_oci(t, s, -1, progress, totals, e);
 	fd = open_output(t, &opened, e);
 	if (fd < 0)
 		return fd;
+	if (t->format->kind == TARGET_IMAGE)
+		return write_image(t, s, fd, progress, totals, e);
+	if (t->format->kind == TARGET_OCI)
+		return write_oci(t, s, fd, progress, totals, e);
 	opts = export_opts(t, progress);
 	return share_export(s, fd, t->label, &opts, totals, e);
 }
@@ -267,6 +371,8 @@ int target_commit(struct target *t, struct error *e)
 {
 	if (t->stage.dir)
 		return share_stage_commit(&t->stage, e);
+	if (t->part)
+		return part_commit(t, e);
 	if (t->out.fd >= 0)
 		return outfile_commit(&t->out, e);
 	return interrupted() ? err_set(e, EINTR, "interrupted") : 0;
@@ -276,6 +382,10 @@ void target_abort(struct target *t)
 {
 	share_stage_abort(&t->stage);
 	outfile_abort(&t->out);
+	if (t->part)
+		(void)remove_tree(AT_FDCWD, t->part, NULL);
+	free_ptr(&t->part);
+	close_fd(&t->part_fd);
 }
 
 void target_release(struct target *t)
@@ -288,5 +398,8 @@ void target_release(struct target *t)
 
 char *target_form(const struct target *t)
 {
-	return xasprintf("%s%s", t->format->name, t->compression ? t->compression->ending : "");
+	cleanup_free char *details = details_key(t->details, t->level);
+
+	return xasprintf("%s%s%s", t->format->name, t->compression ? t->compression->ending : "",
+			 t->format->kind == TARGET_IMAGE || is_oci(t) ? details : "");
 }

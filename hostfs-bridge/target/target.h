@@ -4,6 +4,7 @@
  * appears whole or not at all.
  *
  *	target_parse()	the name and the format, can it be written at all
+ *	target_prepare()	what making it takes
  *	target_begin()	a place for it; now nothing but a full disk is in its way
  *	target_write()	the share becomes the target's bytes
  *	target_commit()	it takes its name
@@ -21,10 +22,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hostfs-bridge/oci/oci.h"
 #include "hostfs-bridge/pack/pack.h"
 #include "hostfs-bridge/share/share.h"
 #include "umlcage/base/error.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/opts.h"
 #include "umlcage/base/progress.h"
 
 enum target_kind {
@@ -32,6 +35,8 @@ enum target_kind {
 	TARGET_DIRECTORY,	/* a share */
 	TARGET_ARCHIVE,		/* a stream of bytes, written by libarchive */
 	TARGET_IMAGE,		/* a file that a program makes of the tree, as root in a cage */
+	TARGET_OCI,		/* an image of containers in a tar file */
+	TARGET_OCI_DIRECTORY,	/* the same as an ordinary directory */
 };
 
 /* A row of the table. */
@@ -43,6 +48,10 @@ struct target_format {
 	enum target_kind kind;
 	const struct share_format *archive;	/* TARGET_ARCHIVE */
 	const char *tool;	/* TARGET_IMAGE: the program */
+	unsigned int max_level;	/* of its own compression; 0: it has none */
+	bool sized;		/* a file system with room in it */
+	bool labelled;
+	bool docker;		/* TARGET_OCI: as docker load takes it */
 };
 
 struct target_compression {
@@ -51,6 +60,21 @@ struct target_compression {
 	const char *tar;	/* endings that mean a tar so compressed, ".tgz .taz"; NULL */
 	unsigned int shrinks;	/* at most to one in so many bytes: what is sure not to fit */
 };
+
+/* What is asked of images beside their format; zeroes are defaults. */
+struct target_details {
+	uint64_t size;		/* bytes of the file system; 0: as the tree needs */
+	const char *label;
+	const char *tools;	/* the suite whose programs make it; NULL: TARGET_TOOLS */
+	struct oci_config oci;
+};
+
+#define TARGET_TOOLS "trixie"
+enum { TARGET_SIZE_MIN = 1 << 20, TARGET_LABEL_MAX = 15 };
+
+/* Of struct target_details. */
+extern const struct opt target_opts[];
+void target_details_release(struct target_details *d);
 
 /* What is asked for; zeroes are defaults. */
 struct target_request {
@@ -61,6 +85,19 @@ struct target_request {
 	bool sparse;		/* leave out the holes of files, where the format can */
 	bool directories;	/* names that say nothing are directories, as with mmdebstrap */
 	bool no_check;		/* only say what it would be: nothing is going to be written */
+	const struct target_details *details;	/* may be NULL; has to live as long as the target */
+};
+
+struct target;
+
+/* Who makes images, since that takes a cage: see rootfs/image. */
+struct target_maker {
+	/* Whatever it needs, before the work on the tree. */
+	int (*prepare)(struct target_maker *m, const struct target *t, struct progress *progress,
+		       struct error *e);
+	/* The image of @s into the empty file @fd, or pipe. */
+	int (*make)(struct target_maker *m, const struct target *t, struct share *s, int fd,
+		    struct progress *progress, struct share_totals *totals, struct error *e);
 };
 
 struct target {
@@ -72,14 +109,20 @@ struct target {
 	unsigned int threads;
 	bool sparse;
 	int64_t epoch;		/* SOURCE_DATE_EPOCH, no time is later; -1: unset */
+	const struct target_details *details;	/* never NULL */
+	struct target_maker *maker;	/* set by the caller after target_parse(); NULL: no images */
 	bool is_stdout;
 	bool is_device;		/* or a pipe: written to, not replaced */
 	/* between begin and commit */
 	struct share_stage stage;
 	struct outfile out;
+	char *part;		/* an ordinary directory under its hidden name... */
+	int part_fd;		/* ... locked */
 };
 
-#define TARGET_INIT { .epoch = -1, .stage = SHARE_STAGE_INIT, .out = OUTFILE_INIT }
+#define TARGET_INIT { .epoch = -1, .stage = SHARE_STAGE_INIT, .out = OUTFILE_INIT, \
+		      .part_fd = -1, .details = &target_no_details }
+extern const struct target_details target_no_details;
 
 /*
  * Usage errors, with what there is and what may have been meant: unknown names and formats,
@@ -91,6 +134,8 @@ int target_parse(struct target *t, const struct target_request *r, struct error 
 /* -ENOSPC if a tree of @bytes is sure not to fit. */
 int target_room(const struct target *t, uint64_t bytes, struct error *e);
 
+/* Before the tree is made: what an image takes, a kernel and the tools. */
+int target_prepare(struct target *t, struct progress *progress, struct error *e);
 int target_begin(struct target *t, struct error *e);
 /* A directory's share between begin and commit, for making the tree in place; else NULL. */
 struct share *target_share(struct target *t);
@@ -110,7 +155,10 @@ void target_abort(struct target *t);
 void target_release(struct target *t);
 #define cleanup_target __attribute__((cleanup(target_release)))
 
-/* "tar.zst", "directory": one word for format and compression; malloc'ed. */
+/*
+ * "tar.zst", "directory": one word for format, compression and, where any are given, details;
+ * malloc'ed.
+ */
 char *target_form(const struct target *t);
 /* The formats and compressions for people, one line each group; malloc'ed. */
 char *target_list(void);

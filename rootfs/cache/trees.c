@@ -301,6 +301,9 @@ int tree_cache_store(const struct recipe *recipe, const struct fab_options *o, b
 
 	if (!recipe->key[0] || o->out.is_stdout || o->out.is_device || stat(o->target, &st) < 0)
 		return 0;
+	/* made of files that are hashed already; its tree is not in there as one */
+	if (o->out.format->kind == TARGET_OCI_DIRECTORY)
+		return 0;
 	r = open_trees(&trees, e);
 	if (!r)
 		r = xdg_dir(XDG_CACHE, "trees", &dir, e);

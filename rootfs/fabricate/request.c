@@ -69,6 +69,8 @@ static int make(struct fab_options *o, const struct machine *machine,
 	if (!r)
 		r = target_room(&o->out, plan.installed_kb * 1024, e);
 	if (!r)
+		r = target_prepare(&o->out, progress, e);
+	if (!r)
 		r = fabricate_run(o, &plan, a, machine, kernel->path, progress, &times, e);
 	if (!r && times.replanned)
 		recipe->key[0] = '\0';

@@ -44,6 +44,7 @@ void fab_options_release(struct fab_options *o)
 	free(o->target);
 	free(o->format);
 	target_release(&o->out);
+	target_details_release(&o->details);
 	free(o->apt_text);
 	free(o->dpkg_text);
 	fab_aptconf_release(&o->apt);
@@ -174,7 +175,7 @@ static int resolve_target(struct fab_options *o, struct error *e)
 {
 	const struct target_request request = {
 		.name = o->target, .format = o->format, .threads = o->jobs, .directories = true,
-		.no_check = o->simulate,
+		.no_check = o->simulate, .details = &o->details,
 	};
 	int r;
 

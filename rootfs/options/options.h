@@ -64,7 +64,8 @@ struct fab_options {
 	char *suite;		/* NULL: none given, sources came from stdin; "": of any suite */
 	char *target;		/* "-" for standard output */
 	char *format;		/* as --format has it; NULL: by the target's name */
-	struct target out;	/* the two, parsed and checked by fab_options_resolve() */
+	struct target_details details;	/* of an image */
+	struct target out;	/* all this, parsed and checked by fab_options_resolve() */
 	enum fab_variant variant;
 	struct strv include;	/* split, in order; files as absolute paths; patterns whole */
 	struct strv components;	/* default "main" */

@@ -72,7 +72,9 @@ static const struct {
 	{ "x", "tar", "tar" }, { "x.img", "tar", "tar" }, { "x.gz", "tar", "tar.gz" },
 	{ "x.tar.gz", "cpio", "cpio.gz" }, { "x.gz", "tar.xz", "tar.xz" }, { "-", "tar.zst", "tar.zst" },
 	{ "-", "cpio", "cpio" }, { "x.tar.gz", "dir", "directory" }, { "x", "tgz", "tar.gz" },
-	{ "x", "null", "null" },
+	{ "x", "null", "null" }, { "x.squashfs", NULL, "squashfs" }, { "x", "ext4", "ext4" },
+	{ "x.img", NULL, "ext4" }, { "x.erofs", NULL, "erofs" }, { "x.oci.tar", NULL, "oci-archive" },
+	{ "x.docker.tar", NULL, "docker-archive" }, { "x.oci", NULL, "oci" }, { "-", "ext4", "ext4" },
 };
 
 START_TEST(names_and_formats_mean)
@@ -90,11 +92,12 @@ END_TEST
 static const struct {
 	const char *name, *format, *says;
 } refused[] = {
-	{ "x.squashfs", NULL, "mksquashfs" }, { "x", "ext4", "mkfs.ext4" },
+	{ "x.squashfs.gz", NULL, "cannot tell a format" }, { "x", "ext5", "did you mean 'ext" },
+	{ "x.ext4.xz", NULL, "cannot tell a format" }, { "-", "oci", "standard output" },
 	{ "x.tar.lzo", NULL, "lzop" }, { "x.tar.gzz", NULL, "did you mean '.tar.gz'?" },
 	{ "x.tra.gz", NULL, "did you mean '.tar.gz'?" }, { "x.tgx", NULL, "did you mean '.tgz'?" },
 	{ "x.tar.br", NULL, "there are .tar, .cpio (each also with .gz" },
-	{ "x", "tra", "did you mean 'tar'?" }, { "x", "qcow2", "there are auto, directory, tar" },
+	{ "x", "tra", "did you mean 'tar'?" }, { "x", "qcow2", "there are auto, directory, oci-archive" },
 	{ "-", "directory", "standard output" }, { "/", "directory", "root directory" },
 	{ "", NULL, "empty" },
 };

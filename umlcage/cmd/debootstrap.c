@@ -18,6 +18,7 @@
 #include "hostfs-bridge/target/target.h"
 #include "rootfs/debian/debian.h"
 #include "rootfs/fabricate/fabricate.h"
+#include "rootfs/image/image.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/progress.h"
@@ -43,7 +44,9 @@ struct job {
 	struct cage_mount mounts[MAX_MOUNTS + 1];
 	char *where[MAX_MOUNTS];
 	size_t nmounts;
+	struct target_details details;
 	struct target target;
+	struct image_maker im;
 };
 
 /* Shows the directory @dir in the cage; returns where. */
@@ -171,10 +174,11 @@ static const struct opt_spec spec = {
 	.usage = "umlcage debootstrap [options] SUITE TARGET [MIRROR [SCRIPT]]",
 	.summary = "Runs the distribution's debootstrap as root in a cage.",
 	.groups = OPT_GROUPS({ "options of debootstrap", passed_opts, 0 },
+			     { "the image", target_opts, offsetof(struct job, details) },
 			     { "the cage", own_opts, 0 },
 			     { NULL, machine_opts, offsetof(struct job, machine) }),
-	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression, or - for "
-		    "a tar\non standard output.  Without MIRROR, UMLCAGE_MIRROR or the host's own "
+	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression, an image "
+		    "(.ext4,\n.squashfs, .erofs, .oci.tar, ...), or - for a tar on standard output.  Without MIRROR, UMLCAGE_MIRROR or the host's own "
 		    "mirror is used.",
 };
 
@@ -307,6 +311,8 @@ static int run(struct job *j, struct progress *progress, int *status, struct err
 	cleanup_free char *path = NULL;
 	int r = machine_kernel(&j->machine, NULL, true, progress, &kernel, e);
 
+	if (r >= 0 && !j->no_target)
+		r = target_prepare(&j->target, progress, e);
 	if (r >= 0)
 		r = fabricate_tools_root(j->tools_suite, TOOLS, NULL, &j->machine, progress,
 					 &path, e);
@@ -333,9 +339,11 @@ static int debootstrap(struct job *j, int argc, char **argv, int *status, struct
 	if (!r && argc > 1) {
 		const struct target_request request = {
 			.name = argv[1], .directories = true, .no_check = j->no_target,
+			.details = &j->details,
 		};
 
 		r = target_parse(&j->target, &request, e);
+		j->target.maker = &j->im.maker;
 	}
 	if (r)
 		return r;
@@ -347,7 +355,8 @@ static int debootstrap(struct job *j, int argc, char **argv, int *status, struct
 
 static int cmd_debootstrap(const struct command *self, int argc, char **argv)
 {
-	struct job j = { .machine = MACHINE_INIT, .target = TARGET_INIT };
+	struct job j = { .machine = MACHINE_INIT, .target = TARGET_INIT,
+			 .im = IMAGE_MAKER_INIT(&j.machine) };
 	struct error e = ERROR_INIT;
 	int status, ended = 0;
 
@@ -360,6 +369,8 @@ static int cmd_debootstrap(const struct command *self, int argc, char **argv)
 	}
 	strv_release(&j.args);
 	target_release(&j.target);
+	target_details_release(&j.details);
+	image_maker_release(&j.im);
 	machine_release(&j.machine);
 	return status;
 }

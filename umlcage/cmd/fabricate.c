@@ -7,6 +7,7 @@
 
 #include "rootfs/debian/debian.h"
 #include "rootfs/fabricate/fabricate.h"
+#include "rootfs/image/image.h"
 #include "rootfs/options/options.h"
 #include "rootfs/plan/plan.h"
 #include "umlcage/base/fd.h"
@@ -124,7 +125,8 @@ static const struct opt what_opts[] = {
 	{ OPT_CALL, 0, "architectures", "ARCH", FAB(architectures, STRV),
 	  "only this machine's own", opt_words },
 	{ OPT_CALL, 0, "format", "FORMAT", 0,
-	  "auto (from TARGET's name), directory (a share), tar, cpio, null; tar.zst, ...", opt_format },
+	  "auto (from TARGET's name), directory (a share), tar, cpio, null; tar.zst, ...;\n"
+	  "images: ext4, ext3, ext2, squashfs, erofs, oci, oci-archive, docker-archive", opt_format },
 	{ OPT_CALL, 0, "keyring", "FILE", 0,
 	  "keys that may sign the archive: a file or a directory", opt_keyring },
 	{ OPT_LIST, 0, "aptopt", "TEXT", FAB(aptopts, STRV),
@@ -202,11 +204,13 @@ static const struct opt_spec spec = {
 		{ "the root filesystem", what_opts, offsetof(struct fabricate_options, o) },
 		{ "hooks (commands run as the cage's root, the new root as $1)", hook_opts,
 		  offsetof(struct fabricate_options, o) },
+		{ "an image", target_opts, offsetof(struct fabricate_options, o.details) },
 		{ "the run", run_opts, offsetof(struct fabricate_options, o) },
 		{ NULL, own_opts, 0 },
 		{ "the cage", machine_opts, offsetof(struct fabricate_options, machine) }),
 	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression "
-		    "(.gz, .xz, .zst, ...), or - for a tar on standard output.\n"
+		    "(.gz, .xz, .zst, ...), an image\n(.ext4, .squashfs, .erofs, .oci.tar, "
+		    ".docker.tar, ...), or - for a tar on standard output.\n"
 		    "MIRROR is an address, a sources.list line, a file of sources, or - for "
 		    "sources on standard input; without one, UMLCAGE_MIRROR or the host's "
 		    "own mirror is used.",
@@ -251,6 +255,7 @@ static int simulate(const struct fab_options *o, struct progress *progress, stru
 
 static int fabricate(struct fabricate_options *c, struct error *e)
 {
+	struct image_maker im = IMAGE_MAKER_INIT(&c->machine);
 	struct progress progress;
 	int ret = machine_check(&c->machine, e);
 
@@ -260,10 +265,12 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 		ret = fab_options_resolve(&c->o, &progress, e);
 	for (size_t i = 0; i < c->o.warnings.n && ret == 0; i++)
 		progress_warn(&progress, "%s", c->o.warnings.v[i]);
+	c->o.out.maker = &im.maker;
 	if (ret == 0)
 		ret = c->o.simulate ? simulate(&c->o, &progress, e) :
 		      fabricate_request(&c->o, &c->machine, &progress, e);
 	progress_end(&progress);
+	image_maker_release(&im);
 	return ret;
 }
 

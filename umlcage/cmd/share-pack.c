@@ -7,6 +7,7 @@
 
 #include "hostfs-bridge/pack/pack.h"
 #include "hostfs-bridge/target/target.h"
+#include "rootfs/image/image.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/cmd/cmd.h"
@@ -107,7 +108,9 @@ static int export(const char *dir, struct target *out, struct progress *progress
 	if (share.dirty)
 		progress_warn(progress, "the last cage that wrote to '%s' was killed; see "
 			      "'umlcage share verify'", dir);
-	ret = target_begin(out, e);
+	ret = target_prepare(out, progress, e);
+	if (ret == 0)
+		ret = target_begin(out, e);
 	if (ret == 0)
 		ret = target_write(out, &share, progress, &totals, e);
 	if (ret == 0)
@@ -118,6 +121,9 @@ static int export(const char *dir, struct target *out, struct progress *progress
 }
 
 struct export_options {
+	struct target_details details;
+	struct machine machine;
+	const char *mirror;
 	const char *format, *level;
 	unsigned int jobs;
 	bool quiet, sparse;
@@ -126,7 +132,8 @@ struct export_options {
 
 static const struct opt export_opts[] = {
 	{ OPT_STRING, 'f', "format", "NAME", OPT_STR(struct export_options, format),
-	  "tar, tar.zst, cpio.gz, directory, ... (default: by the archive's name;\ntar for '-')" },
+	  "tar, tar.zst, cpio.gz, directory, ext4, ext3, ext2, squashfs, erofs, oci,\n"
+	  "oci-archive, docker-archive (default: by the archive's name; tar for '-')" },
 	{ OPT_STRING, 'l', "level", "N", OPT_STR(struct export_options, level),
 	  "level of the compression (default: the compressor's own)" },
 	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct export_options, jobs),
@@ -134,6 +141,8 @@ static const struct opt export_opts[] = {
 	  "are the same for any number" },
 	{ OPT_FLAG, 'S', "sparse", NULL, OPT_BOOL(struct export_options, sparse),
 	  "leave out the holes of files; not every reader of tar files understands it" },
+	{ OPT_STRING, 0, "mirror", "URL", OPT_STR(struct export_options, mirror),
+	  "where the tools for an image are fetched from" },
 	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct export_options, verbose),
 	  "say what was done" },
 	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct export_options, quiet),
@@ -144,19 +153,23 @@ static const struct opt export_opts[] = {
 static const struct opt_spec export_spec = {
 	.usage = "umlcage share export [options] DIR ARCHIVE|-",
 	.summary = "Writes the share DIR as a tar (pax) or cpio (newc) archive, as the guest's "
-	   "root would.",
-	.groups = OPT_GROUPS({ NULL, export_opts, 0 }),
+	   "root would, or as an image.",
+	.groups = OPT_GROUPS({ NULL, export_opts, 0 },
+			     { "the image", target_opts, offsetof(struct export_options, details) },
+			     { "the cage that makes it", machine_opts,
+			       offsetof(struct export_options, machine) }),
 	.epilogue = "Entries are sorted and owners are numbers, so that the same share makes the "
 	    "same bytes; with SOURCE_DATE_EPOCH set, no time is later than that.",
 };
 
 static int run_export(const struct command *self, int argc, char **argv)
 {
-	struct export_options o = { 0 };
+	struct export_options o = { .machine = MACHINE_INIT };
+	struct image_maker im = IMAGE_MAKER_INIT(&o.machine);
 	struct error e = ERROR_INIT;
 	struct progress progress;
 	struct target_request request = { 0 };
-	cleanup_target struct target target = TARGET_INIT;
+	struct target target = TARGET_INIT;
 	int status = cmd_parse(self->spec, &o, &argc, &argv), ret;
 
 	if (status >= 0)
@@ -164,19 +177,27 @@ static int run_export(const struct command *self, int argc, char **argv)
 	progress_init(&progress, 2, o.quiet ? -1 : o.verbose);
 	request = (struct target_request){ .name = argc == 2 ? argv[1] : NULL, .format = o.format,
 					   .level = o.level, .threads = o.jobs,
-					   .sparse = o.sparse };
+					   .sparse = o.sparse, .details = &o.details };
+	im.mirror = o.mirror;
 	ret = argc != 2 ? err_usage(&e, "export takes a share and an archive; see '%s --help'",
 				    "umlcage share export") : target_parse(&target, &request, &e);
+	target.maker = &im.maker;
+	if (ret == 0)
+		ret = machine_check(&o.machine, &e);
 	if (ret == 0) {
 		interrupt_begin();
 		ret = export(argv[0], &target, &progress, &e);
 		interrupt_end();
 	}
+	target_release(&target);
+	target_details_release(&o.details);
+	image_maker_release(&im);
+	machine_release(&o.machine);
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }
 
 const struct command command_share_import = {
 	"import", "makes a share of a tar or cpio archive", &import_spec, run_import, NULL, NULL,
 }, command_share_export = {
-	"export", "writes a share as a tar or cpio archive", &export_spec, run_export, NULL, NULL,
+	"export", "writes a share as an archive or image", &export_spec, run_export, NULL, NULL,
 };

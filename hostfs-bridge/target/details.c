@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is asked of images beside their format, as options: see target.h. */
+#include <stdio.h>
+
+#include "hostfs-bridge/target/private.h"
+#include "umlcage/base/hash.h"
+
+const struct target_details target_no_details;
+
+#define DETAIL(field, kind) OPT_##kind(struct target_details, field)
+
+const struct opt target_opts[] = {
+	{ OPT_SIZE, 0, "size", "SIZE", DETAIL(size, U64),
+	  "ext4 and its like: of the file system (default: what the tree needs, and a\n"
+	  "twentieth more)" },
+	{ OPT_STRING, 0, "fs-label", "NAME", DETAIL(label, STR), "ext4 and its like, erofs" },
+	{ OPT_STRING, 0, "image-tools", "SUITE", DETAIL(tools, STR),
+	  "whose programs make file systems (default: " TARGET_TOOLS ")" },
+	{ OPT_STRING, 0, "oci-entrypoint", "COMMAND", DETAIL(oci.entrypoint, STR),
+	  "what a container of the image runs, split into words as by a shell" },
+	{ OPT_STRING, 0, "oci-cmd", "WORDS", DETAIL(oci.cmd, STR),
+	  "what it runs or, after an entrypoint, its arguments unless others are given" },
+	{ OPT_LIST, 0, "oci-env", "NAME=VALUE", DETAIL(oci.env, STRV), "variables" },
+	{ OPT_STRING, 0, "oci-user", "USER[:GROUP]", DETAIL(oci.user, STR), "names or numbers" },
+	{ OPT_STRING, 0, "oci-workdir", "DIR", DETAIL(oci.workdir, STR), "where it starts" },
+	{ OPT_LIST, 0, "oci-port", "PORT[/udp]", DETAIL(oci.ports, STRV), "ports that it serves" },
+	{ OPT_LIST, 0, "oci-label", "NAME=VALUE", DETAIL(oci.labels, STRV), "notes on the image" },
+	{ OPT_STRING, 0, "oci-tag", "NAME[:TAG]", DETAIL(oci.tag, STR),
+	  "what it is called (default: latest)" },
+	OPT_END,
+};
+
+void target_details_release(struct target_details *d)
+{
+	strv_release(&d->oci.env);
+	strv_release(&d->oci.ports);
+	strv_release(&d->oci.labels);
+}
+
+static void add_list(struct hash *h, const struct strv *v)
+{
+	char count[24];
+
+	snprintf(count, sizeof(count), "%zu", v->n);
+	hash_add_field(h, count);
+	for (size_t i = 0; i < v->n; i++)
+		hash_add_field(h, v->v[i]);
+}
+
+static void add(struct hash *h, const char *s)
+{
+	hash_add_field(h, s ? "1" : "0");
+	hash_add_field(h, s ? s : "");
+}
+
+char *details_key(const struct target_details *d, const char *level)
+{
+	char size[24], hex[SHA256_HEX + 1];
+	struct hash h = { NULL };
+
+	if (!d->size && !d->label && !d->tools && !level && !oci_config_given(&d->oci))
+		return xstrdup("");
+	hash_start(&h);
+	snprintf(size, sizeof(size), "%llu", (unsigned long long)d->size);
+	add(&h, size);
+	add(&h, d->label);
+	add(&h, d->tools);
+	add(&h, level);
+	add(&h, d->oci.entrypoint);
+	add(&h, d->oci.cmd);
+	add(&h, d->oci.user);
+	add(&h, d->oci.workdir);
+	add(&h, d->oci.tag);
+	add_list(&h, &d->oci.env);
+	add_list(&h, &d->oci.labels);
+	add_list(&h, &d->oci.ports);
+	hash_end(&h, hex);
+	hash_release(&h);
+	return xasprintf("-%.16s", hex);
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A share into the image of a file system, by a tool in a cage: see image.h. */
+#include "rootfs/image/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/image/private.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
+#include "umlcage/cage/cage.h"
+
+/* One root has all tools.  The library is what mke2fs reads tar files with, opened when it does. */
+#define PACKAGES	"e2fsprogs,libarchive13t64,squashfs-tools,erofs-utils"
+#define IMAGE		"image"
+#define MEMORY		((uint64_t)1 << 30)
+#define SAID_MAX	((size_t)1 << 20)	/* of what a tool said */
+#define ATTEMPTS	3		/* each an eighth larger */
+
+struct job {
+	struct image_maker *im;
+	const struct target *t;
+	struct share *s;
+	struct progress *progress;
+	struct image_needs needs;
+	int64_t epoch;		/* the image's own time */
+	uint64_t size;		/* of those that have one */
+	struct work work;	/* where the image is made */
+	struct strbuf said;
+	int status;
+};
+
+/* ---- the commands ---- */
+
+static void mke2fs_command(const struct job *j, struct strv *argv)
+{
+	char uuid[37], seed[37];
+
+	image_uuid(&j->needs, 0, uuid);
+	image_uuid(&j->needs, 1, seed);
+	strv_add(argv, "mke2fs");
+	strv_add(argv, "-qF");
+	strv_addf(argv, "-t%s", j->t->format->name);
+	strv_addf(argv, "-b%u", IMAGE_BLOCK);
+	/* nothing is kept back for root, and directories that grow find inodes */
+	strv_add(argv, "-m0");
+	if (!j->t->details->size)
+		strv_addf(argv, "-N%llu", (unsigned long long)(j->needs.inodes * 9 / 8 + 64));
+	strv_addf(argv, "-U%s", uuid);
+	strv_addf(argv, "-Ehash_seed=%s,root_owner=%u:%u", seed, j->needs.top.uid,
+		  j->needs.top.gid);
+	if (j->t->details->label)
+		strv_addf(argv, "-L%s", j->t->details->label);
+	strv_add(argv, "-d-");
+	strv_add(argv, IMAGE_GUEST_OUT "/" IMAGE);
+	strv_addf(argv, "%lluk", (unsigned long long)(j->size >> 10));
+}
+
+static void mksquashfs_command(const struct job *j, struct strv *argv)
+{
+	const struct share_attr *top = &j->needs.top;
+
+	strv_split(argv, "mksquashfs - " IMAGE_GUEST_OUT "/" IMAGE " -tar -quiet -no-progress "
+		   "-comp zstd", " ");
+	if (j->t->level) {
+		strv_add(argv, "-Xcompression-level");
+		strv_add(argv, j->t->level);
+	}
+	strv_add(argv, "-mkfs-time");
+	strv_addf(argv, "%lld", (long long)j->epoch);
+	/* it does not look at what a tar file says of the top */
+	strv_add(argv, "-root-mode");
+	strv_addf(argv, "%o", top->mode & 07777);
+	strv_add(argv, "-root-uid");
+	strv_addf(argv, "%u", top->uid);
+	strv_add(argv, "-root-gid");
+	strv_addf(argv, "%u", top->gid);
+	strv_add(argv, "-root-time");
+	strv_addf(argv, "%lld", (long long)(top->mtime.tv_sec > j->epoch ? j->epoch :
+					    top->mtime.tv_sec));
+}
+
+static void erofs_command(const struct job *j, struct strv *argv)
+{
+	char uuid[37];
+
+	image_uuid(&j->needs, 0, uuid);
+	strv_add(argv, "mkfs.erofs");
+	strv_add(argv, "--quiet");
+	strv_add(argv, "--mkfs-time");
+	strv_addf(argv, "-T%lld", (long long)j->epoch);
+	strv_addf(argv, "-U%s", uuid);
+	strv_addf(argv, "-zlz4hc%s%s", j->t->level ? "," : "", j->t->level ? j->t->level : "");
+	if (j->t->details->label)
+		strv_addf(argv, "-L%s", j->t->details->label);
+	strv_add(argv, "--tar=f");
+	strv_add(argv, IMAGE_GUEST_OUT "/" IMAGE);
+}
+
+static const struct tool {
+	const char *name;
+	void (*command)(const struct job *j, struct strv *argv);
+} tools[] = {
+	{ "mke2fs", mke2fs_command },
+	{ "mksquashfs", mksquashfs_command },
+	{ "mkfs.erofs", erofs_command },
+};
+
+static const struct tool *find_tool(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+		if (str_eq(tools[i].name, name))
+			return &tools[i];
+	return NULL;
+}
+
+/* ---- the tree on its way ---- */
+
+struct feeder {
+	struct job *j;
+	int fd;
+	struct error error;
+	int ret;
+};
+
+static void *feed(void *arg)
+{
+	struct feeder *f = arg;
+	const struct share_export_opts opts = {
+		.format = &share_tar, .epoch = f->j->t->epoch, .progress = f->j->progress,
+	};
+
+	f->ret = share_export(f->j->s, f->fd, "the tool's input", &opts, NULL, &f->error);
+	close_fd(&f->fd);
+	return NULL;
+}
+
+static void hear(int channel, const char *data, size_t len, void *arg)
+{
+	struct job *j = arg;
+
+	(void)channel;
+	if (j->said.len < SAID_MAX)
+		sb_add(&j->said, data, len < SAID_MAX - j->said.len ? len : SAID_MAX - j->said.len);
+}
+
+/* A command in the cage to its end; its status is the job's. */
+static int run(struct job *j, struct cage *cage, const struct strv *argv, int in, struct error *e)
+{
+	cleanup_strv struct strv env = STRV_INIT;
+	struct cage_exec exec = { .argv = strv_argv(argv), .cwd = "/", .stdin_fd = in,
+				  .stdout_fd = -1, .stderr_fd = -1, .output = hear, .output_arg = j,
+				  .end_on_signal = true };
+	struct cage_exit ended = { 0 };
+	int ret;
+
+	strv_add(&env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+	strv_add(&env, "LC_ALL=C.UTF-8");
+	/* mksquashfs is told by options, and takes either */
+	if (!str_eq(j->t->format->tool, "mksquashfs"))
+		strv_addf(&env, "SOURCE_DATE_EPOCH=%lld", (long long)j->epoch);
+	exec.env = strv_argv(&env);
+	ret = cage_exec(cage, &exec, &ended, e);
+	j->status = ended.status;
+	cage_exit_release(&ended);
+	return ret;
+}
+
+/* The tool runs, and is fed; what it did not want to read is no error of its own. */
+static int run_tool(struct job *j, struct cage *cage, struct error *e)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+	struct feeder f = { .j = j, .fd = -1, .error = ERROR_INIT };
+	pthread_t thread;
+	int ends[2], ret;
+
+	find_tool(j->t->format->tool)->command(j, &argv);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "cannot make a pipe");
+	f.fd = ends[1];
+	ret = pthread_create(&thread, NULL, feed, &f);
+	if (ret) {
+		close(ends[0]);
+		close(ends[1]);
+		return err_sys(e, ret, "cannot start a thread");
+	}
+	ret = run(j, cage, &argv, ends[0], e);
+	close(ends[0]);
+	pthread_join(thread, NULL);
+	if (ret == 0 && j->status == 0 && f.ret < 0)
+		ret = err_move(e, &f.error);
+	err_release(&f.error);
+	return ret;
+}
+
+/* debugfs repeats each command, and says what is wrong on a line of its own. */
+static int run_rest(struct job *j, struct cage *cage, struct error *e)
+{
+	cleanup_strv struct strv argv = STRV_INIT, lines = STRV_INIT;
+	int ret;
+
+	strv_split(&argv, "debugfs -w -f " IMAGE_GUEST_OUT "/" IMAGE_SCRIPT " " IMAGE_GUEST_OUT
+		   "/" IMAGE, " ");
+	sb_reset(&j->said);
+	ret = run(j, cage, &argv, -1, e);
+	if (ret < 0 || j->status)
+		return ret;
+	strv_split(&lines, sb_str(&j->said), "\r\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (!str_starts(lines.v[i], "debugfs"))
+			return err_set(e, strstr(lines.v[i], "No free space") ||
+				       strstr(lines.v[i], "no free") ? ENOSPC : EIO,
+				       "cannot make '%s': debugfs: %s", j->t->label, lines.v[i]);
+	return 0;
+}
+
+static int in_cage(struct job *j, struct error *e)
+{
+	struct cage_mount out = { .fd = j->work.share.fd, .where = IMAGE_GUEST_OUT, .plain = true,
+				  .nosync = true };
+	cleanup_share struct share tools_share = SHARE_INIT;
+	struct cage_config cfg = CAGE_CONFIG_INIT;
+	struct cage *cage = NULL;
+	int ret = share_open(&tools_share, j->im->tools, SHARE_READ, e);
+
+	if (ret < 0)
+		return ret;
+	cfg.kernel = j->im->kernel.path;
+	cfg.memory = MEMORY;
+	machine_configure(j->im->machine, &cfg);
+	cfg.root.kind = CAGE_ROOT_SHARE;
+	cfg.root.upper = CAGE_UPPER_MEMORY;
+	cfg.root.fd = tools_share.fd;
+	cfg.mounts = &out;
+	cfg.nmounts = 1;
+	/* what else the machine is described with is for other commands */
+	cfg.forwards = NULL;
+	cfg.nforwards = 0;
+	cfg.net = CAGE_NET_NONE;
+	cfg.resolv_conf = false;
+	cfg.hostname = "image";
+	cfg.progress = j->progress;
+	ret = cage_start(&cage, &cfg, e);
+	if (ret == 0)
+		ret = run_tool(j, cage, e);
+	if (ret == 0 && j->status == 0 && j->t->format->sized)
+		ret = run_rest(j, cage, e);
+	if (ret == 0)
+		ret = cage_stop(cage, e);
+	cage_free(cage);
+	return ret;
+}
+
+/* The last line that says something. */
+static char *last_words(struct strbuf *said)
+{
+	cleanup_strv struct strv lines = STRV_INIT;
+
+	strv_split(&lines, sb_str(said), "\r\n");
+	return xstrdup(lines.n ? lines.v[lines.n - 1] : "it said nothing");
+}
+
+static int tool_failed(struct job *j, struct error *e)
+{
+	cleanup_free char *words = last_words(&j->said);
+	bool full = strstr(sb_str(&j->said), "Could not allocate") ||
+		    strstr(sb_str(&j->said), "No space") || strstr(sb_str(&j->said), "too small");
+
+	err_set(e, full ? ENOSPC : EIO, "cannot make '%s': %s failed (status %d): %s", j->t->label,
+		j->t->format->tool, j->status, words);
+	if (full && j->t->details->size)
+		err_hint(e, "give it more with --size");
+	return -e->errnum;
+}
+
+/* Once more with more room, where it was our own idea of it that was too small. */
+static int make_file(struct job *j, struct error *e)
+{
+	bool ours = j->t->format->sized && !j->t->details->size;
+	int ret = 0;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if (ret < 0)
+			err_release(e);
+		(void)unlinkat(j->work.share.fd, IMAGE, 0);
+		sb_reset(&j->said);
+		ret = in_cage(j, e);
+		if (ret == 0 && j->status)
+			ret = tool_failed(j, e);
+		if (ret != -ENOSPC || !ours || !j->status)
+			break;
+		j->size += j->size / 8;
+	}
+	return ret;
+}
+
+static int hand_over(const struct job *j, int fd, struct error *e)
+{
+	cleanup_close int made = openat(j->work.share.fd, IMAGE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (made < 0)
+		return err_sys(e, errno, "cannot open the image that %s made", j->t->format->tool);
+	return share_copy_file(made, fd, e) < 0 ? err_wrap(e, "cannot write '%s'", j->t->label) : 0;
+}
+
+/* An image that is as large as it was asked to be has to take the tree. */
+static int find_size(struct job *j, struct error *e)
+{
+	cleanup_free char *asked = NULL, *needed = NULL;
+	uint64_t least = (j->needs.blocks + j->needs.inodes / 16) * IMAGE_BLOCK;
+
+	j->size = j->t->details->size;
+	if (!j->size) {
+		j->size = image_ext4_size(&j->needs);
+		return 0;
+	}
+	if (j->size >= least)
+		return 0;
+	asked = format_size(j->size);
+	needed = format_size(image_ext4_size(&j->needs));
+	return err_set(e, ENOSPC, "cannot make '%s': the tree does not fit in %s; give --size about %s, "
+		       "or leave it out", j->t->label, asked, needed);
+}
+
+int image_make(struct target_maker *m, const struct target *t, struct share *s, int fd,
+	       struct progress *progress, struct share_totals *totals, struct error *e)
+{
+	struct job j = { .im = (struct image_maker *)m, .t = t, .s = s, .progress = progress,
+			 .work = WORK_INIT };
+	int ret = image_measure(s, t->epoch, &j.needs, e);
+
+	if (j.needs.acls && str_eq(t->format->tool, "mksquashfs"))
+		progress_warn(progress, "%llu files have ACLs, which squashfs has no place for",
+			      (unsigned long long)j.needs.acls);
+	j.epoch = t->epoch >= 0 ? t->epoch : j.needs.newest;
+	if (ret == 0 && t->format->sized)
+		ret = find_size(&j, e);
+	if (ret == 0)
+		ret = work_begin(&j.work, e);
+	if (ret == 0 && t->format->sized)
+		ret = image_ext4_rest(s, t->epoch, j.work.share.fd, progress, e);
+	if (ret == 0)
+		ret = make_file(&j, e);
+	if (ret == 0 && interrupted())
+		ret = err_set(e, EINTR, "interrupted");
+	if (ret == 0)
+		ret = hand_over(&j, fd, e);
+	if (ret == 0 && totals)
+		*totals = (struct share_totals){ j.needs.inodes, j.needs.bytes };
+	work_end(&j.work);
+	sb_release(&j.said);
+	progress_end(progress);
+	return ret;
+}
+
+int image_prepare(struct target_maker *m, const struct target *t, struct progress *progress,
+		  struct error *e)
+{
+	struct image_maker *im = (struct image_maker *)m;
+	const char *suite = t->details->tools ? t->details->tools : TARGET_TOOLS;
+	int ret;
+
+	if (im->tools)
+		return 0;
+	if (!find_tool(t->format->tool))
+		return err_set(e, EOPNOTSUPP, "cannot make '%s': nobody knows how %s is called",
+			       t->label, t->format->tool);
+	ret = machine_kernel(im->machine, im->mirror, true, progress, &im->kernel, e);
+	if (ret < 0)
+		return ret;
+	return fabricate_tools_root(suite, PACKAGES, im->mirror, im->machine, progress,
+				    &im->tools, e);
+}
+
+void image_maker_release(struct image_maker *im)
+{
+	free_ptr(&im->tools);
+	kernel_info_release(&im->kernel);
+}

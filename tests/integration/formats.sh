@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# Images: each format made of a share that has everything in it, the same bytes twice, mounted
+# again in a cage and compared entry by entry.
+
+export SOURCE_DATE_EPOCH=1700000000
+
+export_share()
+{
+	"$UMLCAGE" share export -q ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
+}
+
+rich_share()
+{
+	command -v python3 >/dev/null || host_cannot "no python3, which makes archives for the test"
+	"$TESTS_DIR/support/tar-make" rich.tar rich
+	"$UMLCAGE" share import -q rich.tar s
+	"$UMLCAGE" share export -q s want.tar
+}
+
+tools()
+{
+	mirrored
+	rich_share
+}
+
+# what is in the image, by way of a cage that mounts it and copies: in_image FILE, into got.tar
+in_image()
+{
+	run --bind "$PWD:/host:ro" --share "$PWD/got:/got" -- sh -ec "
+		mount -o loop,ro /host/$1 /mnt
+		cp -a /mnt/. /got/
+		if [ -d /got/lost+found ]; then rmdir /got/lost+found; touch -r /mnt /got; fi"
+	"$UMLCAGE" share export -q got got.tar
+}
+
+# same_tree WANT GOT [BEGINNING-OF-A-DIFFERENCE-THAT-MAY-BE...]
+same_tree()
+{
+	local want=$1 got=$2
+	shift 2
+	"$TESTS_DIR/support/tar-compare" --times "$want" "$got" >differences || true
+	! grep -v -e ' differences$' "${@/#/-e^}" differences || fail "'$want' and '$got' differ"
+}
+
+# limit: 600
+test_ext4_has_the_tree()
+{
+	tools
+	export_share s x.ext4
+	PATH=$PATH:/sbin:/usr/sbin e2fsck -fn x.ext4 || fail "fsck found something"
+	in_image x.ext4
+	same_tree want.tar got.tar
+	export_share s again.ext4
+	cmp x.ext4 again.ext4
+	[ "$(stat -c %b x.ext4)" -lt $(($(stat -c %s x.ext4) / 512)) ] || fail "not sparse"
+}
+
+# limit: 600
+test_squashfs_has_the_tree()
+{
+	tools
+	export_share s x.squashfs 2>err
+	contains "2 files have ACLs" err
+	in_image x.squashfs
+	# it knows whole seconds only, and no attributes of the system's
+	same_tree want.tar got.tar "home/fraction: time" "home/d\?acl: xattr system.posix_acl"
+	export_share s again.squashfs
+	cmp x.squashfs again.squashfs
+}
+
+# limit: 600
+test_erofs_has_the_tree()
+{
+	tools
+	export_share s x.erofs
+	fabricate -q --variant=required --include=erofs-utils trixie tools
+	run --root "$PWD/tools" --bind "$PWD:/host:ro" --share "$PWD/got:/got" -- \
+		fsck.erofs --extract=/got --overwrite --preserve --xattrs /host/x.erofs
+	"$UMLCAGE" share export -q got got.tar
+	# fsck.erofs sets the owner last, and a capability is gone with that; and it makes a file of
+	# a symbolic link with two names, which is one in the image
+	same_tree want.tar got.tar "bin/ping: xattr security.capability" "dev/fd\(-again\)\?:"
+	run --root "$PWD/tools" --bind "$PWD:/host:ro" -- dump.erofs --path=/dev/fd-again \
+		/host/x.erofs >dump
+	contains "symlink file" dump
+	run --root "$PWD/tools" --bind "$PWD:/host:ro" --share "$PWD/got2:/got" -- \
+		fsck.erofs --extract=/got --overwrite --no-preserve-owner --xattrs /host/x.erofs
+	"$UMLCAGE" share export -q got2 got.tar
+	"$TESTS_DIR/support/tar-compare" want.tar got.tar >differences || true
+	! grep security.capability differences || fail "capabilities"
+	export_share s again.erofs
+	cmp x.erofs again.erofs
+}
+
+# limit: 600
+test_size_and_label_are_what_is_asked_for()
+{
+	tools
+	export_share --size=32M --fs-label=night s x.ext4
+	equal $((32 << 20)) "$(stat -c %s x.ext4)" size
+	equal night "$(PATH=$PATH:/sbin:/usr/sbin e2label x.ext4)" label
+	head -c 40000000 /dev/urandom >big
+	cp big s/big
+	status 6 export_share --size=32M s y.ext4 2>err
+	contains "does not fit in" err
+	[ ! -e y.ext4 ] || fail "half an image"
+	export_share s y.ext4
+	PATH=$PATH:/sbin:/usr/sbin e2fsck -fn y.ext4
+}
+
+test_what_cannot_be_is_refused_at_once()
+{
+	rich_share
+	status 2 export_share --size=1G s x.squashfs 2>err
+	contains "--size is for file systems" err
+	status 2 export_share --oci-cmd=sh s x.ext4 2>err
+	contains "--oci-cmd is for images of containers" err
+	status 2 export_share --fs-label=much-too-long-a-label s x.ext4 2>err
+	contains "1 to 15 letters" err
+	status 2 export_share --level=99 s x.erofs 2>err
+	contains "a number from 0 to 12" err
+	status 2 export_share s x.ext4.gz 2>err
+	status 2 export_share --format=ext5 s x 2>err
+	contains "did you mean 'ext" err
+	status 2 export_share --oci-entrypoint="a 'b" s x.oci.tar 2>err
+	contains "into words" err
+	status 2 export_share --oci-port=0 s x.oci.tar 2>err
+	status 2 export_share --oci-env=A s x.oci.tar 2>err
+	status 2 export_share --oci-workdir=a s x.oci.tar 2>err
+	equal "" "$(find . -name 'x*')" "left behind"
+}
+
+test_oci_image_says_how_it_runs()
+{
+	rich_share
+	export_share --oci-entrypoint='/bin/echo "two words"' --oci-cmd=more --oci-env=A=b --oci-user=1:2 \
+		--oci-workdir=/srv --oci-label=who=me --oci-port=80 --oci-port=53/udp --oci-tag=night:7 \
+		s x.oci.tar
+	export_share --format=oci --oci-entrypoint='/bin/echo "two words"' --oci-cmd=more --oci-env=A=b \
+		--oci-user=1:2 --oci-workdir=/srv --oci-label=who=me --oci-port=80 --oci-port=53/udp \
+		--oci-tag=night:7 s x
+	mkdir from-tar
+	tar -xf x.oci.tar -C from-tar
+	diff -r from-tar x
+	python3 - x <<-'END'
+	import hashlib, json, gzip, os, sys
+	top = sys.argv[1]
+	def blob(d):
+	    data = open(f"{top}/blobs/" + d["digest"].replace(":", "/"), "rb").read()
+	    assert len(data) == d["size"], d
+	    assert "sha256:" + hashlib.sha256(data).hexdigest() == d["digest"], d
+	    return data
+	index = json.load(open(f"{top}/index.json"))
+	[entry] = index["manifests"]
+	assert entry["annotations"]["org.opencontainers.image.ref.name"] == "7"
+	manifest = json.loads(blob(entry))
+	config = json.loads(blob(manifest["config"]))
+	[layer] = manifest["layers"]
+	plain = gzip.decompress(blob(layer))
+	assert config["rootfs"]["diff_ids"] == ["sha256:" + hashlib.sha256(plain).hexdigest()]
+	open("layer.tar", "wb").write(plain)
+	assert config["created"] == "2023-11-14T22:13:20Z", config["created"]
+	run = config["config"]
+	assert run["Entrypoint"] == ["/bin/echo", "two words"] and run["Cmd"] == ["more"], run
+	assert run["User"] == "1:2" and run["WorkingDir"] == "/srv" and run["Labels"] == {"who": "me"}
+	assert "A=b" in run["Env"] and any(v.startswith("PATH=") for v in run["Env"]), run
+	assert set(run["ExposedPorts"]) == {"80/tcp", "53/udp"}, run
+	END
+	same_tree want.tar layer.tar
+}
+
+test_container_tools_take_the_images()
+{
+	rich_share
+	command -v skopeo >/dev/null || host_cannot "no skopeo"
+	command -v umoci >/dev/null || host_cannot "no umoci"
+	export_share s x.oci.tar
+	export_share --oci-tag=night:7 s x.docker.tar
+	export_share --format=oci s layout
+	skopeo --insecure-policy copy -q oci-archive:x.oci.tar dir:a
+	skopeo --insecure-policy copy -q docker-archive:x.docker.tar:night:7 dir:b
+	umoci stat --image layout:latest >stat
+	contains umlcage stat
+	export_share s again.docker.tar --oci-tag=night:7
+	cmp x.docker.tar again.docker.tar
+}
+
+# limit: 600
+test_fabricate_makes_images()
+{
+	mirrored
+	"$TESTS_DIR/support/make-archive" a >made
+	fabricate -q --variant=extract --include=pen-plain,pen-owners,pen-devices \
+		--keyring="$PWD/a/key.gpg" pen x.tar a
+	fabricate -q --variant=extract --include=pen-plain,pen-owners,pen-devices \
+		--keyring="$PWD/a/key.gpg" pen x.ext4 a 2>err || { cat err; fail "no image"; }
+	in_image x.ext4
+	same_tree x.tar got.tar
+}
