@@ -104,11 +104,6 @@ static int init_new(struct new_file *new, struct mnt_idmap *idmap, struct inode 
 			mode |= S_ISGID;
 	}
 	new->meta.mode = mode & 07777;
-	if (humfs_plain(dir)) {
-		new->meta.uid = 0;
-		new->meta.gid = 0;
-		new->meta.mode &= 0777;
-	}
 	return 0;
 }
 
@@ -176,14 +171,34 @@ static int record_new(struct new_file *new, int dirfd, bool plain, struct humfs_
 	if (err || (new->meta.type != HUMFS_FILE && new->meta.type != HUMFS_DIR))
 		return err;
 
-	/* The host's umask may have taken something away. */
+	/* The host's umask may have taken something away, a set-id directory added it. */
 	mode = plain ? new->meta.mode : humfs_host_mode(&new->meta);
-	if ((st->mode & 0777) == mode)
+	if ((st->mode & 07777) == mode)
 		return 0;
 	err = humfs_host_chmod(new->fd, mode);
+	if (!err && (mode & 07000))
+		return humfs_host_stat(new->fd, st);
 	if (!err)
-		st->mode = (st->mode & ~0777) | mode;
+		st->mode = (st->mode & ~07777) | mode;
 	return err;
+}
+
+/* In plain mode a file is whose the host says. */
+static int own_plain(struct new_file *new, struct humfs_share *share, struct humfs_stat *st)
+{
+	struct humfs_meta now;
+	int err;
+
+	humfs_plain_meta(share, st, &now);
+	if (new->fd >= 0 && share->host_uid == 0) {
+		err = humfs_plain_chown(share, new->fd, &now, &new->meta);
+		if (!err)
+			err = humfs_host_stat(new->fd, st);
+		if (err)
+			return err;
+	}
+	humfs_plain_meta(share, st, &new->meta);
+	return 0;
 }
 
 static struct inode *make_inode(struct new_file *new, struct inode *dir,
@@ -205,6 +220,8 @@ static struct inode *make_inode(struct new_file *new, struct inode *dir,
 		set_cached_acl(inode, ACL_TYPE_DEFAULT, new->default_acl);
 	if (new->fd >= 0)
 		humfs_adopt_fd(inode, new->fd, new->meta.type != HUMFS_DIR);
+	else if (test_bit(HUMFS_FOREIGN, &hi->flags))
+		set_bit(HUMFS_OWN_NODE, &hi->flags);
 	if (S_ISDIR(inode->i_mode) && !humfs_plain(dir))
 		set_bit(HUMFS_COMPLETE, &hi->flags);
 	return inode;
@@ -231,6 +248,8 @@ static struct inode *make_new(struct new_file *new, struct inode *dir)
 		goto out_fd;
 	if (!err)
 		err = record_new(new, dirfd, plain, &st);
+	if (!err && plain)
+		err = own_plain(new, humfs_share_of(dir->i_sb), &st);
 	inode = err ? ERR_PTR(err) : make_inode(new, dir, &st);
 	if (!IS_ERR(inode))
 		goto out_fd;

@@ -24,6 +24,8 @@ struct humfs_stat {
 	unsigned long long size;
 	unsigned long long blocks;	/* of 512 bytes */
 	unsigned int mode;
+	unsigned int uid;
+	unsigned int gid;
 	unsigned int nlink;
 	unsigned int rdev_major;
 	unsigned int rdev_minor;
@@ -70,11 +72,22 @@ enum humfs_rename {
 };
 
 /* humfs_user.c: names.  What returns a descriptor, returns it close-on-exec. */
+enum humfs_adopted {
+	HUMFS_ADOPTED_DIR,
+	HUMFS_ADOPTED_FILE,	/* a regular file that may be written to */
+	HUMFS_ADOPTED_READ,	/* one that is only good for reading */
+};
+
+/* One of enum humfs_adopted, or -errno. */
 int humfs_host_adopt(int fd);
+unsigned int humfs_host_uid(void);
+unsigned int humfs_host_gid(void);
 unsigned long humfs_host_max_fds(void);
 void humfs_host_close(int fd);
 int humfs_host_open(int dirfd, const char *name, enum humfs_open how);
 int humfs_host_open_self(int dirfd);
+/* Another number for the same description. */
+int humfs_host_dup(int fd);
 /* @onto means the description of @fd from now on; @fd stays open. */
 int humfs_host_replace(int fd, int onto);
 int humfs_host_create(int dirfd, const char *name, unsigned int mode);
@@ -89,6 +102,8 @@ int humfs_host_unlink(int dirfd, const char *name, int is_dir);
 int humfs_host_rename(int from_fd, const char *from, int to_fd, const char *to,
 		      unsigned int flags);
 int humfs_host_chmod(int fd, unsigned int mode);
+/* Only a kernel that is root on the host may: anybody else's cannot make the call. */
+int humfs_host_chown(int fd, unsigned int uid, unsigned int gid);
 /* A NULL time is left as it is. */
 int humfs_host_utimes(int fd, const struct humfs_time *atime, const struct humfs_time *mtime);
 int humfs_host_getxattr(int fd, const char *attr, void *buf, unsigned long len);

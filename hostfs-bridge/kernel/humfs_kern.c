@@ -2,8 +2,8 @@
 /*
  * humfs: shares of the host with recorded ownership, for User-Mode Linux.
  *
- * A share is a directory of the host, handed over as an open descriptor on the
- * command line and mounted by its tag; no path of the host can be named from
+ * A share is a directory of the host (or, in plain mode, a single file), handed
+ * over as an open descriptor on the command line and mounted by its tag; no path of the host can be named from
  * inside.  Owners, modes and device numbers are kept in extended attributes of
  * the host's files (see meta.h).  Here: the command line, mounting, statistics.
  */
@@ -57,14 +57,22 @@ static int __init parse_share(char *arg)
 	char *rest = arg;
 	char *tag = strsep(&rest, ":");
 	char *number = strsep(&rest, ":");
+	int kind = -EINVAL;
 
-	if (share_count == SHARES_MAX || !*tag || strlen(tag) > HUMFS_TAG_MAX || !number ||
-	    kstrtoint(number, 10, &share->fd) || share->fd < 0 || find_share(tag) ||
-	    !parse_flags(share, rest) || humfs_host_adopt(share->fd)) {
-		pr_err("humfs: \"%s\" is no share: expected TAG:FD[:ro][:plain][:nosync], FD an open directory\n",
+	if (share_count < SHARES_MAX && *tag && strlen(tag) <= HUMFS_TAG_MAX && number &&
+	    !kstrtoint(number, 10, &share->fd) && share->fd >= 0 && !find_share(tag) &&
+	    parse_flags(share, rest))
+		kind = humfs_host_adopt(share->fd);
+	if (kind < 0) {
+		pr_err("humfs: \"%s\" is not a share: expected TAG:FD[:ro][:plain][:nosync], FD an open directory or file\n",
 		       arg);
 		memset(share, 0, sizeof(*share));
 		return 1;
+	}
+	if (kind != HUMFS_ADOPTED_DIR) {
+		share->file = true;
+		share->force_plain = true;
+		share->force_ro |= kind == HUMFS_ADOPTED_READ;
 	}
 	strscpy(share->tag, tag);
 	init_rwsem(&share->rename_sem);
@@ -108,7 +116,7 @@ static int humfs_show_options(struct seq_file *seq, struct dentry *root)
 	struct humfs_share *share = humfs_share_of(root->d_sb);
 
 	if (share->plain)
-		seq_puts(seq, ",plain");
+		seq_printf(seq, ",plain,uid=%u,gid=%u", share->uid, share->gid);
 	if (share->nosync)
 		seq_puts(seq, ",nosync");
 	return 0;
@@ -133,17 +141,20 @@ static const struct super_operations humfs_super_ops = {
 	.show_stats	= humfs_show_stats,
 };
 
-enum { OPT_PLAIN, OPT_NOSYNC };
+enum { OPT_PLAIN, OPT_NOSYNC, OPT_UID, OPT_GID };
 
 static const struct fs_parameter_spec humfs_parameters[] = {
 	fsparam_flag("plain",	OPT_PLAIN),
 	fsparam_flag("nosync",	OPT_NOSYNC),
+	fsparam_u32("uid",	OPT_UID),
+	fsparam_u32("gid",	OPT_GID),
 	{}
 };
 
 struct humfs_options {
 	bool plain;
 	bool nosync;
+	u32 uid, gid;		/* plain: whose the files of the host's user are */
 };
 
 static int humfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
@@ -158,6 +169,12 @@ static int humfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return 0;
 	case OPT_NOSYNC:
 		options->nosync = true;
+		return 0;
+	case OPT_UID:
+		options->uid = result.uint_32;
+		return 0;
+	case OPT_GID:
+		options->gid = result.uint_32;
 		return 0;
 	default:
 		return opt;
@@ -181,7 +198,7 @@ static int open_root(struct fs_context *fc, struct super_block *sb)
 	struct inode *inode;
 	int err, fd;
 
-	fd = humfs_host_open_self(share->fd);
+	fd = share->file ? humfs_host_dup(share->fd) : humfs_host_open_self(share->fd);
 	if (fd < 0)
 		return fd;
 	err = share->plain ? 0 : check_xattrs(fc, fd);
@@ -206,6 +223,10 @@ static int humfs_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	share->plain = options->plain || share->force_plain;
 	share->nosync = options->nosync || share->force_nosync;
+	share->host_uid = humfs_host_uid();
+	share->host_gid = humfs_host_gid();
+	share->uid = options->uid;
+	share->gid = options->gid;
 	atomic_long_set(&share->fsyncs, 0);
 	humfs_init_fds();
 

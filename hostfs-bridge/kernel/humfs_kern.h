@@ -19,16 +19,20 @@
 #define HUMFS_SUPER_MAGIC	0x68756d66	/* "humf" */
 #define HUMFS_TAG_MAX		63
 
-/* A directory of the host, named on the command line; it is mounted at most once. */
+/* A directory or file of the host, named on the command line; it is mounted at most once. */
 struct humfs_share {
 	char tag[HUMFS_TAG_MAX + 1];
 	int fd;
 	bool force_ro;
 	bool force_plain;
 	bool force_nosync;
+	bool file;		/* a single one, which is plain */
 	/* While it is mounted: */
 	bool plain;		/* no recorded ownership */
 	bool nosync;		/* fsync() is counted, not obeyed */
+	/* plain: who this kernel is on the host, and whose its files are here */
+	u32 host_uid, host_gid;
+	u32 uid, gid;
 	atomic_long_t fsyncs;
 	/*
 	 * Written by renames around the call to the host and d_move(), read
@@ -43,6 +47,7 @@ enum humfs_flag {
 	HUMFS_HAS_XATTRS,	/* it may carry attributes that the guest sees */
 	HUMFS_REAL_SYMLINK,	/* a symbolic link on the host, too */
 	HUMFS_FOREIGN,		/* a fifo, socket or device on the host, too */
+	HUMFS_OWN_NODE,		/* that was made here since the share was mounted */
 	HUMFS_BLOCKS_STALE,	/* i_blocks is not what the host says */
 	HUMFS_PINNED,		/* the inode itself holds a pin on its descriptor */
 	HUMFS_TIMES_STORED,	/* the host's times are stored_atime and stored_mtime */
@@ -179,6 +184,14 @@ int humfs_store_meta(struct dentry *dentry, struct inode *inode, const struct hu
 /* plain.c: what the host says of a file that may have been changed there. */
 extern const struct dentry_operations humfs_plain_dops;
 void humfs_refresh(struct inode *inode, const struct humfs_stat *st);
+/* Owner and mode of what the host says has @st. */
+void humfs_plain_meta(const struct humfs_share *share, const struct humfs_stat *st,
+		      struct humfs_meta *meta);
+/* Gives an open file of the host the owner that @meta has, who has @now; -EPERM if it cannot. */
+int humfs_plain_chown(const struct humfs_share *share, int fd, const struct humfs_meta *now,
+		      const struct humfs_meta *meta);
+/* What humfs_store_meta() is in plain mode. */
+int humfs_store_plain(struct inode *inode, const struct humfs_meta *meta);
 
 /* dir.c, rename.c, readdir.c */
 extern const struct dentry_operations humfs_dops;
@@ -191,6 +204,8 @@ bool humfs_is_aside(const char *name);
 /* Turns a symbolic link of the host into a file that can carry attributes. */
 int humfs_convert_symlink(struct dentry *dentry, struct inode *inode,
 			  const struct humfs_meta *meta);
+/* The mode of a fifo or socket of a plain share, by making it anew. */
+int humfs_remake_node(struct inode *inode, unsigned int mode);
 /* A name is there, or may be, that has no dentry. */
 void humfs_incomplete(struct inode *dir);
 /* The change of a directory's times by one of its entries. */

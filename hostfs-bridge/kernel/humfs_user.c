@@ -7,8 +7,8 @@
  * this kernel may have fallen to its guest, and then only what the host checks
  * counts.  So there are three kinds of calls here:
  *
- *  - On descriptors: fstat, statx with a NULL path, fchmod, f*xattr, utimensat
- *    with a NULL path.  They reach what was opened and nothing else.
+ *  - On descriptors: fstat, statx with a NULL path, fchmod, fchown, f*xattr,
+ *    utimensat with a NULL path.  They reach what was opened and nothing else.
  *  - That open, make, move and remove names: openat, mkdirat, mknodat,
  *    symlinkat, linkat, renameat2, unlinkat.  Landlock's rules hold for each.
  *    openat, not openat2, so that a filter can see the flags; never with
@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/stat.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -53,17 +54,34 @@ static int open_at(int dirfd, const char *name, int flags, unsigned int mode)
 	return HOST_CALL(__NR_openat, dirfd, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
 }
 
-/* Makes a descriptor of the command line close-on-exec; it must be a directory. */
+/* Makes a descriptor of the command line close-on-exec: a directory, or a regular file. */
 int humfs_host_adopt(int fd)
 {
 	struct humfs_stat st;
 	int ret = humfs_host_stat(fd, &st);
+	bool dir = (st.mode & S_IFMT) == S_IFDIR;
 
-	if (ret)
+	if (!ret && !dir && (st.mode & S_IFMT) != S_IFREG)
+		ret = -ENOTDIR;
+	if (!ret)
+		ret = HOST_CALL(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC);
+	if (!ret)
+		ret = HOST_CALL(__NR_fcntl, fd, F_GETFL);
+	if (ret < 0)
 		return ret;
-	if ((st.mode & 0170000) != 0040000)
-		return -ENOTDIR;
-	return HOST_CALL(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC);
+	if (dir)
+		return HUMFS_ADOPTED_DIR;
+	return (ret & O_ACCMODE) == O_RDWR ? HUMFS_ADOPTED_FILE : HUMFS_ADOPTED_READ;
+}
+
+unsigned int humfs_host_uid(void)
+{
+	return HOST_CALL(__NR_geteuid);
+}
+
+unsigned int humfs_host_gid(void)
+{
+	return HOST_CALL(__NR_getegid);
 }
 
 unsigned long humfs_host_max_fds(void)
@@ -115,6 +133,11 @@ int humfs_host_open_self(int dirfd)
 	return ret;
 }
 
+int humfs_host_dup(int fd)
+{
+	return HOST_CALL(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+}
+
 int humfs_host_replace(int fd, int onto)
 {
 	int ret = HOST_CALL(__NR_dup3, fd, onto, O_CLOEXEC);
@@ -163,6 +186,8 @@ static void copy_statx(struct humfs_stat *st, const struct statx *sx)
 	st->size = sx->stx_size;
 	st->blocks = sx->stx_blocks;
 	st->mode = sx->stx_mode;
+	st->uid = sx->stx_uid;
+	st->gid = sx->stx_gid;
 	st->nlink = sx->stx_nlink;
 	st->rdev_major = sx->stx_rdev_major;
 	st->rdev_minor = sx->stx_rdev_minor;
@@ -191,6 +216,8 @@ static int stat_fd(int fd, struct humfs_stat *st)
 	st->size = old.st_size;
 	st->blocks = old.st_blocks;
 	st->mode = old.st_mode;
+	st->uid = old.st_uid;
+	st->gid = old.st_gid;
 	st->nlink = old.st_nlink;
 	st->rdev_major = major(old.st_rdev);
 	st->rdev_minor = minor(old.st_rdev);
@@ -317,6 +344,11 @@ int humfs_host_rename(int from_fd, const char *from, int to_fd, const char *to,
 int humfs_host_chmod(int fd, unsigned int mode)
 {
 	return HOST_CALL(__NR_fchmod, fd, mode);
+}
+
+int humfs_host_chown(int fd, unsigned int uid, unsigned int gid)
+{
+	return HOST_CALL(__NR_fchown, fd, uid, gid);
 }
 
 static struct timespec to_timespec(const struct humfs_time *t)

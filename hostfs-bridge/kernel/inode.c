@@ -194,7 +194,7 @@ static void fill_inode(struct inode *inode, const struct humfs_meta *meta,
 	set_nlink(inode, st->nlink);
 	humfs_set_times(inode, st);
 	inode->i_blocks = st->blocks;
-	hi->host_mode = st->mode & 0777;
+	hi->host_mode = st->mode & 07777;
 	if (S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode))
 		i_size_write(inode, st->size);
 	if (S_ISLNK(inode->i_mode)) {
@@ -301,6 +301,8 @@ static int load_inode(struct inode *inode, int dirfd, const char *name, int fd,
 	if (host < 0)
 		return -EUCLEAN;
 	humfs_meta_default(host, st->mode, &meta);
+	if (humfs_plain(inode))
+		humfs_plain_meta(humfs_share_of(inode->i_sb), st, &meta);
 	meta.major = st->rdev_major;
 	meta.minor = st->rdev_minor;
 	if (host == HUMFS_FILE || host == HUMFS_DIR) {
@@ -459,12 +461,13 @@ void humfs_rehash(struct inode *inode, const struct humfs_stat *st)
 	unhash_stale(inode->i_sb, st);
 	remove_inode_hash(inode);
 	set_file(inode, (void *)st);
-	HUMFS_I(inode)->host_mode = st->mode & 0777;
+	HUMFS_I(inode)->host_mode = st->mode & 07777;
 	__insert_inode_hash(inode, hash_of(st));
 }
 
 struct inode *humfs_iget_root(struct super_block *sb, int fd)
 {
+	struct humfs_share *share = humfs_share_of(sb);
 	struct humfs_stat st;
 	struct inode *inode;
 	int err;
@@ -475,7 +478,7 @@ struct inode *humfs_iget_root(struct super_block *sb, int fd)
 	inode = get_inode(sb, -1, "/", fd, &st);
 	if (IS_ERR(inode))
 		return inode;
-	humfs_adopt_fd(inode, fd, false);
+	humfs_adopt_fd(inode, fd, share->file && !share->force_ro);
 	err = humfs_pin(inode);
 	if (!err)
 		return inode;

@@ -54,6 +54,56 @@ static int make_aside_with(int dirfd, char *name, const struct humfs_meta *meta,
 	return err;
 }
 
+/* A new fifo or socket under a name that is nobody else's. */
+static int make_node_aside(int dirfd, char *name, unsigned int mode, struct humfs_stat *st)
+{
+	int err;
+
+	do {
+		snprintf(name, ASIDE_NAME_MAX, ASIDE_PREFIX "%016llx", get_random_u64());
+		err = humfs_host_mknod(dirfd, name, mode);
+	} while (err == -EEXIST);
+	if (err)
+		return err;
+	err = humfs_host_stat_name(dirfd, name, st);
+	if (!err && (st->mode & 07777) != (mode & 07777))
+		err = -EPERM;
+	if (err)
+		humfs_host_unlink(dirfd, name, 0);
+	return err;
+}
+
+/*
+ * No descriptor can be had of a socket, and none of a fifo without waking those who
+ * wait for it.  What was made here nobody on the host uses, so another one does.
+ */
+int humfs_remake_node(struct inode *inode, unsigned int mode)
+{
+	struct humfs_place place;
+	struct humfs_stat st;
+	char aside[ASIDE_NAME_MAX];
+	u64 number = inode->i_ino;
+	int err;
+
+	if (!test_bit(HUMFS_OWN_NODE, &HUMFS_I(inode)->flags) || inode->i_nlink > 1)
+		return -EPERM;
+	err = humfs_locate(inode, &place);
+	if (err)
+		return err;
+	err = make_node_aside(place.dirfd, aside, (inode->i_mode & S_IFMT) | mode, &st);
+	if (!err) {
+		err = humfs_host_rename(place.dirfd, aside, place.dirfd, place.name, 0);
+		if (err)
+			humfs_host_unlink(place.dirfd, aside, 0);
+	}
+	if (!err) {
+		humfs_rehash(inode, &st);
+		inode->i_ino = number;	/* a bound socket is found by it */
+	}
+	humfs_unlocate(inode, &place);
+	return err;
+}
+
 /*
  * The caller holds the link's inode lock, which a rename or removal of its name
  * would need, too.

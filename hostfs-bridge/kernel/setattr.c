@@ -11,27 +11,6 @@
 #include <linux/xattr.h>
 #include "humfs_kern.h"
 
-/* In plain mode the host's permission bits are all there is to record. */
-static int store_plain(struct inode *inode, const struct humfs_meta *meta)
-{
-	struct humfs_inode *hi = HUMFS_I(inode);
-	int err, fd;
-
-	if (meta->uid != i_uid_read(inode) || meta->gid != i_gid_read(inode) ||
-	    (meta->mode & 07000))
-		return -EPERM;
-	if (meta->mode == hi->host_mode || test_bit(HUMFS_REAL_SYMLINK, &hi->flags))
-		return 0;
-	fd = humfs_get_fd(inode, false);
-	if (fd < 0)
-		return fd;
-	err = humfs_host_chmod(fd, meta->mode);
-	humfs_put_fd(inode);
-	if (!err)
-		hi->host_mode = meta->mode;
-	return err;
-}
-
 static int store_recorded(struct inode *inode, int fd, const struct humfs_meta *meta)
 {
 	struct humfs_inode *hi = HUMFS_I(inode);
@@ -72,7 +51,7 @@ int humfs_store_meta(struct dentry *dentry, struct inode *inode, const struct hu
 	int err, fd;
 
 	if (humfs_plain(inode))
-		return store_plain(inode, meta);
+		return humfs_store_plain(inode, meta);
 	if (test_bit(HUMFS_REAL_SYMLINK, &HUMFS_I(inode)->flags))
 		return humfs_meta_needed(meta) ? humfs_convert_symlink(dentry, inode, meta) : 0;
 	fd = humfs_get_fd(inode, false);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "rootfs/agent/agent.h"
@@ -17,15 +18,12 @@
 
 #define LOWER "/lower"
 #define UPPER "/upper"
+#define HUMFS_MAGIC 0x68756d66	/* HUMFS_SUPER_MAGIC */
 
-static int mount_humfs(const char *tag, const char *where, const char *options, struct error *e)
+static int mount_humfs(const char *tag, const char *where, const char *options, bool read_only,
+		       struct error *e)
 {
-	unsigned long flags = 0;
-
-	if (strstr(options, "ro"))
-		flags |= MS_RDONLY;
-	/* every share is mounted by the agent with options it was told, so no parsing here */
-	if (mount(tag, where, "humfs", flags, options) < 0)
+	if (mount(tag, where, "humfs", read_only ? MS_RDONLY : 0, options) < 0)
 		return err_sys(e, errno, "cannot mount the share '%s'", tag);
 	return 0;
 }
@@ -91,7 +89,7 @@ static int mount_overlay(const char *upper, const struct proto_msg *m, bool nosy
 		if (mount(MEMORY, UPPER, NULL, MS_BIND, NULL) < 0)
 			return err_sys(e, errno, "cannot use guest memory for changes");
 	} else {
-		ret = mount_humfs(upper, UPPER, nosync ? "nosync" : "", e);
+		ret = mount_humfs(upper, UPPER, nosync ? "nosync" : "", false, e);
 		if (ret < 0)
 			return ret;
 	}
@@ -127,7 +125,7 @@ static int mount_root(const struct proto_msg *m, bool *layered, struct error *e)
 	if (!root)
 		return err_set(e, EPROTO, "no root was named");
 	if (str_starts(root, "humfs ")) {
-		ret = mount_humfs(root + 6, LOWER, none ? (nosync ? "nosync" : "") : "ro", e);
+		ret = mount_humfs(root + 6, LOWER, none && nosync ? "nosync" : "", !none, e);
 	} else {
 		ret = mount_device(root, fstype, &read_only, e);
 		/* a block device with its own copy-on-write needs no overlay if it is writable */
@@ -155,31 +153,129 @@ static int switch_root(struct error *e)
 	return 0;
 }
 
-/* "TAG OPTIONS WHERE", in the new root. */
-static int mount_share(const char *spec, struct error *e)
+/* Empty files of ours, that a single file is mounted on. */
+static struct strv placeholders = STRV_INIT;
+
+/* What is the user's own, and not the root, is not to get files or folders of ours. */
+static int check_mount_point(const char *where, struct error *e)
+{
+	cleanup_free char *above = xstrdup(where);
+	struct stat root, st;
+	struct statfs fs;
+
+	do {
+		char *slash = strrchr(above, '/');
+
+		slash[slash == above] = '\0';
+	} while (lstat(above, &st) < 0 && strcmp(above, "/") != 0);
+	if (stat("/", &root) < 0 || stat(above, &st) < 0 || statfs(above, &fs) < 0)
+		return err_sys(e, errno, "cannot look at '%s'", above);
+	if (st.st_dev == root.st_dev || fs.f_type != HUMFS_MAGIC)
+		return 0;
+	return err_set(e, ENOENT, "it is not there, and '%s' is in a folder of yours, where nothing is "
+		       "made unasked; make it yourself", above);
+}
+
+/* Makes what a folder or @file can be mounted on, unless it is there. */
+static int make_mount_point(const char *where, bool file, struct error *e)
+{
+	cleanup_close int fd = -1;
+	struct stat st;
+	int ret;
+
+	if (stat(where, &st) == 0 && S_ISDIR(st.st_mode) != file)
+		return 0;
+	if (lstat(where, &st) == 0)
+		return err_set(e, file ? EISDIR : ENOTDIR, "'%s' is %s in the root", where,
+			       S_ISDIR(st.st_mode) ? "a folder" :
+			       S_ISLNK(st.st_mode) ? "a link that leads to nothing of that kind" :
+			       "not a folder");
+	ret = check_mount_point(where, e);
+	if (ret < 0)
+		return ret;
+	if (!file)
+		return make_dirs(AT_FDCWD, where, 0755, e);
+
+	cleanup_free char *dir = xstrndup(where, (size_t)(strrchr(where, '/') - where));
+
+	ret = *dir ? make_dirs(AT_FDCWD, dir, 0755, e) : 0;
+	if (ret < 0)
+		return ret;
+	fd = open(where, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot make '%s'", where);
+	strv_add(&placeholders, where);
+	return 0;
+}
+
+static void remove_placeholders(void)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < placeholders.n; i++)
+		if (lstat(placeholders.v[i], &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+			(void)unlink(placeholders.v[i]);
+	strv_release(&placeholders);
+}
+
+/*
+ * "TAG OPTIONS WHERE", in the new root.  OPTIONS are humfs', and "file" for one; what is plain
+ * is @owner's.
+ */
+static int mount_share(const char *spec, const char *owner, struct error *e)
 {
 	cleanup_free char *copy = xstrdup(spec);
-	char *options = strchr(copy, ' ');
-	char *where = options ? strchr(options + 1, ' ') : NULL;
+	cleanup_strv struct strv words = STRV_INIT, options = STRV_INIT;
+	char *list = strchr(copy, ' ');
+	char *where = list ? strchr(list + 1, ' ') : NULL;
+	int ret = 0;
 
 	if (!where || where[1] != '/')
 		return err_set(e, EPROTO, "malformed mount '%s'", spec);
-	*options++ = '\0';
+	*list++ = '\0';
 	*where++ = '\0';
+	strv_split(&words, list, ",");
+	for (size_t i = 0; i < words.n; i++)
+		if (strcmp(words.v[i], "-") != 0 && strcmp(words.v[i], "file") != 0)
+			strv_add(&options, words.v[i]);
+	if (owner && strv_has(&words, "plain")) {
+		struct user u;
 
-	int ret = make_dirs(AT_FDCWD, where, 0755, e);
+		ret = user_find(owner, &u, e);
+		if (ret == 0)
+			strv_addf(&options, "uid=%u,gid=%u", u.uid, u.gid);
+		user_release(&u);
+	}
 
-	if (ret < 0)
-		return err_hint(e, "make it in the root, or use a writable one");
-	ret = mount_humfs(copy, where, strcmp(options, "-") == 0 ? "" : options, e);
+	cleanup_free char *joined = strv_join(&options, ",");
+
+	if (ret == 0)
+		ret = make_mount_point(where, strv_has(&words, "file"), e);
+	if (ret == 0)
+		ret = mount_humfs(copy, where, joined, strv_has(&words, "ro"), e);
 	return ret < 0 ? err_wrap(e, "cannot mount at '%s'", where) : 0;
+}
+
+static int mount_shares(const struct proto_msg *m, struct error *e)
+{
+	cleanup_free char *owner = proto_get_string(m, F_OWNER);
+	struct proto_field f;
+	int ret = 0;
+
+	for (size_t pos = 0; ret == 0 && proto_next(m, &pos, &f);) {
+		if (f.id == F_MOUNT) {
+			cleanup_free char *spec = xstrndup(f.data, f.len);
+
+			ret = mount_share(spec, owner, e);
+		}
+	}
+	return ret;
 }
 
 int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 {
 	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME);
 	bool booted = proto_get_number(m, F_BOOTED, 0) != 0, layered = false;
-	struct proto_field f;
 	int ret;
 
 	(void)mkdir(LOWER, 0755);
@@ -192,13 +288,8 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 		ret = kernelfs_mount(user_net, booted, e);
 	if (ret == 0)
 		ret = switch_root(e);
-	for (size_t pos = 0; ret == 0 && proto_next(m, &pos, &f);) {
-		if (f.id == F_MOUNT) {
-			cleanup_free char *spec = xstrndup(f.data, f.len);
-
-			ret = mount_share(spec, e);
-		}
-	}
+	if (ret == 0)
+		ret = mount_shares(m, e);
 	if (ret < 0)
 		return ret;
 	if (hostname)
@@ -263,6 +354,7 @@ int root_sync(struct error *e)
 		if (strcmp(f.v[1], "/") != 0)
 			(void)umount2(f.v[1], MNT_DETACH);
 	}
+	remove_placeholders();
 	(void)mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
 	sync();
 	return ret;

@@ -211,3 +211,125 @@ test_full_host_disk()
 	cmp small/s/data small/s/after
 	"$UMLCAGE" share verify small/s
 }
+
+refused='refused() { if "$@" 2>/dev/null; then echo "allowed: $*"; exit 1; fi; }
+'
+
+# An ordinary folder: what is ours there is that of the user the command runs as, who can do
+# with it what we can; what is made there is ours.
+test_bind_belongs_to_the_user_of_the_command()
+{
+	mkdir b b/d
+	echo one >b/f
+	run -u 1000 --bind b:/mnt --bind /etc:/media:ro -- sh -euc "$refused"'cd /mnt
+		[ "$(stat -c %u:%g . f d)" = "$(printf "1000:1000\n%.0s" 1 2 3)" ]
+		echo two >>f; echo x >d/g; mkdir e; mv d/g e/g; chmod 600 f; ln -s f l; rm -r d
+		chown 1000:1000 e f; touch -d @1000000000 f; refused chown 1001 f; refused chgrp 1001 e
+		[ ! -w /media/passwd ]' >out || fail "$(cat out)"
+	equal "e e/g f l" "$(cd b && find . -mindepth 1 | sed 's,^./,,' | LC_ALL=C sort | xargs)"
+	equal "one two" "$(xargs <b/f)"
+	equal "600 1000000000" "$(stat -c '%a %Y' b/f)"
+	[ -z "$(find b ! -user "$(id -u)")" ] || fail "$(ls -lR b)"
+	run --bind b:/mnt -- sh -euc "$refused"'cd /mnt; [ "$(stat -c %u:%g f)" = 0:0 ]; chown 0:0 f
+		chown -R root .; refused chown 1000 f; refused su -s /bin/sh nobody -c "touch f"' >out ||
+		fail "$(cat out)"
+	run -u nobody --bind b:/mnt -- sh -euc '[ -O /mnt/f ] && [ -G /mnt/f ] && cat /mnt/f' >out
+	printf 'one\ntwo\n' | diff - out
+	run --bind b:/mnt --bind-owner daemon -- su -s /bin/sh daemon -c 'echo three >>/mnt/f'
+	equal "one two three" "$(xargs <b/f)"
+	status 125 run --bind b:/mnt --bind-owner nobody-here -- true 2>err
+	contains "nobody-here" err
+}
+
+# Fifos, sockets, set-id and sticky bits are what they are; what the host cannot hold is refused.
+test_bind_holds_what_the_host_can()
+{
+	mkdir b
+	mkfifo b/theirs
+	run --bind b:/mnt -- sh -euc "$refused"'umask 0; cd /mnt; mkfifo p; mkfifo -m 640 q; chmod 604 q
+		echo x >f; chmod 6755 f; mkdir d; chmod 3777 d; mkdir d/e; [ -u f ] && [ -g f ] && [ -k d ]
+		: >d/g; chmod u+s d/g; echo y >>d/g
+		(echo through >p &); [ "$(cat p)" = through ]
+		perl -MIO::Socket::UNIX -e "
+			\$s = IO::Socket::UNIX->new(Local => q(s), Listen => 1) or die;
+			chmod 0660, q(s) or die qq(\$!);
+			\$c = IO::Socket::UNIX->new(Peer => q(s)) or die qq(connect: \$!)"
+		refused chmod 600 theirs; refused mknod null c 1 3; refused mknod sda b 8 0
+		mv p p2; ln q q2' >out 2>&1 || fail "$(cat out)"
+	equal "666 fifo p2
+604 fifo q
+604 fifo q2
+660 socket s
+6755 regular file f
+3777 directory d
+2777 directory d/e
+666 regular file d/g" "$(cd b && stat -c '%a %F %n' p2 q q2 s f d d/e d/g)"
+	equal "d f p2 q q2 s theirs" "$(cd b && echo *)"
+	[ -p b/theirs ] && [ "$(stat -c %h b/q)" = 2 ]
+	run --bind b:/mnt -- sh -euc 'cd /mnt; stat -c "%a %n" q s f d; rm -r p2 q q2 s d' >out
+	printf '604 q\n660 s\n6755 f\n3777 d\n' | diff - out
+	equal "f theirs" "$(cd b && echo *)"
+}
+
+# A single file: that one, whatever is beside it, as long as it is the same one.
+test_bind_of_a_single_file()
+{
+	local option
+	mkdir dir
+	for option in "" --no-namespaces; do
+		printf 'first line\nsecond\n' >dir/conf
+		echo secret >dir/secret
+		echo kept >dir/ro
+		mkfifo hold
+		# shellcheck disable=SC2086
+		run_exec $option -u 1000 --bind dir/conf:/etc/x.conf --bind dir/ro:/etc/hostname:ro \
+			--bind dir/conf:/srv/new/place -- sh -uc 'echo ready; read -r line
+			cat /etc/x.conf; echo added >>/etc/x.conf; tail -n 1 /srv/new/place
+			[ "$(stat -c %u:%a /etc/x.conf)" = 1000:644 ] || stat /etc/x.conf
+			cat /etc/hostname; echo no 2>/dev/null >>/etc/hostname || echo refused
+			rm /etc/hostname 2>/dev/null || echo stays; ls /srv/new
+			printf short >/etc/x.conf; chmod 600 /etc/x.conf; chmod 777 /etc/hostname 2>/dev/null && echo changed' <hold >out 2>err &
+		exec 7>hold
+		within 30 grep -q ready out
+		printf 'changed\nmeanwhile\n' >dir/conf
+		echo >&7
+		status 1 wait $! || fail "$(cat out err)"
+		exec 7>&-
+		printf 'ready\nchanged\nmeanwhile\nadded\nkept\nrefused\nstays\nplace\n' | diff - out
+		equal short "$(cat dir/conf)"
+		equal 600 "$(stat -c %a dir/conf)"
+		equal "kept 644" "$(cat dir/ro) $(stat -c %a dir/ro)"
+		equal "conf ro secret" "$(cd dir && echo *)"
+		chmod 644 dir/conf
+		rm hold
+	done
+	chmod 444 dir/ro
+	status 125 run --bind dir/ro:/etc/x -- true 2>err
+	contains "dir/ro" err
+	contains ":ro" err
+	status 2 run --bind /dev/null:/etc/x -- true 2>err
+	contains "nor a regular file" err
+	status 125 run --bind dir/conf:/etc -- true 2>err
+	contains "'/etc' is a folder" err
+}
+
+# Where there is nothing to mount on, it is made in the cage, not in a folder of ours.
+test_nothing_is_made_in_a_bind()
+{
+	mkdir b s
+	: >f
+	status 125 run --bind b:/mnt --bind f:/mnt/sub/f -- true 2>err
+	contains "/mnt/sub/f" err
+	contains "make it yourself" err
+	status 125 run --bind b:/mnt --bind s:/mnt/sub -- true 2>err
+	status 125 run --share s2:/mnt --bind s:/mnt/sub -- true 2>err
+	equal "" "$(ls -A b)$(ls -A s2)"
+	run --bind b:/srv/one --bind f:/srv/two/three --bind s:/tmp/x --bind f:/run/y -- \
+		sh -euc 'ls -A /srv/one; [ -f /srv/two/three ]; [ -d /tmp/x ]; [ -f /run/y ]'
+	mkdir b/sub
+	: >b/file
+	run --bind b:/mnt --bind s:/mnt/sub --bind f:/mnt/file -- sh -euc 'echo x >/mnt/file; echo y >/mnt/sub/z'
+	equal "x y" "$(cat f s/z | xargs)"
+	equal "file sub" "$(cd b && echo *)"
+	[ ! -s b/file ] && [ -z "$(ls -A b/sub)" ]
+}

@@ -40,8 +40,9 @@ enum { NOBODY = 65534 };
 /* What is the user's and not the cage's, and what is the cage's. */
 static struct {
 	char top[64], secret[96], dir[96], link[96], sock[96], made[96];
-	char share[96], ro[96];		/* given, to be written and to be read */
-	int share_fd, ro_fd;
+	char share[96], ro[96], bound[96];	/* given, to be written, to be read, and as with --bind */
+	int share_fd, ro_fd, bound_fd;
+	int file_fd, ro_file_fd;	/* single files, the same two ways */
 	int sock_fd;			/* receives on sock */
 	int abstract;			/* listens on an abstract name */
 	pid_t victim;
@@ -106,9 +107,17 @@ static void setup(void)
 	put(w.secret, "secret");
 	w.share_fd = open(w.share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	w.ro_fd = open(w.ro, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(w.bound, sizeof(w.bound), "%s/bound", w.top);
+	ck_assert_int_eq(mkdir(w.bound, 0700), 0);
+	w.bound_fd = open(w.bound, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_free char *file = path_join(w.ro, "file");
+	cleanup_free char *single = path_join(w.dir, "single"), *ro_single = path_join(w.dir, "ro-single");
 
 	put(file, "kept");
+	put(single, "single");
+	put(ro_single, "kept");
+	w.file_fd = open(single, O_RDWR | O_CLOEXEC);
+	w.ro_file_fd = open(ro_single, O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(symlink("secret", w.link), 0);
 	ck_assert_int_eq(setxattr(w.secret, "user.s", "x", 1, 0), 0);
 	w.sock_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -223,6 +232,30 @@ CALL(ro_unlink) { return unlinkat(w.ro_fd, "file", 0); }
 CALL(ro_fchmod) { return fchmod(ro_file(), 0777); }
 CALL(ro_fsetxattr) { return fsetxattr(ro_file(), "user.evil", "x", 1, 0); }
 CALL(ro_futimens) { return syscall(SYS_utimensat, ro_file(), NULL, NULL, 0); }
+
+/* A single file is the cage's by its descriptor: not by a name, not in another way, no sibling. */
+static long again(int fd, int flags)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open(name, flags);
+}
+CALL(file_write) { return pwrite(w.file_fd, "x", 1, 0); }
+CALL(file_truncate) { return ftruncate(w.file_fd, 3); }
+CALL(file_above) { return openat(w.file_fd, "..", O_RDONLY) < 0 ? open(w.dir, O_RDONLY) : 0; }
+CALL(file_sibling) { cleanup_free char *name = path_join(w.dir, "ro-single"); return open(name, O_RDONLY); }
+CALL(ro_file_again) { return again(w.ro_file_fd, O_RDWR); }
+CALL(ro_file_truncate) { return again(w.ro_file_fd, O_RDWR | O_TRUNC); }
+CALL(ro_file_fchmod) { return fchmod(w.ro_file_fd, 0777); }
+/* Nodes are for ordinary folders. */
+CALL(bound_fifo) { return mknodat(w.bound_fd, "fifo", S_IFIFO | 0600, 0); }
+CALL(bound_socket) { return mknodat(w.bound_fd, "sock", S_IFSOCK | 0600, 0); }
+CALL(share_fifo) { return mknodat(w.share_fd, "fifo", S_IFIFO | 0600, 0); }
+CALL(share_socket) { return mknodat(w.share_fd, "sock", S_IFSOCK | 0600, 0); }
+/* (root's alone otherwise, but for this one) */
+CALL(bound_whiteout) { return mknodat(w.bound_fd, "char", S_IFCHR | 0600, 0); }
+CALL(bound_fchown) { return fchown(w.file_fd, (uid_t)-1, getegid()); }
 
 CALL(kill_term) { return kill(w.victim, SIGTERM); }
 CALL(kill_kill) { return kill(w.victim, SIGKILL); }
@@ -378,7 +411,7 @@ static const struct row {
 	{ "rename into a share", rename_in, LANDLOCK | NAMES },
 	{ "rename out of a share", rename_out, LANDLOCK | NAMES },
 	{ "mknod", do_mknod, FILTER | LANDLOCK | NAMES },
-	{ "mknodat", do_mknodat, FILTER | LANDLOCK | NAMES },
+	{ "mknodat", do_mknodat, LANDLOCK | NAMES },
 	{ "chmod", do_chmod, FILTER | NAMES },
 	{ "fchmodat", do_fchmodat, FILTER | NAMES },
 	{ "fchmodat2", do_fchmodat2, FILTER | NAMES },
@@ -416,6 +449,19 @@ static const struct row {
 	{ "fchmod of what is read-only", ro_fchmod, NAMES },
 	{ "fsetxattr of what is read-only", ro_fsetxattr, NAMES },
 	{ "utimensat of what is read-only", ro_futimens, NAMES },
+	{ "write to a single file", file_write, 0 },
+	{ "truncate a single file", file_truncate, 0 },
+	{ "open what is above a single file", file_above, LANDLOCK | NAMES },
+	{ "open a sibling of a single file", file_sibling, LANDLOCK | NAMES },
+	{ "open a single file that is to be read to write", ro_file_again, LANDLOCK | NAMES },
+	{ "truncate a single file that is to be read", ro_file_truncate, LANDLOCK | NAMES },
+	{ "fchmod of a single file that is to be read", ro_file_fchmod, NAMES },
+	{ "a fifo in a folder", bound_fifo, 0 },
+	{ "a socket in a folder", bound_socket, 0 },
+	{ "a fifo in a share", share_fifo, LANDLOCK },
+	{ "a socket in a share", share_socket, LANDLOCK },
+	{ "a device in a folder", bound_whiteout, FILTER | LANDLOCK },
+	{ "fchown", bound_fchown, FILTER },
 	{ "kill", kill_kill, SCOPES | NAMES },
 	{ "kill SIGTERM", kill_term, SCOPES | NAMES },
 	{ "kill 0", kill_probe, FILTER },
@@ -520,7 +566,10 @@ static bool try_row(const struct row *row, const struct wall *wall, struct attem
 {
 	cleanup_error struct error e = ERROR_INIT;
 	struct jail_path paths[] = { { .fd = w.share_fd, .directory = true, .writable = true },
-				     { .fd = w.ro_fd, .directory = true } };
+				     { .fd = w.ro_fd, .directory = true },
+				     { .fd = w.bound_fd, .directory = true, .writable = true, .plain = true },
+				     { .fd = w.file_fd, .writable = true, .plain = true },
+				     { .fd = w.ro_file_fd, .plain = true } };
 	struct jail_config cfg = { .paths = paths, .npaths = ARRAY_SIZE(paths),
 				   .no_namespaces = !wall->namespaces, .max_abi = wall->max_abi };
 	struct jail jail = JAIL_INIT;

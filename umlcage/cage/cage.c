@@ -207,9 +207,12 @@ static int prepare_jail(struct start *s, struct place *place, bool namespaces, s
 	if (s->fds.upper >= 0)
 		paths[n++] = (struct jail_path){ .fd = s->fds.upper, .directory = share,
 						 .writable = true };
-	for (size_t i = 0; i < cfg->nmounts; i++)
-		paths[n++] = (struct jail_path){ .fd = cfg->mounts[i].fd, .directory = true,
-						 .writable = !cfg->mounts[i].read_only };
+	for (size_t i = 0; i < cfg->nmounts; i++) {
+		const struct cage_mount *m = &cfg->mounts[i];
+
+		paths[n++] = (struct jail_path){ .fd = m->fd, .directory = !m->file, .plain = m->plain,
+						 .writable = !m->read_only };
+	}
 
 	struct jail_config jail = {
 		.paths = paths, .npaths = n, .require = (enum jail_require)cfg->require_jail,
@@ -305,12 +308,16 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 		proto_string(&m, F_FSTYPE, cfg->root.fstype);
 	proto_string(&m, F_UPPER, uppers[cfg->root.upper]);
 	proto_number(&m, F_NOSYNC, cfg->root.nosync);
+	if (cfg->owner)
+		proto_string(&m, F_OWNER, cfg->owner);
 	for (size_t i = 0; i < cfg->nmounts; i++) {
 		const struct cage_mount *mt = &cfg->mounts[i];
 		cleanup_strv struct strv options = STRV_INIT;
 
 		if (mt->plain)
 			strv_add(&options, "plain");
+		if (mt->file)
+			strv_add(&options, "file");
 		if (mt->read_only)
 			strv_add(&options, "ro");
 		if (mt->nosync)

@@ -56,11 +56,12 @@ struct cage_root {
 	bool nosync;		/* shares: fsync is counted, not obeyed, until cage_stop() */
 };
 
-/* A further host directory in the cage. */
+/* A further directory, or a single file, of the host in the cage. */
 struct cage_mount {
-	int fd;			/* directory descriptor */
+	int fd;			/* its descriptor; a file's is O_RDWR, or O_RDONLY if read_only */
 	const char *where;	/* absolute path in the guest; made if it is not there */
-	bool plain;		/* no recorded ownership */
+	bool plain;		/* no recorded ownership: a folder that goes on being used */
+	bool file;		/* a regular file, which is plain */
 	bool read_only;
 	bool nosync;
 };
@@ -92,6 +93,8 @@ struct cage_config {
 	struct cage_root root;
 	const struct cage_mount *mounts;
 	size_t nmounts;
+	const char *owner;		/* USER[:GROUP] of the guest, whose in plain mounts is what
+					   belongs to this user; NULL: root */
 	enum cage_net net;
 	const struct cage_forward *forwards;
 	size_t nforwards;

@@ -10,6 +10,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,12 +24,15 @@ static const uint64_t write_file = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCES
 				   LANDLOCK_FS_TRUNCATE;
 static const uint64_t execute = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE;
 static const uint64_t read_dir = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-/* no device, no socket: a share has neither on the host */
+/* no device, no socket, no fifo: a share has none on the host */
 static const uint64_t write_dir = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
 	LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
 	LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
 	LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_FS_REFER |
 	LANDLOCK_FS_TRUNCATE;
+
+/* these two a folder may have that is not a share */
+static const uint64_t make_nodes = LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK;
 
 /* The kernel is linked dynamically: its libraries, and the few files it reads. */
 static const struct { const char *path; bool directory, writable, executable; } places[] = {
@@ -41,12 +45,17 @@ static const struct { const char *path; bool directory, writable, executable; } 
 	{ "/dev/null", false, true, false },
 };
 
-static int allow(int rules, int abi, int fd, bool directory, bool writable, bool executable)
+static int allow(int rules, int abi, const struct jail_path *p)
 {
-	uint64_t access = directory ? (writable ? write_dir : read_dir) :
-			  writable ? write_file : read_file;
+	uint64_t access = p->directory ? (p->writable ? write_dir : read_dir) :
+			  p->writable ? write_file : read_file;
 
-	return landlock_allow(rules, fd, (access | (executable ? execute : 0)) & landlock_fs(abi));
+	/* a single file of the user's is used through its descriptor and no other */
+	if (p->plain && !p->directory)
+		return 0;
+	if (p->plain && p->writable)
+		access |= make_nodes;
+	return landlock_allow(rules, p->fd, (access | (p->executable ? execute : 0)) & landlock_fs(abi));
 }
 
 static int build_ruleset(const struct jail_config *cfg, int abi)
@@ -54,17 +63,16 @@ static int build_ruleset(const struct jail_config *cfg, int abi)
 	cleanup_close int rules = landlock_new_abi(abi, false);
 	int ret = rules < 0 ? rules : 0;
 
-	for (size_t i = 0; ret == 0 && i < cfg->npaths; i++) {
-		const struct jail_path *p = &cfg->paths[i];
-
-		ret = allow(rules, abi, p->fd, p->directory, p->writable, p->executable);
-	}
+	for (size_t i = 0; ret == 0 && i < cfg->npaths; i++)
+		ret = allow(rules, abi, &cfg->paths[i]);
 	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(places); i++) {
 		cleanup_close int fd = open(places[i].path, O_PATH | O_CLOEXEC);
+		struct jail_path p = { .fd = fd, .directory = places[i].directory,
+				       .writable = places[i].writable,
+				       .executable = places[i].executable };
 
 		if (fd >= 0)
-			ret = allow(rules, abi, fd, places[i].directory, places[i].writable,
-				    places[i].executable);
+			ret = allow(rules, abi, &p);
 	}
 	return ret < 0 ? ret : steal_fd(&rules);
 }
@@ -109,7 +117,7 @@ int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e)
 	if (!cfg->no_namespaces)
 		namespaces_prepare(&j->ns);
 	for (size_t i = 0; j->ns.flags && ret == 0 && i < cfg->npaths; i++)
-		if (cfg->paths[i].directory)
+		if (cfg->paths[i].directory || cfg->paths[i].plain)
 			ret = namespaces_add(&j->ns, cfg->paths[i].fd, !cfg->paths[i].writable, e);
 	if (ret == 0)
 		ret = prepare_landlock(j, cfg, e);
@@ -155,6 +163,8 @@ int jail_enter(void *arg, const char **what)
 	 * memory, too.  At a random place, that is up to 1 GB to describe, for nothing.
 	 */
 	(void)personality(PER_LINUX | ADDR_NO_RANDOMIZE);
+	/* new files have the mode that the guest gives them */
+	(void)umask(0);
 	*what = "choose its CPU";
 	ret = j->place ? place_apply(j->place) : 0;
 	if (ret < 0)

@@ -32,6 +32,7 @@ struct jail_path {
 	bool directory;
 	bool writable;
 	bool executable;
+	bool plain;		/* fifos and sockets may be made; a file is not to be opened again */
 };
 
 struct jail_config {

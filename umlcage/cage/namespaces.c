@@ -75,7 +75,7 @@ int namespaces_add(struct namespaces *ns, int fd, bool read_only, struct error *
 	path[n] = '\0';
 	ns->dirs = xreallocarray(ns->dirs, ns->ndirs + 1, sizeof(*ns->dirs));
 	ns->dirs[ns->ndirs++] = (struct namespaces_dir){ fd, xstrdup(path), st.st_dev, st.st_ino,
-							 read_only };
+							 !S_ISDIR(st.st_mode), read_only };
 	return 0;
 }
 
@@ -157,7 +157,7 @@ static int fill_root(int mounts[ARRAY_SIZE(places)], char links[ARRAY_SIZE(place
 	return 0;
 }
 
-/* The descriptor, from now on, of the same directory in a mount that ends there. */
+/* The descriptor, from now on, of the same directory, or file, in a mount that ends there. */
 static int take_along(const struct namespaces_dir *d, int mount, size_t number)
 {
 	cleanup_close int fd = -1;
@@ -170,13 +170,16 @@ static int take_along(const struct namespaces_dir *d, int mount, size_t number)
 	if (st.st_dev != d->dev || st.st_ino != d->ino)
 		return -ESTALE;
 	snprintf(name, sizeof(name), "shares/%zu", number);
-	if (mkdir(name, 0755) < 0)
+	if (d->file ? mknod(name, S_IFREG | 0644, 0) < 0 : mkdir(name, 0755) < 0)
 		return -errno;
 	ret = attach(mount, name);
 	if (ret < 0)
 		return ret;
-	fd = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES)
+	if (d->file)
+		fd = open(name, (d->read_only ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC);
+	else
+		fd = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && !d->file)
 		fd = openat(mount, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

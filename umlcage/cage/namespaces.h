@@ -19,6 +19,7 @@ struct namespaces_dir {
 	char *path;		/* how it can be found again in a new mount namespace */
 	dev_t dev;
 	ino_t ino;
+	bool file;
 	bool read_only;
 };
 
@@ -31,7 +32,7 @@ struct namespaces {
 
 /* Before fork(): sets .flags, unless this process is one for which there shall be none. */
 void namespaces_prepare(struct namespaces *ns);
-/* A directory to take along.  Its descriptor is replaced in the child by one of the new mount. */
+/* A directory or file to take along.  Its descriptor is replaced in the child by one of the new mount. */
 int namespaces_add(struct namespaces *ns, int fd, bool read_only, struct error *e);
 /*
  * In the child that was made with .flags, before its descriptors are placed; async-signal-safe.

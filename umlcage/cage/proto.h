@@ -72,13 +72,14 @@ enum proto_field_id {
 	F_FSTYPE,	/* string */
 	F_UPPER,	/* string: "memory", "share TAG", "none" */
 	F_NOSYNC,	/* number: the root and upper obey no fsync */
-	F_MOUNT,	/* string, repeated: "TAG OPTIONS WHERE" */
+	F_MOUNT,	/* string, repeated: "TAG OPTIONS WHERE", see mount_share() of the agent */
 	F_NET,		/* number: 1 if the command has vec0 */
 	F_DNS,		/* number: 1 to write resolv.conf */
 	F_IPV6,		/* number: 1 for a default route over IPv6 */
 	F_BOOTED,	/* number: 1 for what an init would set up, see struct cage_config */
 	F_FULL,		/* number: 1 if no file in guest memory can grow */
-	F_LAST = F_FULL,
+	F_OWNER,	/* string: of struct cage_config */
+	F_LAST = F_OWNER,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

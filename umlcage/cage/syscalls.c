@@ -27,6 +27,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -113,6 +114,9 @@ static const struct operations {
 	{ "statx", 1, 1, { 0 } },
 };
 
+/* What mknodat may make: no device, which root of the host could. */
+static const unsigned int nodes[] = { S_IFIFO, S_IFSOCK };
+
 /* To itself, its process group, and stubs. */
 static const int signals[] = { SIGALRM, SIGKILL, SIGIO, SIGSTOP, SIGTERM, SIGCONT, SIGABRT };
 
@@ -153,6 +157,12 @@ static int add_combinations(scmp_filter_ctx ctx, bool first)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
 				       SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX),
 				       SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, (uint64_t)pairs[i]));
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(nodes); i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mknodat), 1,
+				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, S_IFMT, nodes[i]));
+	/* nobody but root can give files away; for all others the kernel does not ask */
+	if (ret == 0 && geteuid() == 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fchown), 0);
 	/* O_PATH would open what Landlock is not asked about */
 	if (ret == 0)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,

@@ -163,6 +163,7 @@ int boot_check(struct boot *b, struct boot_options *o, struct error *e)
 	machine_configure(&o->machine, &b->cfg);
 	b->cfg.hostname = o->hostname;
 	b->cfg.booted = true;
+	b->cfg.owner = o->places.owner;
 	return places_check(&o->places, is_made(o->places.root), e);
 }
 

@@ -104,6 +104,8 @@ static int run_command(struct run_options *o, char **argv)
 
 	if (guest_check(&o->command, &e) < 0 || boot_check(&b, &o->boot, &e) < 0)
 		return boot_fail(&e);
+	if (!b.cfg.owner)
+		b.cfg.owner = o->command.user;
 	ret = boot_cage(&b, &e);
 	if (ret < 0) {
 		status = boot_fail(&e);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Folders of the host within a cage, --share and --bind: see places.h. */
+/* Folders and files of the host within a cage, --share and --bind: see places.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static int check_guest_path(const char *option, const char *guest, struct error 
 	return 0;
 }
 
-/* "HOSTDIR:GUESTDIR[:ro]" */
+/* "HOSTDIR:GUESTDIR[:ro]", or "HOST:GUEST[:ro]" where files may be */
 static int split_mount(const char *option, const char *text, char **host, char **guest,
 		       bool *read_only, struct error *e)
 {
@@ -91,22 +91,43 @@ int places_add_share(struct places *p, const char *text, bool nosync, struct err
 	return 0;
 }
 
+/* A descriptor of what is to be bound, a folder or a regular file; nothing else is opened. */
+static int open_bind(const char *host, bool read_only, bool *file, struct error *e)
+{
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	if (stat(host, &st) < 0)
+		return err_sys(e, errno, "cannot open '%s'", host);
+	*file = S_ISREG(st.st_mode);
+	fd = open(host, O_CLOEXEC | O_NONBLOCK |
+		  (*file ? read_only ? O_RDONLY : O_RDWR : O_RDONLY | O_DIRECTORY));
+	if (fd < 0 && *file && !read_only && access(host, R_OK) == 0)
+		return err_sys(e, errno, "cannot write to '%s' (':ro' binds it to be read)", host);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open '%s'", host);
+	if (fstat(fd, &st) < 0 || *file != S_ISREG(st.st_mode))
+		return err_set(e, ESTALE, "'%s' is another file all of a sudden", host);
+	return steal_fd(&fd);
+}
+
 int places_add_bind(struct places *p, const char *text, struct error *e)
 {
 	cleanup_free char *host = NULL, *guest = NULL;
-	bool read_only;
-	int fd, ret = split_mount("--bind", text, &host, &guest, &read_only, e);
+	bool read_only, file = false;
+	int ret = split_mount("--bind", text, &host, &guest, &read_only, e);
 
 	if (ret < 0)
 		return ret;
-	fd = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "cannot open the folder '%s'", host);
+	ret = open_bind(host, read_only, &file, e);
+	if (ret < 0)
+		return ret;
 
 	struct cage_mount *m = add_mount(p, guest);
 
-	m->fd = fd;
+	m->fd = ret;
 	m->plain = true;
+	m->file = file;
 	m->read_only = read_only;
 	return 0;
 }
@@ -125,6 +146,10 @@ int places_check_mounts(const char *option, const struct strv *mounts, bool may_
 			return ret;
 		if (stat(host, &st) < 0 && !(errno == ENOENT && may_be_made && !read_only))
 			return err_sys(e, errno, "%s: cannot use '%s'", option, host);
+		if (access(host, F_OK) == 0 && !S_ISDIR(st.st_mode) &&
+		    !(S_ISREG(st.st_mode) && str_eq(option, "--bind")))
+			return err_usage(e, "%s: '%s' is not a folder%s", option, host,
+					 str_eq(option, "--bind") ? ", nor a regular file" : "");
 	}
 	return 0;
 }

@@ -35,8 +35,11 @@ const struct opt places_opts[] = {
 	  "disk image: its file system (default: tried out)" },
 	{ OPT_LIST, 's', "share", "HOSTDIR:GUESTDIR[:ro]", PLACE(shares, STRV),
 	  "mount a share: a folder with recorded ownership, made if absent" },
-	{ OPT_LIST, 'b', "bind", "HOSTDIR:GUESTDIR[:ro]", PLACE(binds, STRV),
-	  "mount an ordinary folder: files appear root's, are created as yours" },
+	{ OPT_LIST, 'b', "bind", "HOST:GUEST[:ro]", PLACE(binds, STRV),
+	  "mount an ordinary folder or a single file: what is yours appears as that\n"
+	  "of the user the command runs as, and what is made there is yours" },
+	{ OPT_STRING, 0, "bind-owner", "USER[:GROUP]", PLACE(owner, STR),
+	  "whose that is in the cage instead, where several users run commands" },
 	{ OPT_FLAG, 0, "sync", NULL, PLACE(sync, BOOL),
 	  "obey fsync() on shares at once instead of once at the end" },
 	OPT_END,

@@ -28,8 +28,8 @@
 
 struct places_options {
 	const char *root;	/* as of --root: a path, or a name of the kept ones */
-	const char *cow, *keep, *commit, *scratch, *fstype;
-	struct strv shares, binds;	/* "HOSTDIR:GUESTDIR[:ro]" */
+	const char *cow, *keep, *commit, *scratch, *fstype, *owner;
+	struct strv shares, binds;	/* "HOSTDIR:GUESTDIR[:ro]", "HOST:GUEST[:ro]" */
 	bool writable, sync;
 };
 

@@ -5,7 +5,7 @@
 
 #include "umlcage/places/places.h"
 
-/* "HOSTDIR:GUESTDIR[:ro]" of --share and of --bind. */
+/* "HOSTDIR:GUESTDIR[:ro]" of --share, and "HOST:GUEST[:ro]" of --bind. */
 int places_add_share(struct places *p, const char *text, bool nosync, struct error *e);
 int places_add_bind(struct places *p, const char *text, struct error *e);
 /* Are they written rightly, and is what they name there, unless it @may_be_made? */
