@@ -254,7 +254,7 @@ static void finish(struct cage_command *x, const struct proto_msg *m)
 static void refuse(struct cage_command *x, const struct proto_msg *m)
 {
 	x->exited = true;
-	x->exit.status = (int)proto_get_number(m, F_STATUS, 126);
+	x->exit.status = proto_get_number(m, F_STATUS, 0) == 127 ? 127 : 126;
 	x->exit.reason = proto_get_string(m, F_TEXT);
 	close_stdio(x);
 }
