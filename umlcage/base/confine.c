@@ -5,13 +5,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
@@ -30,6 +34,8 @@ enum { SANITIZED = 0 };
 #else
 enum { SANITIZED = 0 };
 #endif
+
+enum { FILTER_MAX = 65535 * sizeof(struct sock_filter), FILTER_SECONDS = 5 };
 
 static const uint64_t read_file = LANDLOCK_ACCESS_FS_READ_FILE;
 static const uint64_t read_dir = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
@@ -102,28 +108,58 @@ static int add_calls(scmp_filter_ctx ctx, const struct confine *c)
 	return ret;
 }
 
-/* 1: the host has no such filters. */
-static int enter_filter(const struct confine *c, struct error *e)
+/* The library does not look at what write() says. */
+static bool is_whole(const struct strbuf *code)
+{
+	const struct sock_filter *f = (const void *)code->s;
+	size_t n = code->len / sizeof(*f);
+
+	return n && code->len % sizeof(*f) == 0 && BPF_CLASS(f[n - 1].code) == BPF_RET;
+}
+
+/* The filter as the kernel takes it, in @code. */
+static int compile(const struct confine *c, struct strbuf *code)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	cleanup_close int fd = memfd_create("filter", MFD_CLOEXEC);
 	int ret;
 
 	if (!ctx)
-		return err_set(e, ENOMEM, "cannot make a system call filter");
+		return -ENOMEM;
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	/* set already, and setting it again might not be allowed */
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
-	ret = add_basic(ctx);
+	ret = fd < 0 ? -errno : add_basic(ctx);
 	if (ret == 0)
 		ret = add_calls(ctx, c);
-	if (ret < 0) {
-		seccomp_release(ctx);
-		return err_sys(e, -ret, "cannot make a system call filter");
-	}
-	ret = seccomp_load(ctx);
+	if (ret == 0)
+		ret = seccomp_export_bpf(ctx, fd);
 	seccomp_release(ctx);
-	return ret < 0;
+	if (ret == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		ret = -errno;
+	if (ret == 0)
+		ret = fd_read_all(fd, FILTER_MAX, code);
+	return ret < 0 ? ret : is_whole(code) ? 0 : -EIO;
+}
+
+/* libseccomp (2.5.4) may compute for ever when memory ends: the signal is an end. */
+static int make_filter(const struct confine *c, struct strbuf *code, struct error *e)
+{
+	const struct itimerval end = { .it_value = { FILTER_SECONDS, 0 } }, none = { 0 };
+	int ret = setitimer(ITIMER_PROF, &end, NULL) < 0 ? -errno : compile(c, code);
+
+	(void)setitimer(ITIMER_PROF, &none, NULL);
+	return ret < 0 ? err_sys(e, -ret, "cannot make a system call filter") : 0;
+}
+
+/* 1: the host has no such filters. */
+static int enter_filter(const struct strbuf *code)
+{
+	const struct sock_fprog prog = {
+		.len = (unsigned short)(code->len / sizeof(struct sock_filter)),
+		.filter = (void *)code->s,
+	};
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0;
 }
 
 /* ---- files ---- */
@@ -223,8 +259,11 @@ static int set_limits(const struct confine *c, struct error *e)
 
 int confine_enter(const struct confine *c, struct error *e)
 {
-	int landlock, filter, ret;
+	cleanup_strbuf struct strbuf code = STRBUF_INIT;
+	int landlock, filter, ret = make_filter(c, &code, e);
 
+	if (ret < 0)
+		return ret;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, errno, "cannot give up gaining privileges");
 	landlock = enter_landlock(c, e);
@@ -233,8 +272,6 @@ int confine_enter(const struct confine *c, struct error *e)
 	ret = set_limits(c, e);
 	if (ret < 0)
 		return ret;
-	filter = enter_filter(c, e);
-	if (filter < 0)
-		return filter;
+	filter = enter_filter(&code);
 	return (landlock ? CONFINE_NO_LANDLOCK : 0) | (filter ? CONFINE_NO_FILTER : 0);
 }
