@@ -499,7 +499,7 @@ int share_import(struct share *s, int fd, const char *name,
 	const struct confine_path path = { .fd = s->fd, .directory = true, .writable = true };
 	const struct confine confine = {
 		.paths = &path, .npaths = 1, .calls = calls, .ncalls = ARRAY_SIZE(calls),
-		.files = true, .memory = 8ULL << 30, .descriptors = 256,
+		.files = true, .memory = 3ULL << 30, .descriptors = 256,
 	};
 	const struct worker worker = {
 		.what = what, .confine = &confine, .fds = &in, .nfds = 1,
