@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/remains.h"
 #include "umlcage/base/str.h"
 #include "umlcage/base/xdg.h"
 
@@ -74,8 +75,10 @@ int work_begin(struct work *w, struct error *e)
 	for (unsigned int n = 0; ; n++) {
 		w->path = xasprintf("%s/%d.%u", top, (int)getpid(), n);
 		ret = share_create(&w->share, w->path, e);
-		if (ret == 0)
+		if (ret == 0) {
+			remains_add(w->path);
 			return 0;
+		}
 		free_ptr(&w->path);
 		if ((ret != -EEXIST && ret != -ENOTEMPTY && ret != -EBUSY) || n == 1000)
 			return ret;
@@ -89,5 +92,6 @@ void work_end(struct work *w)
 		return;
 	share_close(&w->share);
 	(void)remove_tree(AT_FDCWD, w->path, NULL);
+	remains_drop(w->path);
 	free_ptr(&w->path);
 }

@@ -10,13 +10,31 @@
 #include <time.h>
 #include <unistd.h>
 
+static int exit_status = 1;
+static void (*last_act)(void);
+
+void memory_status(int status)
+{
+	exit_status = status;
+}
+
+void memory_last_act(void (*fn)(void))
+{
+	last_act = fn;
+}
+
 static void __attribute__((noreturn)) out_of_memory(void)
 {
 	static const char msg[] = "umlcage: out of memory\n";
+	void (*fn)(void) = last_act;
 
+	/* only once: it may itself run out of it */
+	last_act = NULL;
 	if (write(STDERR_FILENO, msg, sizeof(msg) - 1) < 0)
-		_exit(125);
-	_exit(125);
+		exit_status = exit_status ? exit_status : 1;
+	if (fn)
+		fn();
+	_exit(exit_status);
 }
 
 static void *checked(void *p)

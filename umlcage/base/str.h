@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Memory and strings.  Allocation failure ends the process, here and nowhere
- * else, so callers never check.
+ * else, so callers never check: with status 1, or memory_status(), and after a last
+ * act (see remains.h).
  */
 #ifndef UMLCAGE_BASE_STR_H
 #define UMLCAGE_BASE_STR_H
@@ -14,6 +15,9 @@
 #include "umlcage/base/error.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+void memory_status(int status);
+void memory_last_act(void (*fn)(void));
 
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);

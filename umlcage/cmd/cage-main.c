@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "umlcage/base/remains.h"
 #include "umlcage/cmd/cmd.h"
 #include "umlcage/cmd/session.h"
 #include "umlcage/cmd/workshop.h"
@@ -43,7 +44,11 @@ int main(int argc, char **argv)
 		signal(SIGPIPE, SIG_IGN);
 		name = xasprintf("umlcage %s", own[i]->name);
 		argv[1] = name;
-		return own[i]->run(own[i], argc - 1, argv + 1);
+		memory_status(EXIT_UMLCAGE);
+		remains_begin();
+		status = own[i]->run(own[i], argc - 1, argv + 1);
+		remains_end();
+		return status;
 	}
 	if (run_session(argc, argv, &status))
 		return status;

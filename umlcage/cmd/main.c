@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "umlcage/base/remains.h"
 #include "umlcage/cmd/cmd.h"
 
 #ifndef UMLCAGE_VERSION
@@ -46,6 +47,7 @@ const struct command command_umlcage = {
 int main(int argc, char **argv)
 {
 	char name[] = "umlcage";
+	int status;
 
 	/* a closed pipe is an error of the write, reported where it happens */
 	signal(SIGPIPE, SIG_IGN);
@@ -55,5 +57,8 @@ int main(int argc, char **argv)
 	}
 	if (argc >= 1)
 		argv[0] = name;
-	return cmd_dispatch(&command_umlcage, argc, argv);
+	remains_begin();
+	status = cmd_dispatch(&command_umlcage, argc, argv);
+	remains_end();
+	return status;
 }
