@@ -135,7 +135,7 @@ int kernel_list(struct kernel_list *l, struct error *e)
 
 	if (!dir)
 		return err_sys(e, errno, "cannot read '%s'", kernels);
-	for (struct dirent *d; (d = readdir(dir)) != NULL;) {
+	for (struct dirent *d; (d = dir_next(dir, &ret)) != NULL;) {
 		if (l->n == cap) {
 			cap = cap ? 2 * cap : 8;
 			l->v = xreallocarray(l->v, cap, sizeof(*l->v));
@@ -147,7 +147,7 @@ int kernel_list(struct kernel_list *l, struct error *e)
 	closedir(dir);
 	if (l->n)
 		qsort(l->v, l->n, sizeof(*l->v), by_preference);
-	return 0;
+	return ret < 0 ? err_sys(e, -ret, "cannot read '%s'", kernels) : 0;
 }
 
 int kernel_find(const char *kind, struct kernel_info *k, struct error *e)

@@ -75,13 +75,13 @@ int root_names(enum root_store store, struct strv *names, struct error *e)
 	d = opendir(dir);
 	if (!d)
 		return err_sys(e, errno, "cannot read '%s'", dir);
-	for (struct dirent *ent; (ent = readdir(d)) != NULL;)
+	for (struct dirent *ent; (ent = dir_next(d, &ret)) != NULL;)
 		if (root_check_name(ent->d_name, NULL) == 0 &&
 		    share_is_share(dirfd(d), ent->d_name))
 			strv_add(names, ent->d_name);
 	closedir(d);
 	strv_sort(names);
-	return 0;
+	return ret < 0 ? err_sys(e, -ret, "cannot read '%s'", dir) : 0;
 }
 
 /* SHA-256 of all of @fd, in hexadecimal; back at its beginning afterwards. */

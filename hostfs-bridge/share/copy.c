@@ -261,14 +261,12 @@ static int copy_dir(struct copy *c, int from, int to)
 	size_t len = c->path.len;
 	DIR *d = fdopendir(fcntl(from, F_DUPFD_CLOEXEC, 3));
 	const struct dirent *de;
-	int r = 0;
+	int r = 0, last = 0;
 
 	if (!d)
 		return err_sys(c->e, errno, "cannot read directory '%s'", sb_str(&c->path));
 	rewinddir(d);
-	while (!r && (errno = 0, de = readdir(d))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
+	while (!r && (de = dir_next(d, &last))) {
 		if (len)
 			sb_addc(&c->path, '/');
 		sb_adds(&c->path, de->d_name);
@@ -276,8 +274,8 @@ static int copy_dir(struct copy *c, int from, int to)
 		c->path.len = len;
 		c->path.s[len] = '\0';
 	}
-	if (!r && errno)
-		r = err_sys(c->e, errno, "cannot read directory '%s'", sb_str(&c->path));
+	if (!r && last < 0)
+		r = err_sys(c->e, -last, "cannot read directory '%s'", sb_str(&c->path));
 	closedir(d);
 	return r;
 }

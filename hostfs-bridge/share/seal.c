@@ -243,7 +243,7 @@ static int quick_entry(struct quick_walk *w, struct quick *q, int dirfd, const c
 static int quick_dir(struct quick_walk *w, struct quick *q, int fd, uint64_t ino, int depth)
 {
 	DIR *d = fdopendir(fd);
-	int ret = 0;
+	int ret = 0, last = 0;
 
 	if (!d) {
 		ret = errno == ENOMEM ? -ENOMEM : -EIO;
@@ -252,11 +252,10 @@ static int quick_dir(struct quick_walk *w, struct quick *q, int fd, uint64_t ino
 	}
 	if (interrupted() || depth > DEPTH_MAX)
 		ret = interrupted() ? -EINTR : -ELOOP;
-	for (struct dirent *ent; ret == 0 && (ent = readdir(d)) != NULL;)
-		if (!str_eq(ent->d_name, ".") && !str_eq(ent->d_name, ".."))
-			ret = quick_entry(w, q, dirfd(d), ent->d_name, ino, depth);
+	for (struct dirent *ent; ret == 0 && (ent = dir_next(d, &last)) != NULL;)
+		ret = quick_entry(w, q, dirfd(d), ent->d_name, ino, depth);
 	closedir(d);
-	return ret;
+	return ret < 0 ? ret : last;
 }
 
 /* Takes jobs until there are no more; its sum, malloc'ed. */

@@ -110,12 +110,8 @@ static int check_empty(int dirfd)
 		close_fd(&fd);
 		return ret;
 	}
-	errno = 0;
-	for (struct dirent *d; ret == 0 && (d = readdir(dir)) != NULL;)
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			ret = -ENOTEMPTY;
-	if (ret == 0)
-		ret = -errno;
+	if (dir_next(dir, &ret))
+		ret = -ENOTEMPTY;
 	closedir(dir);
 	return ret;
 }

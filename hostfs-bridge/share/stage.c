@@ -18,6 +18,7 @@
 #include "hostfs-bridge/share/private.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/remains.h"
 
 #define LOST_FOUND "lost+found"
 #define UNMARKED_SECONDS 60	/* so old, a directory without a record is not just being made */
@@ -74,19 +75,20 @@ static int check_free(const char *dir, bool *inside, struct error *e)
 	DIR *d = opendir(dir);
 	struct stat st, above;
 	bool used = false;
+	int ret = 0;
 
 	*inside = false;
 	if (!d)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "cannot create '%s'", dir);
 	if (fstat(dirfd(d), &st) == 0 && stat(up, &above) == 0)
 		*inside = st.st_dev != above.st_dev;
-	for (struct dirent *ent; !used && (ent = readdir(d)) != NULL;) {
-		if (str_eq(ent->d_name, ".") || str_eq(ent->d_name, ".."))
-			continue;
+	for (struct dirent *ent; !used && (ent = dir_next(d, &ret)) != NULL;) {
 		used = !is_lost_found(dirfd(d), ent->d_name) && !is_part(ent->d_name, NULL);
 		*inside = true;
 	}
 	closedir(d);
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot read '%s'", dir);
 	return used ? err_set(e, ENOTEMPTY, "'%s' exists and is not empty; empty it, or take another "
 			      "name", dir) : 0;
 }
@@ -94,10 +96,11 @@ static int check_free(const char *dir, bool *inside, struct error *e)
 void share_stage_sweep(const char *parent, const char *name)
 {
 	DIR *d = opendir(parent);
+	int unused;
 
 	if (!d)
 		return;
-	for (struct dirent *ent; (ent = readdir(d)) != NULL;) {
+	for (struct dirent *ent; (ent = dir_next(d, &unused)) != NULL;) {
 		struct stat st;
 
 		if (!is_part(ent->d_name, name))
@@ -145,7 +148,10 @@ int share_stage_begin(struct share_stage *st, const char *dir, struct error *e)
 	share_stage_sweep(dir, name);
 	path = xasprintf("%s/.%.200s.%08x.part", inside ? dir : parent, name,
 			 (unsigned int)random_u64());
+	remains_add(path);
 	ret = share_create(&st->share, path, e);
+	if (ret < 0)
+		remains_drop(path);
 	if (ret == 0) {
 		st->dir = xstrdup(dir);
 		st->inside = inside;
@@ -199,6 +205,7 @@ int share_stage_commit(struct share_stage *st, struct error *e)
 
 	if (up >= 0)
 		(void)fsync(up);
+	remains_drop(st->share.path);
 	free_ptr(&st->share.path);
 	st->share.path = steal_ptr(&st->dir);
 	return 0;
@@ -206,8 +213,10 @@ int share_stage_commit(struct share_stage *st, struct error *e)
 
 void share_stage_abort(struct share_stage *st)
 {
-	if (st->dir)
+	if (st->dir) {
 		remove_tree(AT_FDCWD, st->share.path, NULL);
+		remains_drop(st->share.path);
+	}
 	free_ptr(&st->dir);
 	share_close(&st->share);
 }

@@ -134,6 +134,9 @@ static int check_entry(const struct share_entry *ent, void *arg, struct error *e
 
 	if (interrupted())
 		return err_set(e, EINTR, "interrupted");
+	/* nothing of the share's: whether it is sound stays open */
+	if (ent->bad == -EMFILE || ent->bad == -ENFILE || ent->bad == -ENOMEM)
+		return err_sys(e, -ent->bad, "cannot check '%s'", *ent->path ? ent->path : ".");
 	v->report->entries++;
 	if (ent->host.st_uid != geteuid()) {
 		tell(v, ent->path, "it belongs to another user of the host", NULL, false);

@@ -27,7 +27,7 @@ static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used
 	struct stat st;
 	uint64_t sum;
 	const struct dirent *de;
-	int fd;
+	int fd, ret;
 	DIR *d;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -46,9 +46,8 @@ static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used
 	d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d)
 		return sum;
-	while ((de = readdir(d)))
-		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
-			sum += disk_usage(fd, de->d_name, depth + 1, used);
+	while ((de = dir_next(d, &ret)))
+		sum += disk_usage(fd, de->d_name, depth + 1, used);
 	closedir(d);
 	return sum;
 }
@@ -90,7 +89,7 @@ static int list_kind(const char *kind, struct cache_items *items, struct error *
 	d = opendir(dir);
 	if (!d)
 		return err_sys(e, errno, "cannot read '%s'", dir);
-	while ((de = readdir(d))) {
+	while ((de = dir_next(d, &r))) {
 		struct cache_item it = { .kind = kind };
 
 		/* unfinished ones belong to whoever is at work on them */
@@ -105,7 +104,7 @@ static int list_kind(const char *kind, struct cache_items *items, struct error *
 		items->v[items->n++] = it;
 	}
 	closedir(d);
-	return 0;
+	return r < 0 ? err_sys(e, -r, "cannot read '%s'", dir) : 0;
 }
 
 static int by_use(const void *a, const void *b)

@@ -98,6 +98,7 @@ static void add_path(struct cook *c, int dirfd, const char *path, int depth)
 	const struct dirent *de;
 	struct stat st;
 	DIR *d;
+	int ret;
 
 	add_str(c, "path", path);
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -120,10 +121,10 @@ static void add_path(struct cook *c, int dirfd, const char *path, int depth)
 		c->unknown = true;
 		return;
 	}
-	while ((de = readdir(d)))
-		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
-			strv_add(&names, de->d_name);
+	while ((de = dir_next(d, &ret)))
+		strv_add(&names, de->d_name);
 	closedir(d);
+	c->unknown |= ret < 0;
 	strv_sort(&names);
 	add_num(c, "entries", (long long)names.n);
 	for (size_t i = 0; i < names.n; i++)

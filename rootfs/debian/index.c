@@ -240,7 +240,7 @@ static int unpack_fd(const struct debian_archive *a, struct wanted *w, int in, s
 	/* its name is its hash, which may be known only afterwards */
 	ret = outfile_open(&of, a->indexes_fd, *like ? like : "unlisted", 0600, e);
 	if (ret < 0)
-		return ret;
+		return err_wrap(e, "cannot store %s in the cache", what);
 	ret = decompress(in, of.fd, like, sum, &size, what, e);
 	if (ret < 0)
 		return ret;
@@ -252,7 +252,7 @@ static int unpack_fd(const struct debian_archive *a, struct wanted *w, int in, s
 	of.name = xstrdup(sum);
 	ret = outfile_commit(&of, e);
 	if (ret < 0)
-		return ret;
+		return err_wrap(e, "cannot store %s in the cache", what);
 	if (!take_cached(a, w, sum, size))
 		return err_set(e, EIO, "%s vanished from the cache", what);
 	return 0;

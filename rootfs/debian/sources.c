@@ -553,14 +553,17 @@ void debian_sources_host(struct debian_sources *s, const char *root)
 	cleanup_free char *dir = path_join(apt, "sources.list.d");
 	cleanup_strv struct strv names = STRV_INIT;
 	DIR *d = opendir(dir);
+	int ret = d || errno == ENOENT ? 0 : -errno;
 
 	read_hosts(s, list);
-	for (const struct dirent *entry; d && (entry = readdir(d));)
+	for (const struct dirent *entry; d && (entry = dir_next(d, &ret));)
 		if (entry->d_name[0] != '.' &&
 		    (str_ends(entry->d_name, ".list") || str_ends(entry->d_name, ".sources")))
 			strv_take(&names, path_join(dir, entry->d_name));
 	if (d)
 		closedir(d);
+	if (ret < 0)
+		strv_addf(&s->skipped, "cannot read '%s': %s", dir, strerror(-ret));
 	strv_sort(&names);
 	for (size_t i = 0; i < names.n; i++)
 		read_hosts(s, names.v[i]);

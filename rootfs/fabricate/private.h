@@ -50,7 +50,8 @@ struct fabricate {
 /* The part of the setup that depends on the packages. */
 int fabricate_setup_for_plan(struct fabricate *f, struct share_tree *t, struct error *e);
 /* The names in the directory @dir but "." and ".."; none where there is none. */
-void fabricate_list_dir(struct share_tree *t, const char *dir, struct strv *names);
+int fabricate_list_dir(struct share_tree *t, const char *dir, struct strv *names,
+		       struct error *e);
 
 /* ---- replan.c ---- */
 

@@ -39,9 +39,10 @@ static int read_sources(struct share_tree *t, struct fab_options *o, struct erro
 {
 	cleanup_strv struct strv paths = STRV_INIT, names = STRV_INIT;
 	struct share_attr there;
-	int ret = 0;
+	int ret = fabricate_list_dir(t, "etc/apt/sources.list.d", &names, e);
 
-	fabricate_list_dir(t, "etc/apt/sources.list.d", &names);
+	if (ret < 0)
+		return ret;
 	strv_sort(&names);
 	if (share_stat(t, "etc/apt/sources.list", &there, NULL) == 0)
 		strv_add(&paths, "etc/apt/sources.list");

@@ -272,19 +272,16 @@ int fabricate_setup(struct fabricate *f, struct error *e)
 	return ret ? ret : fabricate_setup_for_plan(f, t, e);
 }
 
-void fabricate_list_dir(struct share_tree *t, const char *dir, struct strv *names)
+int fabricate_list_dir(struct share_tree *t, const char *dir, struct strv *names, struct error *e)
 {
 	cleanup_free char *inside = path_join(dir, "x");
 	const char *unused;
 	int fd = share_parent(t, inside, &unused, NULL);
-	DIR *d = fd < 0 ? NULL : fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	const struct dirent *de;
 
-	while (d && (de = readdir(d)) != NULL)
-		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
-			strv_add(names, de->d_name);
-	if (d)
-		closedir(d);
+	if (fd < 0)
+		return 0;
+	fd = dir_names(fd, names, e);
+	return fd < 0 ? err_wrap(e, "'/%s' in the root", dir) : 0;
 }
 
 int fabricate_check_setup(struct fabricate *f, struct error *e)
@@ -308,7 +305,9 @@ int fabricate_check_setup(struct fabricate *f, struct error *e)
 	if (share_stat(t, "etc/apt/preferences", &there, NULL) == 0)
 		strv_add(&names, "preferences");
 	else
-		fabricate_list_dir(t, "etc/apt/preferences.d", &names);
+		ret = fabricate_list_dir(t, "etc/apt/preferences.d", &names, e);
+	if (ret < 0)
+		return ret;
 	for (size_t i = 0; i < names.n; i++)
 		if (names.v[i][0] != '.')
 			return err_set(e, EOPNOTSUPP, "a setup hook made '/etc/apt/%s%s', which is not "
@@ -401,9 +400,8 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 static int empty_dir(struct share_tree *t, const char *dir, const char *except, struct error *e)
 {
 	cleanup_strv struct strv names = STRV_INIT;
-	int ret = 0;
+	int ret = fabricate_list_dir(t, dir, &names, e);
 
-	fabricate_list_dir(t, dir, &names);
 	for (size_t i = 0; i < names.n && ret == 0; i++) {
 		cleanup_free char *path = path_join(dir, names.v[i]);
 

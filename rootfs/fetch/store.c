@@ -89,6 +89,8 @@ static int lock_partial(struct fetch_item *d, struct error *e)
 		if (fd < 0)
 			return err_sys(e, errno, "cannot create '%s' in the cache", name);
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			if (errno == EINTR)
+				continue;
 			if (errno == EWOULDBLOCK)
 				return -EWOULDBLOCK;
 			return err_sys(e, errno, "cannot lock '%s' in the cache", name);

@@ -122,11 +122,13 @@ static int add_folder(struct keys *k, const char *path, bool all_of_it, struct e
 
 	if (!dir)
 		return err_sys(e, errno, "cannot open keyring folder '%s'", path);
-	for (const struct dirent *d; (d = readdir(dir));)
+	for (const struct dirent *d; (d = dir_next(dir, &ret));)
 		if (d->d_name[0] != '.' && (str_ends(d->d_name, ".gpg") ||
 		    str_ends(d->d_name, ".pgp") || str_ends(d->d_name, ".asc")))
 			strv_take(&names, path_join(path, d->d_name));
 	closedir(dir);
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot read keyring folder '%s'", path);
 	strv_sort(&names);
 	/* one after the other they are one keyring (unless in GnuPG's keybox form) */
 	for (size_t i = 0; i < names.n && ret == 0; i++) {

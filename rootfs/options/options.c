@@ -137,14 +137,16 @@ int fab_options_hook_directory(struct fab_options *o, const char *dir, struct er
 	DIR *d = real ? opendir(real) : NULL;
 	const struct dirent *de;
 	size_t found = 0;
+	int ret;
 	struct stat st;
 
 	if (!d)
 		return err_usage(e, "cannot read hook directory '%s': %s", dir, strerror(errno));
-	while ((de = readdir(d)))
-		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
-			strv_add(&files, de->d_name);
+	while ((de = dir_next(d, &ret)))
+		strv_add(&files, de->d_name);
 	closedir(d);
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot read hook directory '%s'", dir);
 	strv_sort(&files);
 	for (size_t i = 0; i < files.n; i++) {
 		cleanup_free char *path = path_join(real, files.v[i]);

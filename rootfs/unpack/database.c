@@ -309,10 +309,12 @@ int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *const 
 
 	if (!d)
 		return 0;
-	while ((de = readdir(d)) != NULL)
+	while ((de = dir_next(d, &ret)) != NULL)
 		if (de->d_name[0] != '.' && strcmp(de->d_name, "Lock") != 0 &&
 		    strcmp(de->d_name, "Unincorp") != 0)
 			strv_add(&names, de->d_name);
+	if (ret < 0)
+		err_sys(e, -ret, "cannot read '/var/lib/dpkg/triggers' in the root");
 	for (size_t i = 0; i < names.n && ret == 0; i++)
 		ret = sort_one(tree, dirfd(d), names.v[i], pkgs, n, e);
 	closedir(d);

@@ -96,12 +96,14 @@ static void read_configuration(struct merge *m)
 	int dir = share_parent(m->look, "etc/dpkg/dpkg.cfg.d/x", &unused, NULL);
 	DIR *d = dir < 0 ? NULL : fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	const struct dirent *de;
+	int ret = dir == -ENOENT || d ? 0 : -EIO;
 
-	while (d && (de = readdir(d)) != NULL)
+	while (d && (de = dir_next(d, &ret)) != NULL)
 		if (de->d_name[strspn(de->d_name, good)] == '\0')
 			strv_add(&names, de->d_name);
 	if (d)
 		closedir(d);
+	m->odd |= ret < 0;
 	if (names.n)
 		qsort(names.v, names.n, sizeof(*names.v), by_name);
 	for (size_t i = 0; i < names.n; i++) {

@@ -3,8 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +15,7 @@
 
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/remains.h"
 
 static char top[] = "/tmp/test-files.XXXXXX";
 static int dir = -1;
@@ -207,6 +211,96 @@ START_TEST(space_is_counted)
 }
 END_TEST
 
+START_TEST(one_that_stays_does_not_keep_the_rest)
+{
+	struct error e = ERROR_INIT;
+
+	ck_ok(make_dirs(dir, "t/a/b", 0700, &e), &e);
+	ck_ok(make_dirs(dir, "t/busy", 0700, &e), &e);
+	ck_ok(file_replace(dir, "t/a/b/f", "", 0, 0600, &e), &e);
+	ck_ok(file_replace(dir, "t/z", "", 0, 0600, &e), &e);
+	/* a mount cannot be removed */
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 ||
+	    chdir(top) < 0 || mount("t/a", "t/busy", NULL, MS_BIND, NULL) < 0)
+		return;
+	ck_fails(remove_tree(dir, "t", &e), EBUSY, "'t'", &e);
+	ck_assert_int_ne(faccessat(dir, "t/a", F_OK, 0), 0);
+	ck_assert_int_ne(faccessat(dir, "t/z", F_OK, 0), 0);
+	ck_assert_int_eq(umount2("t/busy", MNT_DETACH), 0);
+}
+END_TEST
+
+/* How a child ends that has begun a folder and then runs @fn; its words in @said. */
+static int end_of(void (*fn)(void), struct strbuf *said)
+{
+	int pipes[2], status;
+
+	ck_assert_int_eq(pipe(pipes), 0);
+
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (chdir(top) < 0 || dup2(pipes[1], STDERR_FILENO) < 0)
+			_exit(9);
+		memory_status(7);
+		remains_begin();
+		remains_add("begun");
+		remains_add("kept");
+		if (make_dirs(AT_FDCWD, "begun/a/b", 0700, NULL) < 0 || mkdir("kept", 0700) < 0)
+			_exit(9);
+		remains_drop("kept");
+		fn();
+		remains_drop("begun");
+		remains_end();
+		exit(0);
+	}
+	close(pipes[1]);
+	ck_assert_int_eq(fd_read_all(pipes[0], 4096, said), 0);
+	close(pipes[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void want_too_much(void)
+{
+	struct rlimit r = { 64 << 20, 64 << 20 };
+
+	(void)setrlimit(RLIMIT_AS, &r);
+	free(xmalloc((size_t)1 << 40));
+}
+
+static void leave(void)
+{
+	exit(3);
+}
+
+static void nothing(void)
+{
+}
+
+START_TEST(what_was_begun_goes_before_an_early_end)
+{
+	cleanup_strbuf struct strbuf said = STRBUF_INIT;
+
+	ck_assert_int_eq(end_of(leave, &said), 3);
+	ck_assert_ptr_nonnull(strstr(sb_str(&said), "a library gave up"));
+	ck_assert_int_eq(entries(), 1);
+	ck_assert_int_eq(unlinkat(dir, "kept", AT_REMOVEDIR), 0);
+#ifndef __SANITIZE_ADDRESS__
+	sb_reset(&said);
+	ck_assert_int_eq(end_of(want_too_much, &said), 7);
+	ck_assert_str_eq(sb_str(&said), "umlcage: out of memory\n");
+	ck_assert_int_eq(entries(), 1);
+	ck_assert_int_eq(unlinkat(dir, "kept", AT_REMOVEDIR), 0);
+#endif
+	sb_reset(&said);
+	ck_assert_int_eq(end_of(nothing, &said), 0);
+	ck_assert_str_eq(sb_str(&said), "");
+	ck_assert_int_eq(entries(), 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("base files");
@@ -219,6 +313,8 @@ int main(void)
 	tcase_add_test(tc, directories_made_and_removed);
 	tcase_add_test(tc, whole_file_with_a_limit);
 	tcase_add_test(tc, transfers_end_early_at_end_of_file);
+	tcase_add_test(tc, one_that_stays_does_not_keep_the_rest);
+	tcase_add_test(tc, what_was_begun_goes_before_an_early_end);
 	tcase_add_test(tc, lock_is_held_until_death);
 	tcase_add_test(tc, space_is_counted);
 	suite_add_tcase(s, tc);

@@ -2,7 +2,6 @@
 /* Descriptors, whole-file reads and transfers, trees and locks: see fd.h. */
 #include "umlcage/base/fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -166,7 +165,8 @@ int make_dirs(int dirfd, const char *path, mode_t mode, struct error *e)
 
 			/* a component we may not create in but that is there */
 			if (fstatat(dirfd, copy, &st, 0) < 0 || !S_ISDIR(st.st_mode))
-				return err_sys(e, errnum, "cannot create directory '%s'", copy);
+				return err_sys(e, errnum, "cannot create directory '%s'",
+					       errnum == EIO || errnum == ENOSPC ? path : copy);
 		}
 		*p = saved;
 		if (!saved)
@@ -204,21 +204,21 @@ static long remove_contents(int fd, struct removal *r)
 	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = own < 0 ? NULL : fdopendir(own);
 	long seen = 0;
-	int ret = 0;
+	int ret = 0, last;
 
 	if (!dir) {
 		ret = -errno;
 		close_fd(&own);
 		return ret;
 	}
-	for (struct dirent *d; ret == 0 && (errno = 0, d = readdir(dir)) != NULL;) {
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		seen++;
-		ret = remove_entry(fd, d->d_name, r);
+	/* what cannot be removed does not keep the rest */
+	for (struct dirent *d; (d = dir_next(dir, &last)) != NULL; seen++) {
+		int one = remove_entry(fd, d->d_name, r);
+
+		ret = ret < 0 ? ret : one;
 	}
 	closedir(dir);
-	return ret < 0 ? ret : seen;
+	return ret < 0 ? ret : last < 0 ? last : seen;
 }
 
 static int move_up(int dirfd, const char *path, struct removal *r)
@@ -277,13 +277,31 @@ int remove_tree(int dirfd, const char *path, struct error *e)
 	struct removal r = { .top = -1 };
 	int ret = remove_entry(dirfd, path, &r);
 
+	/* nothing is to be left for the sake of a fault that has passed */
+	if (ret < 0 && ret != -EACCES && ret != -EPERM && ret != -EROFS) {
+		r = (struct removal){ .top = -1, .moved = r.moved };
+		ret = remove_entry(dirfd, path, &r);
+	}
 	return ret < 0 ? err_sys(e, -ret, "cannot remove '%s'", path) : 0;
+}
+
+struct dirent *dir_next(DIR *dir, int *ret)
+{
+	struct dirent *d;
+
+	do {
+		errno = 0;
+		d = readdir(dir);
+	} while (d && (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0));
+	*ret = d ? 0 : -errno;
+	return d;
 }
 
 int dir_names(int dirfd, struct strv *names, struct error *e)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int ret;
 
 	if (!dir) {
 		int errnum = errno;
@@ -291,11 +309,10 @@ int dir_names(int dirfd, struct strv *names, struct error *e)
 		close_fd(&fd);
 		return err_sys(e, errnum, "cannot read a directory");
 	}
-	for (struct dirent *d; (d = readdir(dir)) != NULL;)
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			strv_add(names, d->d_name);
+	for (struct dirent *d; (d = dir_next(dir, &ret)) != NULL;)
+		strv_add(names, d->d_name);
 	closedir(dir);
-	return 0;
+	return ret < 0 ? err_sys(e, -ret, "cannot read a directory") : 0;
 }
 
 int lock_file(int dirfd, const char *path, bool exclusive, bool wait, struct error *e)

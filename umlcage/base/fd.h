@@ -7,6 +7,7 @@
 #ifndef UMLCAGE_BASE_FD_H
 #define UMLCAGE_BASE_FD_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +53,9 @@ int remove_tree(int dirfd, const char *path, struct error *e);
 
 /* The names in the open directory @dirfd but "." and "..", unsorted. */
 int dir_names(int dirfd, struct strv *names, struct error *e);
+/* The next entry but "." and ".."; NULL at the end, and where it cannot be read: then *@ret is
+ * -errno, otherwise 0. */
+struct dirent *dir_next(DIR *dir, int *ret);
 
 /*
  * An output file that replaces @path in one step.
