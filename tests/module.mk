@@ -115,6 +115,13 @@ $(TEST_OUT)/host/%: $(O)/obj/tests/support/%.o $(call layer_libs,cage)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(call layer_ldlibs,cage) $(LDLIBS)
 
+# preloaded into programs on the host
+HOST_PROGS += $(TEST_OUT)/host/fault-shim.so
+$(TEST_OUT)/host/%.so: tests/support/%.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -shared -fPIC -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra \
+		-fvisibility=hidden -o $@ $< -ldl
+
 # static programs for the guest
 $(TEST_OUT)/guest/%: tests/support/%.c tests/bench/guest.h
 	@mkdir -p $(@D)
@@ -164,6 +171,11 @@ check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 	+@kernel="$(DEBUG_KERNEL)" && MAKE='$(MAKE)' UMLCAGE_TEST_KERNEL="$$kernel" \
 		UMLCAGE_TEST_REPORTS=1 tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' \
 		$(INTEGRATION_RUN) tests/debug
+
+# 50 times as many faults as `make check` injects, about an hour; UMLCAGE_TEST_SEED=N for others
+.PHONY: check-faults
+check-faults:
+	+@UMLCAGE_TEST_SCALE=5000 $(MAKE) --no-print-directory check-integration TESTS='$(or $(TESTS),faults.)'
 
 # mmdebstrap's own tests, of Debian's source package; about half an hour (see the file)
 .PHONY: check-mmdebstrap

@@ -247,7 +247,7 @@ static void fill_env(struct strv *env, const char *dir)
 	static const char *const kept[] = {
 		"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 		"UMLCAGE_MIRROR", "UMLCAGE_TEST_SCALE", "UMLCAGE_TEST_KERNEL", "UMLCAGE_TEST_ROOT",
-		"UMLCAGE_TEST_REPORTS", "SOURCE_DATE_EPOCH", "ASAN_OPTIONS",
+		"UMLCAGE_TEST_REPORTS", "UMLCAGE_TEST_SEED", "SOURCE_DATE_EPOCH", "ASAN_OPTIONS",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)

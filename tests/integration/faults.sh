@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+#
+# Commands while calls to the C library fail on order, one kind of fault and one point at a time:
+# see tests/support/faults.  UMLCAGE_TEST_SCALE scales how many points of each kind are tried,
+# and UMLCAGE_TEST_SEED picks others; `make check-faults` takes 50 times as many as `make check`.
+
+faults()
+{
+	"$TESTS_DIR/support/faults" --points "$(scaled 2)" --seed "${UMLCAGE_TEST_SEED:-0}" \
+		"$HOST_PROGRAMS/fault-shim.so" "$T/w" "$@"
+}
+
+# limit: 300
+test_shares()
+{
+	faults --only help --only share-import --only share-export --only share-verify --only share-chown
+}
+
+# limit: 300
+test_stores()
+{
+	faults --only kernel-list --only root-import --only cache-list --only cache-prune
+}
+
+# limit: 300
+test_fabricate()
+{
+	faults --only fabricate-tar --only fabricate-share --only fabricate-again
+}
