@@ -21,6 +21,9 @@ $(eval $(call module,places,umlcage/places,mounts.c places.c,,roots share cage b
 # cages that outlive a terminal, by name
 $(eval $(call module,session,umlcage/session,claim.c client.c names.c serve.c wire.c,,cage base))
 
+# files of the host from and to streams of tar
+$(eval $(call module,copy,umlcage/copy,copy.c,libarchive,base))
+
 # the agent's initramfs, as data in the library of cages
 $(MOD_cage_lib): $(O)/obj/umlcage/cage/initramfs.o
 $(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs.cpio

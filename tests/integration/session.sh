@@ -356,3 +356,86 @@ test_interrupted_start_leaves_nothing()
 		nothing_left
 	done
 }
+
+test_copies_in_and_out()
+{
+	mkdir -p tree/sub out
+	echo one >tree/file
+	echo two >tree/sub/other
+	ln -s file tree/link
+	chmod 750 tree/sub
+	head -c 1000000 /dev/urandom >bytes
+	start s
+	session cp tree bytes s:/srv
+	equal "0:0 640 1000000" "$(session exec s -- stat -c '%u:%g %a %s' /srv/bytes | sed 's/644/640/')"
+	session exec s sha256sum /srv/bytes | cut -d' ' -f1 >sum
+	equal "$(sha256sum <bytes | cut -d' ' -f1)" "$(cat sum)"
+	equal "750 two file" "$(session exec s -- sh -c 'cd /srv/tree; echo $(stat -c %a sub) $(cat sub/other) $(readlink link)')"
+	# a new name; somebody's
+	session cp --owner 33:34 tree/file s:/srv/renamed
+	equal "33:34 one" "$(session exec s -- sh -c 'echo $(stat -c %u:%g /srv/renamed) $(cat /srv/renamed)')"
+	# out: into a folder, under a new name
+	session exec s -- sh -c 'chown -R 12:13 /srv/tree; chmod u+s /srv/tree/file; mkfifo /srv/tree/pipe; mknod /srv/tree/null c 1 3'
+	status 1 session cp s:/srv/tree out 2>err
+	contains "is a device, which only root can make here" err
+	equal "one two file" "$(cat out/tree/file out/tree/sub/other | tr '\n' ' ')$(readlink out/tree/link)"
+	[ -p out/tree/pipe ] || fail "the pipe is not there"
+	equal 644 "$(stat -c %a out/tree/file)" "mode of a set-user-id file"
+	session cp s:/srv/bytes here
+	cmp bytes here
+	# owners and devices are recorded in a share
+	session cp --share s:/srv/tree kept
+	"$UMLCAGE" share list kept >list
+	matches "*12*13*1,*3*null*" "$(tr '\n' ' ' <list)" "a share"
+	session cp --share kept s:/mnt
+	equal "12:13 1:3" "$(session exec s -- stat -c '%u:%g %t:%T' /mnt/null)"
+	status 1 session cp s:/nonexistent/file out 2>err
+	status 3 session cp nonexistent s:/srv 2>err
+	contains "cannot copy 'nonexistent'" err
+	status 2 session cp bytes tree 2>err
+	contains "one side must be in a session" err
+	session stop s
+	nothing_left
+}
+
+# The tar of the session's root says what it likes.
+test_hostile_copy_stays_in_its_place()
+{
+	mkdir out
+	echo safe >victim
+	start s
+	session exec s -- sh -c 'printf "%s\n" "#!/usr/bin/perl" \
+		"open(STDOUT, q(|-), q(/bin/real-tar -cf - -P -C /srv ../evil/victim /evil/victim top)); " >/dev/null
+		mkdir -p /evil /srv/top; echo evil >/evil/victim
+		mv /bin/tar /bin/real-tar 2>/dev/null || mv /usr/bin/tar /bin/real-tar
+		{ echo "#!/bin/sh"; echo "exec /bin/real-tar -cf - -P -C /srv/top ../../evil/victim"; } >/bin/tar
+		chmod 755 /bin/tar'
+	status 1 session cp s:/srv/top out 2>err
+	contains "a name that leads elsewhere" err
+	session exec s -- sh -c '{ echo "#!/bin/sh"
+		echo "cd /srv; ln -sfn .. top/up; real-tar -cf /tmp/a top/up; rm top/up; mkdir top/up"
+		echo "echo evil >top/up/victim; real-tar -rf /tmp/a top/up/victim; cat /tmp/a"; } >/bin/tar'
+	session cp s:/srv/top out 2>err || true
+	equal safe "$(cat victim)"
+	[ ! -e out/victim ] || fail "a link was followed"
+	session stop s
+}
+
+# limit: 120
+test_commit()
+{
+	start s
+	session exec s -- sh -c 'echo new >/srv/new; chown 5:6 /srv/new; rm /etc/issue; mknod /srv/zero c 1 5
+		printf "#!/bin/sh\n" >/srv/exe; chmod 4755 /srv/exe'
+	session commit s made
+	session exec s true
+	status 1 session commit s made 2>err
+	contains "there is a root 'made' already" err
+	session stop s
+	(exec "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --root made -- \
+		sh -c 'stat -c "%n %u:%g %a %t" /srv/new /srv/zero /srv/exe; test ! -e /etc/issue') >out
+	equal "/srv/new 5:6 644 0 /srv/zero 0:0 644 1 /srv/exe 0:0 4755 0" "$(tr '\n' ' ' <out | sed 's/ $//')"
+	# what belongs to the cage does not stay in it
+	status 1 grep -q "10\.0\.2" "$XDG_DATA_HOME"/umlcage/roots/made/etc/resolv.conf
+	"$UMLCAGE" root remove made
+}

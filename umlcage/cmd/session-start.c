@@ -94,7 +94,7 @@ static void more_files(void)
 }
 
 static int boot(struct boot *b, struct session *s, const char *name, struct session_options *o,
-		const struct session_record *record, struct error *e)
+		struct session_record *record, struct error *e)
 {
 	int ret = boot_check(b, &o->boot, e);
 
@@ -106,7 +106,12 @@ static int boot(struct boot *b, struct session *s, const char *name, struct sess
 		progress_note(&b->progress, "a session '%s' was lost before; what it had only in memory is "
 			      "gone", name);
 	b->cfg.console_fd = s->log;
-	return boot_cage(b, e);
+	ret = boot_cage(b, e);
+	if (ret != 0)
+		return ret;
+	strv_addf(&record->words, "kind=%s", b->spec.kind == ROOT_IMAGE ? "image" : "share");
+	strv_addf(&record->words, "share=%s", b->spec.path);
+	return session_note(s, record, e);
 }
 
 /* Serves until the end; NULL, or why it did not end well. */
@@ -125,7 +130,7 @@ static char *serve(struct boot *b, struct session *s, const struct session_optio
 }
 
 static void __attribute__((noreturn)) live(int fd, const char *name, struct session_options *o,
-					   const struct session_record *record)
+					   struct session_record *record)
 {
 	struct boot b = BOOT_INIT;
 	struct session s = SESSION_INIT;

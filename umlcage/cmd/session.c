@@ -502,8 +502,8 @@ static const struct command command_list = {
 
 static const struct command *const subcommands[] = {
 	&command_session_start, &command_session_exec, &command_session_shell, &command_list,
-	&command_ps, &command_logs, &command_stop, &command_kill, &command_wait, &command_pause,
-	&command_resume, &command_publish, &command_unpublish, &command_recover, &command_remove, NULL,
+	&command_ps, &command_session_copy, &command_session_commit, &command_logs, &command_stop, &command_kill,
+	&command_wait, &command_pause, &command_resume, &command_publish, &command_unpublish, &command_recover, &command_remove, NULL,
 };
 
 const struct command command_session = {

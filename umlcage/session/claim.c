@@ -64,6 +64,11 @@ int session_claim(struct session *s, const char *name, const struct session_reco
 	return s->log < 0 ? err_sys(e, errno, "cannot make the log '%s'", log) : 0;
 }
 
+int session_note(const struct session *s, const struct session_record *record, struct error *e)
+{
+	return session_write_record(s->name, &record->words, e);
+}
+
 void session_end(struct session *s, const char *why)
 {
 	cleanup_session_record struct session_record r = SESSION_RECORD_INIT;

@@ -80,6 +80,9 @@ struct session {
 int session_claim(struct session *s, const char *name, const struct session_record *record,
 		  struct error *e);
 
+/* Writes the record anew, with what was found out since. */
+int session_note(const struct session *s, const struct session_record *record, struct error *e);
+
 struct session_config {
 	const struct strv *env;		/* of commands that do not say otherwise, "NAME=VALUE" */
 	uint64_t idle_timeout;		/* milliseconds without a command or a client; 0: none */
