@@ -25,6 +25,7 @@ struct guest {
 	int log;			/* -1: none */
 	int out;			/* where standard output goes; -1: the log */
 	int out_error;			/* errno of writing there */
+	char hostname[65];
 	struct strbuf line;		/* the one that is not complete */
 	char *tail[TAIL_LINES];		/* a ring of the last lines */
 	size_t lines;
@@ -88,49 +89,69 @@ static int open_log(struct guest *g, const char *path, struct error *e)
 	return g->log < 0 ? err_sys(e, errno, "cannot write the log '%s'", path) : 0;
 }
 
-static int start(struct guest **out, struct fabricate *f, const struct share *root,
-		 const struct cage_mount *target, bool online, struct error *e)
+/* Describes the cage of @g on @root. */
+static void describe(struct guest *g, const struct share *root, const struct cage_mount *target,
+		     bool online, struct cage_config *cfg)
+{
+	struct fabricate *f = g->f;
+
+	cfg->kernel = f->kernel;
+	cfg->memory = 2ULL << 30;
+	machine_configure(f->machine, cfg);
+	cfg->root.kind = CAGE_ROOT_SHARE;
+	cfg->root.upper = target ? CAGE_UPPER_MEMORY : CAGE_UPPER_NONE;
+	cfg->root.fd = root->fd;
+	cfg->root.nosync = true;
+	cfg->mounts = target;
+	cfg->nmounts = target ? 1 : 0;
+	/* ports and the host are for the command that the machine was described for */
+	cfg->forwards = NULL;
+	cfg->nforwards = 0;
+	cfg->reach_host = false;
+	cfg->net = online ? CAGE_NET_NAT : CAGE_NET_NONE;
+	cfg->resolv_conf = cfg->net != CAGE_NET_NONE;
+	cfg->progress = f->progress;
+	if (gethostname(g->hostname, sizeof(g->hostname) - 1) == 0 && g->hostname[0])
+		cfg->hostname = g->hostname;
+}
+
+/* Lets the kernel boot. */
+static int launch(struct guest **out, struct fabricate *f, const struct share *root,
+		  const struct cage_mount *target, bool online, struct error *e)
 {
 	struct guest *g = xcalloc(1, sizeof(*g));
 	struct cage_config cfg = CAGE_CONFIG_INIT;
-	char hostname[65] = "";
 	int ret = 0;
 
 	*out = g;
 	g->f = f;
 	g->log = g->out = -1;
-	g->total = f->plan->n;
 	if (f->o->logfile)
 		ret = open_log(g, f->o->logfile, e);
 	if (ret < 0)
 		return ret;
-	cfg.kernel = f->kernel;
-	cfg.memory = 2ULL << 30;
-	machine_configure(f->machine, &cfg);
-	cfg.root.kind = CAGE_ROOT_SHARE;
-	cfg.root.upper = target ? CAGE_UPPER_MEMORY : CAGE_UPPER_NONE;
-	cfg.root.fd = root->fd;
-	cfg.root.nosync = true;
-	cfg.mounts = target;
-	cfg.nmounts = target ? 1 : 0;
-	/* ports and the host are for the command that the machine was described for */
-	cfg.forwards = NULL;
-	cfg.nforwards = 0;
-	cfg.reach_host = false;
-	cfg.net = online ? CAGE_NET_NAT : CAGE_NET_NONE;
-	cfg.resolv_conf = cfg.net != CAGE_NET_NONE;
-	cfg.progress = f->progress;
-	if (gethostname(hostname, sizeof(hostname) - 1) == 0 && hostname[0])
-		cfg.hostname = hostname;
-	return cage_start(&g->cage, &cfg, e);
+	describe(g, root, target, online, &cfg);
+	return cage_launch(&g->cage, &cfg, e);
+}
+
+/* Lets it have the root. */
+static int ready(struct guest *g, const struct share *root, const struct cage_mount *target,
+		 bool online, struct error *e)
+{
+	struct cage_config cfg = CAGE_CONFIG_INIT;
+
+	g->total = g->f->plan->n;
+	describe(g, root, target, online, &cfg);
+	return cage_ready(g->cage, &cfg, e);
 }
 
 int guest_start_tools(struct guest **out, struct fabricate *f, const struct share *tools,
 		      struct error *e)
 {
 	struct cage_mount target = { .fd = f->share->fd, .where = GUEST_TARGET, .nosync = true };
+	int ret = launch(out, f, tools, &target, true, e);
 
-	return start(out, f, tools, &target, true, e);
+	return ret ? ret : ready(*out, tools, &target, true, e);
 }
 
 void guest_free(struct guest **gp)
@@ -168,6 +189,18 @@ int cage_leave(struct fabricate *f, struct error *e)
 	return ret;
 }
 
+void cage_foresee(struct fabricate *f, bool online)
+{
+	online |= f->o->net;
+	if (f->next && f->next_online != online)
+		guest_free(&f->next);
+	if (f->next)
+		return;
+	f->next_online = online;
+	if (launch(&f->next, f, f->share, NULL, online, NULL) < 0)
+		guest_free(&f->next);
+}
+
 int cage_enter(struct fabricate *f, bool online, struct error *e)
 {
 	int64_t begin = clock_ms();
@@ -178,8 +211,12 @@ int cage_enter(struct fabricate *f, bool online, struct error *e)
 		return 0;
 	if (f->guest)
 		ret = cage_leave(f, e);
+	if (ret == 0 && f->next && f->next_online == online)
+		f->guest = steal_ptr(&f->next);
+	else if (ret == 0)
+		ret = launch(&f->guest, f, f->share, NULL, online, e);
 	if (ret == 0)
-		ret = start(&f->guest, f, f->share, NULL, online, e);
+		ret = ready(f->guest, f->share, NULL, online, e);
 	if (ret == 0) {
 		f->online = online;
 		f->guest->configured = f->configured;
@@ -395,6 +432,8 @@ int configure_base(struct fabricate *f, struct error *e)
 	if (!f->plan->nbase)
 		return 0;
 	ret = cage_enter(f, false, e);
+	if (f->plan->n - f->plan->nbase >= WORTH_A_BOOT)
+		cage_foresee(f, false);
 	if (ret == 0 && f->reinstall)
 		return reinstall_base(f, e);
 	if (ret == 0 && preinst_script(f, &script))

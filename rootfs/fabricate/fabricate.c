@@ -81,6 +81,7 @@ static int in_cage(struct fabricate *f, struct fabricate_times *times, struct er
 	if (ret == 0)
 		ret = cage_leave(f, e);
 	guest_free(&f->guest);
+	guest_free(&f->next);
 	times->boot = f->booting;
 	times->configure = clock_ms() - start - times->boot;
 	return ret;
@@ -100,6 +101,8 @@ static int make_tree(struct fabricate *f, struct fabricate_times *times, struct 
 		progress_stage(f->progress, "fetching and unpacking", f->plan->n);
 		ret = crew_begin(f, f->o->variant == FAB_EXTRACT || f->reinstall, e);
 	}
+	if (ret == 0 && f->plan->nbase && fabricate_needs_cage(f->o, f->plan))
+		cage_foresee(f, f->o->hooks[FAB_HOOK_EXTRACT].n > 0);
 	if (ret == 0)
 		ret = crew_base(f, e);
 	if (ret == 0)
@@ -191,6 +194,7 @@ int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_
 	interrupt_begin();
 	ret = make_target(&f, &o->out, times, e);
 	guest_free(&f.guest);
+	guest_free(&f.next);
 	crew_stop(&f);
 	unpack_free(f.unpack);
 	unpack_free(f.rest);

@@ -34,6 +34,8 @@ struct fabricate {
 	struct work tools;		/* what hooks run on that do not run in the tree */
 	struct guest *guest;		/* NULL: no cage runs */
 	bool online;			/* it has the network */
+	struct guest *next;		/* one that boots already; NULL: none */
+	bool next_online;
 	bool held;			/* a hook left something in it that would be lost */
 	int64_t booting;		/* milliseconds, of all of them */
 	size_t configured;		/* packages, for the progress */
@@ -141,10 +143,19 @@ void guest_free(struct guest **g);
  * @online as wanted.  What hooks left running or mounted keeps the cage that it is in.
  */
 int cage_enter(struct fabricate *f, bool online, struct error *e);
+/*
+ * One like that will be entered next: its kernel boots meanwhile, and looks at the tree only
+ * when it is entered.  What goes wrong is found then.
+ */
+void cage_foresee(struct fabricate *f, bool online);
 /* Ends it, if one runs: the tree may be changed from outside then. */
 int cage_leave(struct fabricate *f, struct error *e);
 /* After hooks: have they left something in the cage? */
 int cage_look(struct fabricate *f, struct error *e);
+
+/* Packages of the second stage that are put in place natively at once, if they are so many:
+ * a boot costs as much as dpkg takes for a package or two. */
+#define WORTH_A_BOOT 3
 
 /* The first stage: dpkg --install of what is unpacked; the second: what apt would do. */
 int configure_base(struct fabricate *f, struct error *e);

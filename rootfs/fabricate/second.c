@@ -13,9 +13,6 @@
 #include "rootfs/fabricate/private.h"
 #include "umlcage/base/fd.h"
 
-/* A boot costs as much as dpkg takes for a package or two, so it must be worth it. */
-#define WORTH_A_BOOT 3
-
 struct step_op {
 	enum plan_step_kind kind;
 	size_t pkg;		/* of PLAN_UNPACK */
@@ -26,6 +23,7 @@ struct second {
 	struct fabricate *f;
 	struct step_op *ops;
 	size_t n;
+	size_t at;		/* what comes next; all before is in the tree or the script */
 	struct strbuf script;	/* for the cage */
 	bool unpacking;		/* its last line is a dpkg --unpack, still open */
 };
@@ -35,20 +33,6 @@ static void close_line(struct second *s)
 	if (s->unpacking)
 		sb_adds(&s->script, " || exit\n");
 	s->unpacking = false;
-}
-
-static int flush(struct second *s, struct error *e)
-{
-	int ret;
-
-	close_line(s);
-	if (!s->script.len)
-		return 0;
-	ret = cage_enter(s->f, false, e);
-	if (ret == 0)
-		ret = guest_script(s->f->guest, "dpkg --configure", s->script.s, e);
-	sb_reset(&s->script);
-	return ret;
 }
 
 /* Its file for dpkg, from outside or, while a cage runs, through it. */
@@ -109,6 +93,47 @@ static bool goes_along(const struct second *s, const struct step_op *op)
 	return op->kind == PLAN_CONFIGURE && is_inert(s->f, op->step);
 }
 
+/* Operations that go along with each other, at @ops: how many; *@unpacks of them unpack. */
+static size_t run_of(const struct second *s, const struct step_op *ops, size_t n, size_t *unpacks)
+{
+	size_t len = 0;
+
+	for (*unpacks = 0; len < n && goes_along(s, &ops[len]); len++)
+		*unpacks += ops[len].kind == PLAN_UNPACK;
+	return len;
+}
+
+/* Will the cage be left once more? */
+static bool more_to_place(const struct second *s)
+{
+	size_t unpacks;
+
+	for (size_t at = s->at, len; at < s->n; at += len ? len : 1) {
+		len = run_of(s, s->ops + at, s->n - at, &unpacks);
+		if (unpacks >= WORTH_A_BOOT)
+			return true;
+	}
+	return false;
+}
+
+static int flush(struct second *s, struct error *e)
+{
+	int ret;
+
+	close_line(s);
+	if (!s->script.len)
+		return 0;
+	ret = cage_enter(s->f, false, e);
+	if (more_to_place(s))
+		cage_foresee(s->f, false);
+	else if (s->f->o->hooks[FAB_HOOK_CUSTOMIZE].n)
+		cage_foresee(s->f, true);
+	if (ret == 0)
+		ret = guest_script(s->f->guest, "dpkg --configure", s->script.s, e);
+	sb_reset(&s->script);
+	return ret;
+}
+
 /* From the stage into the tree; what dpkg must do after all stays out. */
 static int put_in_place(struct second *s, const struct step_op *ops, size_t n, struct error *e)
 {
@@ -125,16 +150,6 @@ static int put_in_place(struct second *s, const struct step_op *ops, size_t n, s
 		ret = unpack_merge(f->rest, f->share->fd, pkgs, count, e);
 	free(pkgs);
 	return ret;
-}
-
-/* Operations that go along with each other, at @ops: how many; *@unpacks of them unpack. */
-static size_t run_of(const struct second *s, const struct step_op *ops, size_t n, size_t *unpacks)
-{
-	size_t len = 0;
-
-	for (*unpacks = 0; len < n && goes_along(s, &ops[len]); len++)
-		*unpacks += ops[len].kind == PLAN_UNPACK;
-	return len;
 }
 
 static int carry_out(struct second *s, const struct step_op *op, bool merged, struct error *e)
@@ -156,14 +171,14 @@ static int second_stage(struct second *s, struct error *e)
 {
 	int ret = 0;
 
-	for (size_t at = 0; at < s->n && ret == 0;) {
-		size_t unpacks, len = run_of(s, s->ops + at, s->n - at, &unpacks);
+	while (s->at < s->n && ret == 0) {
+		size_t unpacks, len = run_of(s, s->ops + s->at, s->n - s->at, &unpacks);
 		bool native = unpacks >= WORTH_A_BOOT && !s->f->held;
 
 		if (native)
-			ret = put_in_place(s, s->ops + at, len, e);
-		for (len = len ? len : 1; len && ret == 0; len--, at++)
-			ret = carry_out(s, &s->ops[at], native, e);
+			ret = put_in_place(s, s->ops + s->at, len, e);
+		for (len = len ? len : 1; len && ret == 0; len--, s->at++)
+			ret = carry_out(s, &s->ops[s->at], native, e);
 	}
 	return ret ? ret : flush(s, e);
 }

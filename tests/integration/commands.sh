@@ -48,3 +48,8 @@ test_clients_hand_over_their_descriptors()
 {
 	commands clients 20
 }
+
+test_a_kernel_boots_before_its_folders_are_there()
+{
+	commands launched-before
+}

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #define must(condition) ((condition) ? (void)0 : fail(__LINE__, #condition))
 
 static struct error error = ERROR_INIT;
+static struct cage_config config = CAGE_CONFIG_INIT;
 static struct cage *cage;
 static int number = 100;
 static size_t at_start;		/* descriptors of this process, before the first command */
@@ -396,16 +398,53 @@ static void clients(void)
 	must(nothing_left());
 }
 
+/* A kernel boots beside the cage and is given its folders later, or never. */
+static void launched_before(void)
+{
+	char dir[] = "/tmp/umlcage-launch.XXXXXX";
+	struct cage_mount late = { .fd = -1, .where = "/mnt" };
+	struct cage_config second = config;
+	struct cage *first = cage;
+	struct script s;
+
+	must(mkdtemp(dir));
+	late.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	second.mounts = &late;
+	second.nmounts = 1;
+	must(late.fd >= 0);
+	for (int again = 0; again < 2; again++) {
+		cage = NULL;
+		must(cage_launch(&cage, &second, &error) == 0);
+		usleep(again ? 1000000 : 100000);
+		if (!again) {
+			cage_free(cage);
+			continue;
+		}
+		/* once it is mounted the guest knows it as it was */
+		must(fchmod(late.fd, 0751) == 0);
+		must(cage_ready(cage, &second, &error) == 0);
+		start(&s, "stat -c %a /mnt", NULL);
+		must(cage_wait(cage, s.command, &error) == 0 && status(&s) == 0);
+		must(strcmp(sb_str(&s.out), "751\n") == 0);
+		release(&s);
+		must(cage_stop(cage, &error) == 0);
+		cage_free(cage);
+	}
+	must(rmdir(dir) == 0);
+	close(late.fd);
+	cage = first;
+	must(nothing_left());
+}
+
 static const struct { const char *name; void (*run)(void); } tests[] = {
 	{ "two-at-once", two_at_once }, { "one-killed", one_killed },
 	{ "own-time-limits", own_time_limits }, { "in-a-row", in_a_row },
 	{ "all-at-once", all_at_once }, { "freed-while-it-runs", freed_while_it_runs },
-	{ "clients", clients },
+	{ "clients", clients }, { "launched-before", launched_before },
 };
 
 int main(int argc, char **argv)
 {
-	struct cage_config cfg = CAGE_CONFIG_INIT;
 	size_t i = 0;
 
 	if (argc < 4)
@@ -417,9 +456,9 @@ int main(int argc, char **argv)
 	if (argc > 4)
 		number = atoi(argv[4]);
 	signal(SIGPIPE, SIG_IGN);
-	cfg.kernel = argv[1];
-	cfg.root.fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(cage_start(&cage, &cfg, &error) == 0);
+	config.kernel = argv[1];
+	config.root.fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(cage_start(&cage, &config, &error) == 0);
 	at_start = descriptors();
 	tests[i].run();
 	must(cage_stop(cage, &error) == 0);

@@ -380,7 +380,7 @@ static void copy_console(struct console *c, int fd)
 	c->own_copy = c->copy_fd >= 0;
 }
 
-int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e)
+int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *e)
 {
 	struct cage *c = xcalloc(1, sizeof(*c));
 	struct start s = { .cfg = cfg, .kernel = -1, .launch = { .argv = STRV_INIT },
@@ -413,16 +413,33 @@ int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e
 	if (ret == 0)
 		ret = start_kernel(c, &s, e);
 	start_release(&s);
-	if (ret == 0) {
-		send_setup(c, cfg);
-		ret = wait_ready(c, cfg, e);
-	}
 	if (ret < 0) {
 		cage_free(c);
 		return ret;
 	}
 	*out = c;
 	return 0;
+}
+
+int cage_ready(struct cage *c, const struct cage_config *cfg, struct error *e)
+{
+	/* the agent waits for it before it mounts anything */
+	send_setup(c, cfg);
+	return wait_ready(c, cfg, e);
+}
+
+int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e)
+{
+	struct cage *c = NULL;
+	int ret = cage_launch(&c, cfg, e);
+
+	if (ret == 0)
+		ret = cage_ready(c, cfg, e);
+	if (ret < 0)
+		cage_free(c);
+	else
+		*out = c;
+	return ret;
 }
 
 /* ---- ending ---- */

@@ -165,6 +165,14 @@ struct cage;
 int cage_start(struct cage **cage, const struct cage_config *cfg, struct error *e);
 
 /*
+ * The same in two steps, for who knows that a cage will be needed: cage_launch() returns while
+ * the kernel boots; nothing looks into root and mounts, so that others may still change them,
+ * until cage_ready() with the same @cfg has them set up.
+ */
+int cage_launch(struct cage **cage, const struct cage_config *cfg, struct error *e);
+int cage_ready(struct cage *cage, const struct cage_config *cfg, struct error *e);
+
+/*
  * Runs one command to its end.  Returns 0 with *@exit filled (the command may have failed);
  * -errno if the cage died on the way.  Others of the cage go on meanwhile.  Signals that reach
  * this process go to the command, a third SIGINT or SIGTERM ends the cage (-EINTR), and a
