@@ -67,6 +67,18 @@ ssize_t ring_next(struct ring *r, const char **buf);
 /* Wants no more, for @error (-errno). */
 void ring_refuse(struct ring *r, int error);
 
+/* Compressing with gzip, @threads at once; the bytes are the same for any number of them. */
+
+struct gzip;
+/* Takes what comes out: 0 or -errno, which gzip_write() and gzip_end() return then. */
+typedef int gzip_sink(void *arg, const void *buf, size_t len);
+
+struct gzip *gzip_new(unsigned int threads, int level, gzip_sink *sink, void *arg);
+int gzip_write(struct gzip *g, const char *data, size_t len);
+/* All that is left. */
+int gzip_end(struct gzip *g);
+void gzip_free(struct gzip *g);
+
 /*
  * POSIX ACLs of an archive entry in the form Linux keeps them in system.posix_acl_access
  * and _default (include/uapi/linux/posix_acl_xattr.h).

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
@@ -29,7 +30,8 @@ struct stream {
 	bool writer;
 	int fd;
 	char *name;
-	struct archive *archive;	/* NULL: a writer that does not compress */
+	struct archive *archive;	/* NULL: a writer that does not compress, or ... */
+	struct gzip *gzip;		/* ... with this */
 	char *in;			/* a reader's input... */
 	int stop;			/* ... and the eventfd that ends its waiting */
 	char *room;			/* the producer's piece at hand */
@@ -147,6 +149,7 @@ static int start(struct stream **out, struct stream *st, void *(*run)(void *), s
 static void stream_free(struct stream *st)
 {
 	archive_free(st->archive);
+	gzip_free(st->gzip);
 	ring_free(&st->ring);
 	err_release(&st->error);
 	close_fd(&st->stop);
@@ -231,7 +234,17 @@ static int write_piece(struct stream *st, const char *buf, size_t len)
 	if (st->archive)
 		return archive_write_data(st->archive, buf, len) < 0 ?
 		       archive_failed(st, "write") : 0;
-	ret = write_out(st, buf, len);
+	ret = st->gzip ? gzip_write(st->gzip, buf, len) : write_out(st, buf, len);
+	return ret < 0 ? err_sys(&st->error, -ret, "cannot write '%s'", st->name) : 0;
+}
+
+static int write_end(struct stream *st)
+{
+	int ret;
+
+	if (st->archive)
+		return archive_write_close(st->archive) == ARCHIVE_OK ? 0 : archive_failed(st, "write");
+	ret = st->gzip ? gzip_end(st->gzip) : 0;
 	return ret < 0 ? err_sys(&st->error, -ret, "cannot write '%s'", st->name) : 0;
 }
 
@@ -244,8 +257,8 @@ static void *writer(void *arg)
 
 	while (ret == 0 && (len = ring_next(st->ring, &buf)) > 0)
 		ret = write_piece(st, buf, (size_t)len);
-	if (ret == 0 && len == 0 && st->archive && archive_write_close(st->archive) != ARCHIVE_OK)
-		ret = archive_failed(st, "write");
+	if (ret == 0 && len == 0)
+		ret = write_end(st);
 	st->ret = ret;
 	if (ret < 0)
 		ring_refuse(st->ring, ret);
@@ -275,7 +288,8 @@ bool share_compresses(const char *compression)
 
 bool share_compresses_in_threads(const char *compression)
 {
-	return strcmp(compression, "xz") == 0 || strcmp(compression, "zstd") == 0;
+	return strcmp(compression, "xz") == 0 || strcmp(compression, "zstd") == 0 ||
+	       strcmp(compression, "gzip") == 0;
 }
 
 /* How many threads to ask for, at least @least. */
@@ -298,8 +312,6 @@ static int setup_filter(struct stream *st, const struct share_export_opts *opts)
 
 	if (archive_write_add_filter_by_name(a, compression) != ARCHIVE_OK)
 		return -EINVAL;
-	if (strcmp(compression, "gzip") == 0)
-		archive_write_set_filter_option(a, "gzip", "timestamp", NULL);
 	/*
 	 * Of one thread xz makes one block, of more it makes several, the same ones for any
 	 * number: the result shall not depend on the machine, and two are the fewest.
@@ -340,11 +352,29 @@ static int open_filter(struct stream *st, const struct share_export_opts *opts, 
 	return ret < 0 ? err_move(e, &st->error) : 0;
 }
 
+static int gzip_out(void *arg, const void *buf, size_t len)
+{
+	return write_out(arg, buf, len);
+}
+
+/* libarchive's has one thread. */
+static int open_gzip(struct stream *st, const struct share_export_opts *opts, struct error *e)
+{
+	const char *level = opts->level;
+
+	if (level && (level[0] < '0' || level[0] > '9' || level[1]))
+		return err_usage(e, "bad level for the compression '%s'", opts->compression);
+	st->gzip = gzip_new(threads(opts, 1), level ? level[0] - '0' : Z_DEFAULT_COMPRESSION,
+			    gzip_out, st);
+	return 0;
+}
+
 int stream_writer(struct stream **out, int fd, const char *name,
 		  const struct share_export_opts *opts, struct error *e)
 {
 	struct stream *st = stream_new(fd, name);
-	int ret = opts->compression ? open_filter(st, opts, e) : 0;
+	bool gzip = opts->compression && strcmp(opts->compression, "gzip") == 0;
+	int ret = gzip ? open_gzip(st, opts, e) : opts->compression ? open_filter(st, opts, e) : 0;
 
 	st->writer = true;
 	if (ret == 0)

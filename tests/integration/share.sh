@@ -59,6 +59,18 @@ test_every_compression()
 	xz -dc out.tar.xz | cmp - out.tar
 	share export -q -l 1 s fast.tgz
 	gzip -dc fast.tgz | cmp - out.tar
+	# more than one thread compresses, and what cannot be made smaller
+	seq 1 400000 >s/numbers
+	head -c 3000000 /dev/urandom >s/noise
+	share export -q s large.tar
+	for level in 0 1 9; do
+		share export -q -l $level s large.tar.gz
+		gzip -dc large.tar.gz | cmp - large.tar
+		python3 -c 'import gzip, sys; sys.stdout.buffer.write(gzip.open("large.tar.gz").read())' |
+			cmp - large.tar
+		share import -q large.tar.gz "s-large-$level"
+		share export -q "s-large-$level" - | cmp - large.tar
+	done
 	status 2 share export -q s out.zip 2>err
 	contains "cannot tell a format from the name 'out.zip'" err
 	status 2 share export -q -l 99 s out.tar.gz2 2>err

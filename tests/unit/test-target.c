@@ -199,12 +199,12 @@ END_TEST
 
 START_TEST(threads_do_not_change_the_bytes)
 {
-	static const char *const names[] = { "x.tar.xz", "x.tar.zst" };
+	static const char *const names[] = { "x.tar.xz", "x.tar.zst", "x.tar.gz" };
 	char first[SHA256_HEX + 1] = "", hex[SHA256_HEX + 1];
 
 	/* several blocks of zstd; those of xz are 24 MB */
 	make_share("share", _i ? 20 << 20 : 30 << 20);
-	for (unsigned int n = 1; n <= 3; n++) {
+	for (unsigned int n = 1; n <= 5; n++) {
 		struct target_request r = { .name = names[_i], .threads = n, .level = "1" };
 		cleanup_close int fd = -1;
 
@@ -247,7 +247,7 @@ int main(void)
 	tcase_add_test(t, what_is_in_the_way_is_told_at_once);
 	tcase_add_test(t, files_are_replaced_whole_or_not_at_all);
 	tcase_add_test(t, a_directory_may_hold_lost_and_found);
-	tcase_add_loop_test(t, threads_do_not_change_the_bytes, 0, 2);
+	tcase_add_loop_test(t, threads_do_not_change_the_bytes, 0, 3);
 	tcase_add_test(t, levels_are_checked);
 	suite_add_tcase(suite, t);
 	return unit_run(suite);
