@@ -112,6 +112,17 @@ int fd_set_nonblock(int fd, bool on)
 	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
 }
 
+int fd_move_up(int fd)
+{
+	enum { ABOVE = 300 };	/* more than proc_start() hands over */
+	int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ABOVE);
+
+	if (up < 0)
+		return fd;
+	close(fd);
+	return up;
+}
+
 int fd_set_cloexec(int fd, bool on)
 {
 	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;

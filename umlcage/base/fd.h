@@ -39,6 +39,11 @@ bool in_background(int fd);
 
 int fd_set_nonblock(int fd, bool on);	/* 0 or -errno */
 int fd_set_cloexec(int fd, bool on);	/* 0 or -errno */
+/*
+ * The same descriptor at a number that no child is given one at (proc.h), where there is room;
+ * -1 stays -1.  For what is used in a child, before exec.
+ */
+int fd_move_up(int fd);
 
 /* Reads all of @path below @dirfd, at most @max bytes (-EFBIG beyond). */
 int file_read(int dirfd, const char *path, size_t max, struct strbuf *out, struct error *e);

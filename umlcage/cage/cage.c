@@ -193,7 +193,10 @@ static int open_scratch_cow(struct start *s, struct error *e)
 	return 0;
 }
 
-static int prepare_jail(struct start *s, struct place *place, bool namespaces, struct error *e)
+/* Which wall to try. */
+enum wall { WALL_FULL, WALL_WARDEN, WALL_BARE };
+
+static int prepare_jail(struct start *s, struct place *place, enum wall wall, struct error *e)
 {
 	const struct cage_config *cfg = s->cfg;
 	size_t n = 0;
@@ -216,14 +219,14 @@ static int prepare_jail(struct start *s, struct place *place, bool namespaces, s
 
 	struct jail_config jail = {
 		.paths = paths, .npaths = n, .require = (enum jail_require)cfg->require_jail,
-		.no_namespaces = !namespaces, .max_abi = JAIL_ANY_ABI, .place = place,
+		.no_namespaces = wall != WALL_FULL, .no_warden = wall == WALL_BARE, .max_abi = JAIL_ANY_ABI, .place = place,
 		.progress = cfg->progress,
 	};
 
 	return jail_prepare(&s->jail, &jail, e);
 }
 
-static int start_confined(struct cage *c, struct start *s, bool namespaces, struct error *e)
+static int start_confined(struct cage *c, struct start *s, enum wall wall, struct error *e)
 {
 	/*
 	 * Nothing, at an address: the highest one among these is what the kernel takes for the
@@ -231,7 +234,7 @@ static int start_confined(struct cage *c, struct start *s, bool namespaces, stru
 	 * amid the stack of each process it starts.
 	 */
 	static char *const no_env[] = { "", NULL };
-	int ret = prepare_jail(s, &c->place, namespaces, e);
+	int ret = prepare_jail(s, &c->place, wall, e);
 
 	if (ret < 0)
 		return ret;
@@ -247,7 +250,36 @@ static int start_confined(struct cage *c, struct start *s, bool namespaces, stru
 		opts.enter_namespaces = namespaces_enter;
 		opts.enter_namespaces_arg = &s->jail.ns;
 	}
-	return proc_start(&opts, &c->pid, &c->pidfd, e);
+	ret = proc_start(&opts, &c->pid, &c->pidfd, e);
+	if (ret == 0 && s->jail.warden.pid)
+		ret = warden_check(c->pid, e);
+	if (ret == 0) {
+		c->warden = s->jail.warden;
+		s->jail.warden = (struct warden)WARDEN_INIT;
+	} else if (c->pid) {
+		(void)kill(c->pid, SIGKILL);
+		(void)cage_reap(c, true);
+		close_fd(&c->pidfd);
+	}
+	return ret;
+}
+
+/* The first wall: with somebody who answers what a filter cannot judge, or without. */
+static int start_without_namespaces(struct cage *c, struct start *s, struct error *e)
+{
+	const struct cage_config *cfg = s->cfg;
+	cleanup_error struct error why = ERROR_INIT;
+	int ret = start_confined(c, s, WALL_WARDEN, &why);
+
+	if (ret == 0)
+		return 0;
+	if (cfg->require_jail != CAGE_REQUIRE_NOTHING)
+		return err_set(e, ENOSYS, "this host cannot bound what the cage's kernel asks by name, and "
+			       "--require-jail was given: %s", err_text(&why));
+	jail_release(&s->jail);
+	progress_warn(cfg->progress, "the cage's kernel could see names, sizes and times of your files, "
+		      "and change the times of links: %s", err_text(&why));
+	return start_confined(c, s, WALL_BARE, e);
 }
 
 /* With namespaces if the host lets us have them. */
@@ -255,7 +287,7 @@ static int start_in_jail(struct cage *c, struct start *s, struct error *e)
 {
 	const struct cage_config *cfg = s->cfg;
 	cleanup_error struct error why = ERROR_INIT;
-	int ret = cfg->no_namespaces ? -ENOSYS : start_confined(c, s, true, &why);
+	int ret = cfg->no_namespaces ? -ENOSYS : start_confined(c, s, WALL_FULL, &why);
 
 	c->full_wall = ret == 0 && s->jail.ns.flags;
 	if (ret == 0 && (c->full_wall || cfg->require_jail != CAGE_REQUIRE_FULL))
@@ -267,7 +299,7 @@ static int start_in_jail(struct cage *c, struct start *s, struct error *e)
 	jail_release(&s->jail);
 	if (!cfg->no_namespaces)
 		progress_detail(cfg->progress, "no namespaces for the cage's kernel: %s", err_text(&why));
-	return start_confined(c, s, false, e);
+	return start_without_namespaces(c, s, e);
 }
 
 static int start_kernel(struct cage *c, struct start *s, struct error *e)
@@ -390,6 +422,7 @@ int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *
 	int ret = 0;
 
 	c->pidfd = c->console.fd = -1;
+	c->warden = (struct warden)WARDEN_INIT;
 	copy_console(&c->console, cfg->console_fd);
 	c->control = (struct control){ .listener = -1, .name_fd = -1, .fd = -1 };
 	c->progress = cfg->progress;
@@ -494,6 +527,7 @@ void cage_free(struct cage *c)
 		(void)kill(c->pid, SIGKILL);
 		(void)cage_reap(c, true);
 	}
+	warden_release(&c->warden);
 	net_close(c->net);
 	control_close(&c->control);
 	console_release(&c->console);

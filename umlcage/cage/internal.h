@@ -13,6 +13,7 @@
 #include "umlcage/cage/control.h"
 #include "umlcage/cage/place.h"
 #include "umlcage/cage/terminal.h"
+#include "umlcage/cage/warden.h"
 #include "umlcage/net/net.h"
 
 struct cage {
@@ -23,6 +24,7 @@ struct cage {
 	bool up;		/* the agent has set everything up */
 	bool failed, stopped;	/* ... or could not; has written everything back */
 	bool stopping;
+	struct warden warden;
 	bool full_wall;		/* its kernel has namespaces of its own */
 	char *failure;		/* what it said about either; NULL: nothing */
 	char *what;		/* "cannot boot the kernel '...'", for errors until it is up */

@@ -19,6 +19,10 @@
 #include "umlcage/base/str.h"
 #include "umlcage/cage/syscalls.h"
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)	/* Linux 5.19 */
+#endif
+
 static const uint64_t read_file = LANDLOCK_ACCESS_FS_READ_FILE;
 static const uint64_t write_file = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
 				   LANDLOCK_FS_TRUNCATE;
@@ -86,18 +90,24 @@ static int lack(const struct jail_config *cfg, const char *text, struct error *e
 	return 0;
 }
 
+/* The ABI of Landlock that this one has. */
+static int abi_of(const struct jail_config *cfg)
+{
+	int abi = landlock_abi();
+
+	return abi > cfg->max_abi ? cfg->max_abi : abi;
+}
+
 static int prepare_landlock(struct jail *j, const struct jail_config *cfg, struct error *e)
 {
-	int abi = landlock_abi(), ret = 0;
+	int abi = abi_of(cfg), ret = 0;
 
-	if (abi > cfg->max_abi)
-		abi = cfg->max_abi;
 	if (abi == 0 && !j->ns.flags)
 		return lack(cfg, "this host has neither Landlock nor user namespaces: the cage's kernel "
 			    "could open any file that you can", e);
 	if (abi == 0 && cfg->require != JAIL_REQUIRE_NOTHING)
 		return lack(cfg, "this host has no Landlock", e);
-	if (abi < LANDLOCK_ABI_SCOPES && !j->ns.flags)
+	if (abi < LANDLOCK_ABI_SCOPES && !j->ns.flags && cfg->no_warden)
 		ret = lack(cfg, "this host's Landlock is older than Linux 6.12, and it has no user "
 			   "namespaces: the cage's kernel could send signals to your other processes", e);
 	if (abi == 0 || ret < 0)
@@ -105,7 +115,59 @@ static int prepare_landlock(struct jail *j, const struct jail_config *cfg, struc
 	ret = build_ruleset(cfg, abi);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot make the Landlock rules of the cage");
-	j->ruleset = ret;
+	j->ruleset = fd_move_up(ret);
+	return 0;
+}
+
+/* What the guest has names in, or may change the attributes of; not the kernel and images. */
+static bool is_given(const struct jail_path *p)
+{
+	return p->directory || p->plain;
+}
+
+static int start_warden(struct jail *j, const struct jail_config *cfg, struct error *e)
+{
+	cleanup_free int *writable = xcalloc(cfg->npaths + 1, sizeof(*writable));
+	size_t n = 0;
+
+	for (size_t i = 0; i < cfg->npaths; i++)
+		if (is_given(&cfg->paths[i]) && cfg->paths[i].writable)
+			writable[n++] = cfg->paths[i].fd;
+	return warden_start(&j->warden, writable, n, e);
+}
+
+/* Of what was given: is some to be written, and some not? */
+static int judge_attributes(const struct jail_config *cfg, bool namespaces, bool warden)
+{
+	bool written = false, read = false;
+
+	for (size_t i = 0; i < cfg->npaths; i++) {
+		written |= is_given(&cfg->paths[i]) && cfg->paths[i].writable;
+		read |= is_given(&cfg->paths[i]) && !cfg->paths[i].writable;
+	}
+	/* these are mounted as what they are */
+	if (namespaces || !read)
+		return ATTRIBUTES_ALLOWED;
+	if (!written)
+		return ATTRIBUTES_REFUSED;
+	return warden ? ATTRIBUTES_ASKED : ATTRIBUTES_ALLOWED;
+}
+
+static int prepare_filter(struct jail *j, const struct jail_config *cfg, struct error *e)
+{
+	bool namespaces = j->ns.flags != 0, warden = !namespaces && !cfg->no_warden;
+	struct syscalls_config filter = {
+		.first = namespaces, .warden = warden, .ask_kill = abi_of(cfg) < LANDLOCK_ABI_SCOPES,
+		.attributes = judge_attributes(cfg, namespaces, warden),
+	};
+	int ret = syscalls_filter(&j->filter, &filter, e);
+
+	if (ret == 0)
+		return warden ? start_warden(j, cfg, e) : 0;
+	if (cfg->require != JAIL_REQUIRE_NOTHING)
+		return ret;
+	progress_warn(cfg->progress, "%s: the cage's kernel could make any system call", err_text(e));
+	err_release(e);
 	return 0;
 }
 
@@ -113,7 +175,8 @@ int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e)
 {
 	int ret = 0;
 
-	*j = (struct jail){ .ruleset = -1, .place = cfg->place };
+	*j = (struct jail)JAIL_INIT;
+	j->place = cfg->place;
 	if (!cfg->no_namespaces)
 		namespaces_prepare(&j->ns);
 	for (size_t i = 0; j->ns.flags && ret == 0 && i < cfg->npaths; i++)
@@ -121,15 +184,8 @@ int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e)
 			ret = namespaces_add(&j->ns, cfg->paths[i].fd, !cfg->paths[i].writable, e);
 	if (ret == 0)
 		ret = prepare_landlock(j, cfg, e);
-	if (ret == 0) {
-		ret = syscalls_filter(&j->filter, j->ns.flags != 0, e);
-		if (ret < 0 && cfg->require == JAIL_REQUIRE_NOTHING) {
-			progress_warn(cfg->progress, "%s: the cage's kernel could make any system call",
-				      err_text(e));
-			err_release(e);
-			ret = 0;
-		}
-	}
+	if (ret == 0)
+		ret = prepare_filter(j, cfg, e);
 	if (ret < 0)
 		jail_release(j);
 	return ret;
@@ -142,6 +198,27 @@ uint64_t jail_descriptors(void)
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max == RLIM_INFINITY)
 		return 0;
 	return files.rlim_max;
+}
+
+/* Async-signal-safe. */
+static int enter_filter(struct jail *j)
+{
+	unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	long listener;
+
+	syscalls_own_pid(&j->filter, getpid());
+	if (!j->filter.len)
+		return 0;
+	if (!j->warden.pid)
+		return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &j->filter) < 0 ? -errno : 0;
+	/* where only parents may look at a process (Yama), but for who is named */
+	(void)prctl(PR_SET_PTRACER, j->warden.pid, 0, 0, 0);
+	listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &j->filter);
+	/* before Linux 5.19; a signal then makes the call anew */
+	if (listener < 0 && errno == EINVAL)
+		listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				   SECCOMP_FILTER_FLAG_NEW_LISTENER, &j->filter);
+	return listener < 0 ? -errno : warden_hand_over(&j->warden, (int)listener);
 }
 
 int jail_enter(void *arg, const char **what)
@@ -177,10 +254,7 @@ int jail_enter(void *arg, const char **what)
 	if (ret < 0)
 		return ret;
 	*what = "enter its system call filter";
-	syscalls_own_pid(&j->filter, getpid());
-	if (j->filter.len && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &j->filter) < 0)
-		return -errno;
-	return 0;
+	return enter_filter(j);
 }
 
 void jail_release(struct jail *j)
@@ -188,5 +262,6 @@ void jail_release(struct jail *j)
 	close_fd(&j->ruleset);
 	free(j->filter.filter);
 	namespaces_release(&j->ns);
+	warden_release(&j->warden);
 	*j = (struct jail)JAIL_INIT;
 }

@@ -5,7 +5,8 @@
  * is confined before exec: no new privileges, Landlock (landlock(7)), a seccomp
  * allowlist (seccomp(2)), resource limits: the basic wall.  Where the host lets its
  * users have namespaces (user_namespaces(7)), it has those as well, with a root
- * that is empty but for what it needs: the full wall.  What each of them keeps
+ * that is empty but for what it needs: the full wall.  Elsewhere a warden (warden.h) answers
+ * what the filter cannot judge.  What each of them keeps
  * from whom is in umlcage/doc/SECURITY.
  */
 #ifndef UMLCAGE_CAGE_JAIL_H
@@ -19,6 +20,7 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/cage/namespaces.h"
 #include "umlcage/cage/place.h"
+#include "umlcage/cage/warden.h"
 
 enum jail_require {
 	JAIL_REQUIRE_NOTHING,	/* what the host lacks is warned about */
@@ -40,6 +42,7 @@ struct jail_config {
 	size_t npaths;
 	enum jail_require require;
 	bool no_namespaces;	/* as on a host that has none */
+	bool no_warden;		/* as on a host where the kernel's calls cannot be answered by another */
 	int max_abi;		/* as on a host with this ABI of Landlock; JAIL_ANY_ABI: the host's own */
 	const struct place *place;
 	struct progress *progress;
@@ -52,9 +55,10 @@ struct jail {
 	struct sock_fprog filter;	/* seccomp; .len 0: none */
 	const struct place *place;
 	struct namespaces ns;	/* .flags 0: none */
+	struct warden warden;	/* .pid 0: none */
 };
 
-#define JAIL_INIT { .ruleset = -1 }
+#define JAIL_INIT { .ruleset = -1, .warden = WARDEN_INIT }
 
 /*
  * Prepares everything that needs memory, before fork().  What the host lacks is

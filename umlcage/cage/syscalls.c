@@ -44,23 +44,18 @@ static const char *const allowed[] = {
 	"epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "ftruncate",
 	"fallocate", "fsync", "fdatasync", "sync_file_range", "syncfs", "copy_file_range",
 	"fadvise64", "readahead", "flock",
-	"fstat", "fstatfs", "getdents64", "fchmod",
-	"fgetxattr", "fsetxattr", "flistxattr", "fremovexattr",
+	"fstat", "fstatfs", "getdents64", "fgetxattr", "flistxattr",
 	/* by name, but Landlock's to judge: opening without O_PATH (below) is; this makes and
 	   takes away entries of directories */
 	"mkdirat", "unlinkat", "renameat", "renameat2", "linkat", "symlinkat",
 	"mkdir",	/* a folder for its management console, until it finds that it cannot */
-	/* of a link, by name, since nothing else can be had of one: what it says */
-	"readlinkat",
 	/* sockets it was given or made as pairs: nothing here makes another, connects or binds */
 	"recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "recvfrom", "getsockopt", "getsockname",
 	"getpeername", "shutdown",
 	/* processes and threads: stubs are cloned, executed from a memory file, controlled */
 	"exit", "exit_group", "wait4", "waitid", "set_tid_address", "set_robust_list",
-	"get_robust_list", "rseq", "futex", "sched_yield", "sched_getaffinity", "getpid", "gettid",
-	"getppid", "setsid", "getuid", "geteuid", "getgid", "getegid", "getcpu",
-	/* stubs, whose numbers no filter knows; moving a process to another CPU is all it does */
-	"sched_setaffinity",
+	"rseq", "futex", "sched_yield", "getpid", "gettid",
+	"getppid", "getuid", "geteuid", "getgid", "getegid", "getcpu",
 	/* signals and time */
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend",
 	"rt_sigtimedwait", "sigaltstack", "pause", "restart_syscall", "nanosleep",
@@ -86,7 +81,7 @@ static const struct operations {
 	{ "madvise", 2, 9, { MADV_NORMAL, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
 			     MADV_HUGEPAGE, MADV_DONTDUMP, MADV_POPULATE_WRITE,
 			     102 /* MADV_GUARD_INSTALL: stacks of threads in glibc 2.42 */ } },
-	{ "prctl", 0, 4, { PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_VMA } },
+	{ "prctl", 0, 3, { PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_VMA } },
 	{ "arch_prctl", 0, 4, { ARCH_SET_FS, ARCH_GET_FS, ARCH_SET_GS, ARCH_GET_GS } },
 	{ "fcntl", 1, 10, { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_SETLK,
 			    F_GETLK, F_SETSIG, F_ADD_SEALS } },
@@ -106,11 +101,10 @@ static const struct operations {
 	/* a descriptor, not a name */
 	{ "execveat", 4, 1, { AT_EMPTY_PATH } },
 	{ "tgkill", 0, 1, { SYSCALLS_OWN_PID } },
-	/* of a descriptor (fstat() of the C library) */
-	{ "newfstatat", 3, 1, { AT_EMPTY_PATH } },
+	/* of itself */
+	{ "sched_getaffinity", 0, 1, { 0 } },
+	{ "sched_setaffinity", 0, 1, { 0 } },
 	/* of a descriptor */
-	{ "utimensat", 1, 1, { 0 } },
-	/* of a descriptor, or, of what cannot be opened, by name: see humfs_user.c */
 	{ "statx", 1, 1, { 0 } },
 };
 
@@ -135,24 +129,70 @@ static int add_operations(scmp_filter_ctx ctx)
 	return ret;
 }
 
-static int add_combinations(scmp_filter_ctx ctx, bool first)
+/*
+ * What is by name, for which no number says more, and what is of processes that no filter knows:
+ * stubs.  Where there is a warden, it is asked; where there are namespaces, none of it reaches
+ * anything; otherwise it is as it is, see doc/SECURITY.
+ */
+static int add_unjudged(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
 {
-	static const int pairs[] = { SOCK_STREAM, SOCK_SEQPACKET };
-	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				   SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_REFUSED, 0));
+	static const char *const attributes[] = { "fchmod", "fsetxattr", "fremovexattr" };
+	uint32_t other = cfg->warden ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
+	uint32_t own = cfg->attributes == ATTRIBUTES_ASKED ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
+	/* of what cannot be opened, links: what there is of it; see humfs_user.c */
+	int ret = seccomp_rule_add(ctx, other, SCMP_SYS(statx), 1,
+				   SCMP_A2_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT));
+
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, other, SCMP_SYS(readlinkat), 0);
+	/* fstat() of C libraries, and of the loader: of a descriptor, with an empty name */
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, other, SCMP_SYS(newfstatat), 1,
+				       SCMP_A3_64(SCMP_CMP_EQ, AT_EMPTY_PATH));
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, other, SCMP_SYS(sched_setaffinity), 1,
+				       SCMP_A0_64(SCMP_CMP_NE, 0));
+	if (ret < 0 || cfg->attributes == ATTRIBUTES_REFUSED)
+		return ret;
+	ret = seccomp_rule_add(ctx, other, SCMP_SYS(utimensat), 1,
+			       SCMP_A3_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW));
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, own, SCMP_SYS(utimensat), 2,
+				       SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A3_64(SCMP_CMP_EQ, 0));
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(attributes); i++)
+		ret = seccomp_rule_add(ctx, own, seccomp_syscall_resolve_name(attributes[i]), 0);
+	/* nobody but root can give files away; for all others the kernel does not ask */
+	if (ret == 0 && geteuid() == 0)
+		ret = seccomp_rule_add(ctx, own, SCMP_SYS(fchown), 0);
+	return ret;
+}
+
+static int add_signals(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
+{
+	uint32_t action = cfg->warden && cfg->ask_kill ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
+	int ret = 0;
 
 	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(signals); i++) {
 		/*
 		 * The first process of a PID namespace does not die of its own signals.  The
 		 * kernel sends itself this one until it does, and exits if it cannot.
 		 */
-		if (first && signals[i] == SIGABRT)
+		if (cfg->first && signals[i] == SIGABRT)
 			continue;
 		/* a process, or 0 for its own group: no other group, and not everybody */
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kill), 2,
+		ret = seccomp_rule_add(ctx, action, SCMP_SYS(kill), 2,
 				       SCMP_A0_64(SCMP_CMP_MASKED_EQ, 0x80000000, 0),
 				       SCMP_A1_64(SCMP_CMP_EQ, (uint64_t)signals[i]));
 	}
+	return ret;
+}
+
+static int add_combinations(scmp_filter_ctx ctx)
+{
+	static const int pairs[] = { SOCK_STREAM, SOCK_SEQPACKET };
+	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				   SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_REFUSED, 0));
+
 	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(pairs); i++)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
 				       SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX),
@@ -160,28 +200,23 @@ static int add_combinations(scmp_filter_ctx ctx, bool first)
 	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(nodes); i++)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mknodat), 1,
 				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, S_IFMT, nodes[i]));
-	/* nobody but root can give files away; for all others the kernel does not ask */
-	if (ret == 0 && geteuid() == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fchown), 0);
 	/* O_PATH would open what Landlock is not asked about */
 	if (ret == 0)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
 				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_PATH, 0));
 	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(statx), 1,
-				       SCMP_A2_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT));
-	/* times of a link or a device, which cannot be opened */
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(utimensat), 1,
-				       SCMP_A3_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW));
-	if (ret == 0)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
 				       SCMP_A1_64(SCMP_CMP_EQ, F_SETOWN),
 				       SCMP_A2_64(SCMP_CMP_EQ, SYSCALLS_OWN_PID));
+	/* that it dies with its parent, and not that it does not */
+	if (ret == 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
+				       SCMP_A0_64(SCMP_CMP_EQ, PR_SET_PDEATHSIG),
+				       SCMP_A1_64(SCMP_CMP_EQ, SIGKILL));
 	return ret;
 }
 
-static int fill(scmp_filter_ctx ctx, bool first)
+static int fill(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
 {
 	int ret = 0;
 
@@ -198,10 +233,14 @@ static int fill(scmp_filter_ctx ctx, bool first)
 	}
 	if (ret == 0)
 		ret = add_operations(ctx);
-	return ret < 0 ? ret : add_combinations(ctx, first);
+	if (ret == 0)
+		ret = add_unjudged(ctx, cfg);
+	if (ret == 0)
+		ret = add_signals(ctx, cfg);
+	return ret < 0 ? ret : add_combinations(ctx);
 }
 
-int syscalls_filter(struct sock_fprog *prog, bool first, struct error *e)
+int syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg, struct error *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	cleanup_close int fd = memfd_with("filter", "", 0, e);
@@ -213,7 +252,7 @@ int syscalls_filter(struct sock_fprog *prog, bool first, struct error *e)
 		seccomp_release(ctx);
 		return err_set(e, ENOMEM, "cannot make the system call filter");
 	}
-	ret = fill(ctx, first);
+	ret = fill(ctx, cfg);
 	if (ret == 0)
 		ret = seccomp_export_bpf(ctx, fd);
 	seccomp_release(ctx);

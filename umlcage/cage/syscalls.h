@@ -12,11 +12,15 @@
 /* Stands for the kernel's own PID, which is not known before fork(); none is as large. */
 #define SYSCALLS_OWN_PID 0x3fffff01
 
-/*
- * Builds the filter; @prog->filter is malloc'ed.  @first: for the first process of a PID
- * namespace.
- */
-int syscalls_filter(struct sock_fprog *prog, bool first, struct error *e);
+struct syscalls_config {
+	bool first;	/* for the first process of a PID namespace */
+	bool warden;	/* what it cannot judge is asked of one: see warden.h */
+	bool ask_kill;	/* ... and signals, too */
+	enum { ATTRIBUTES_ALLOWED, ATTRIBUTES_ASKED, ATTRIBUTES_REFUSED } attributes;	/* of descriptors */
+};
+
+/* Builds the filter; @prog->filter is malloc'ed. */
+int syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg, struct error *e);
 /* Puts @pid in the place of SYSCALLS_OWN_PID; async-signal-safe. */
 void syscalls_own_pid(struct sock_fprog *prog, pid_t pid);
 
