@@ -265,11 +265,18 @@ static int import_file(struct importer *im, struct archive_entry *entry, const c
 static int import_link(struct importer *im, struct archive_entry *entry, const char *path,
 		       const char *old, const struct share_attr *a, struct error *e)
 {
+	struct share_attr there;
 	const char *name;
 	int ret = share_hardlink(im->tree, path, old, e);
 
 	if (ret < 0 || !archive_entry_size_is_set(entry) || archive_entry_size(entry) <= 0)
 		return ret;
+	ret = share_stat(im->tree, path, &there, e);
+	if (ret < 0)
+		return ret;
+	if (!S_ISREG(there.mode))
+		return err_set(e, EBADMSG, "'%s' in '%s' has contents, and is another name of '%s', "
+			       "which is not a file", path, im->name, old);
 
 	int dir = share_parent(im->tree, path, &name, e);
 
