@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 #include "umlcage/base/proc.h"
 #include "umlcage/base/xdg.h"
 #include "umlcage/cage/cow.h"
@@ -73,8 +74,11 @@ int cage_explain(struct cage *c, struct error *e, const char *what)
 	cleanup_free char *diagnosis = console_diagnose(cage_console(c));
 	cleanup_free char *tail = console_tail(cage_console(c), TAIL_LINES);
 	cleanup_free char *end = c->pid ? NULL : proc_status_text(c->status);
+	cleanup_free char *met = cgroup_met(&c->groups, "");
 
-	if (diagnosis)
+	if (met)
+		err_set(e, ENOMEM, "%s: %s; raise that, or give the cage less with --memory", what, met);
+	else if (diagnosis)
 		err_set(e, EIO, "%s: %s", what, diagnosis);
 	else if (!end)
 		err_set(e, EIO, "%s: its agent is gone", what);
@@ -378,6 +382,11 @@ static int wait_ready(struct cage *c, const struct cage_config *cfg, struct erro
 	while (!c->up) {
 		int ret = cage_turn(c, deadline, e);
 
+		if (interrupted()) {
+			if (e)
+				err_release(e);
+			return err_set(e, EINTR, "interrupted");
+		}
 		if (c->failed) {
 			if (e)
 				err_release(e);
@@ -423,6 +432,7 @@ int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *
 
 	c->pidfd = c->console.fd = -1;
 	c->warden = (struct warden)WARDEN_INIT;
+	cgroup_read(&c->groups, "");
 	copy_console(&c->console, cfg->console_fd);
 	c->control = (struct control){ .listener = -1, .name_fd = -1, .fd = -1 };
 	c->progress = cfg->progress;
@@ -533,6 +543,7 @@ void cage_free(struct cage *c)
 	console_release(&c->console);
 	close_fd(&c->pidfd);
 	loop_release(c);
+	cgroup_release(&c->groups);
 	free(c->failure);
 	free(c->what);
 	free(c);

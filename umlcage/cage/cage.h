@@ -152,7 +152,8 @@ struct cage_exit {
 	bool oom;		/* the guest kernel killed it, or a process of it, for lack of memory */
 	bool full;		/* files in guest memory can grow no more */
 	int output_error;	/* errno of writing to stdout_fd or stderr_fd; 0: none, or EPIPE */
-	char *reason;		/* 126, 127: why; malloc'ed, NULL otherwise */
+	/* 126, 127: why; otherwise which limit of the host was met meanwhile; malloc'ed, NULL */
+	char *reason;
 };
 
 struct cage;

@@ -247,6 +247,8 @@ static void finish(struct cage_command *x, const struct proto_msg *m)
 	}
 	if (x->exit.timed_out)
 		x->exit.status = STATUS_TIMEOUT;
+	else if (x->exit.status)
+		x->exit.reason = cgroup_met(&x->cage->groups, "");
 	/* nobody is left to read it */
 	close_stream(&x->in);
 }

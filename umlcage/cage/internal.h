@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "umlcage/base/cgroup.h"
 #include "umlcage/base/pollset.h"
 #include "umlcage/base/pump.h"
 #include "umlcage/cage/cage.h"
@@ -34,6 +35,7 @@ struct cage {
 	int64_t lost_ms;	/* until when a lost agent may be explained; 0: it is not lost */
 	struct net *net;
 	struct place place;
+	struct cgroup groups;	/* the host's limits, as its start found them */
 	struct pollset ps;
 	struct progress *progress;
 	struct cage_command *commands;

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "umlcage/base/cgroup.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
 #include "umlcage/doctor/doctor.h"
@@ -306,21 +307,23 @@ static void probe_descriptors(struct doctor_report *r)
 			     lim.rlim_max < 4096 ? "; have the hard limit raised" : ""));
 }
 
-static void probe_processes(struct doctor_report *r)
+static void probe_processes(struct doctor_report *r, const struct cgroup_limit *group)
 {
-	uint64_t cgroup = number_in("/sys/fs/cgroup/pids.max"), limit = UINT64_MAX;
+	uint64_t limit = group->limit;
 	struct rlimit lim;
+	bool own = false;
 
-	if (getrlimit(RLIMIT_NPROC, &lim) == 0 && lim.rlim_cur != RLIM_INFINITY)
+	if (getrlimit(RLIMIT_NPROC, &lim) == 0 && lim.rlim_cur != RLIM_INFINITY && lim.rlim_cur <= limit) {
 		limit = lim.rlim_cur;
-	if (cgroup && cgroup < limit)
-		limit = cgroup;
-	if (limit == UINT64_MAX)
+		own = true;
+	}
+	if (limit == CGROUP_NO_LIMIT)
 		doctor_add(r, "processes", DOCTOR_OK, xstrdup("no limit"),
 			   xstrdup("every process of a guest is one of the host"));
 	else
 		doctor_add(r, "processes", limit < 256 ? DOCTOR_WARN : DOCTOR_OK,
-			   xasprintf("%llu", (unsigned long long)limit),
+			   xasprintf("%llu (%s)", (unsigned long long)limit, own ? "ulimit -u" :
+				     group->file),
 			   xstrdup("every process of a guest is one of the host and counts"));
 }
 
@@ -335,33 +338,69 @@ static void probe_mappings(struct doctor_report *r)
 				   "scattered memory larger than this many pages is slower"));
 }
 
-static void probe_memory(struct doctor_report *r)
+static void probe_memory(struct doctor_report *r, const struct cgroup_limit *group)
 {
-	uint64_t cgroup = number_in("/sys/fs/cgroup/memory.max"), bytes = 0;
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	const char *line;
+	const char *line, *file = NULL;
+	uint64_t bytes = 0;
 
 	if (file_read(AT_FDCWD, "/proc/meminfo", 1 << 20, &text, NULL) == 0 &&
 	    (line = strstr(text.s, "MemAvailable:")) != NULL)
 		bytes = strtoull(line + strlen("MemAvailable:"), NULL, 10) * 1024;
-	if (cgroup && (!bytes || cgroup < bytes))
-		bytes = cgroup;
+	if (group->limit != CGROUP_NO_LIMIT && (!bytes || group->limit < bytes)) {
+		bytes = group->limit;
+		file = group->file;
+	}
 	if (!bytes)
 		return;
 
 	cleanup_free char *size = format_size(bytes);
 
 	doctor_add(r, "memory", bytes < (512ULL << 20) ? DOCTOR_WARN : DOCTOR_OK,
-		   xasprintf("%s available", size),
+		   xasprintf("%s %s%s%s", size, file ? "allowed (" : "available", file ? file : "",
+			     file ? ")" : ""),
 		   xstrdup(bytes < (512ULL << 20) ? "a cage takes what its guest touches; give it less "
 			   "with --memory" : "a cage takes what its guest touches, up to --memory"));
 }
 
+/* ulimit -v and -f, which stand in the way of the guest's memory: limits.c of cages. */
+static void probe_ulimits(struct doctor_report *r)
+{
+	static const struct { int which; const char *name, *option, *what; } limits[] = {
+		{ RLIMIT_AS, "address-space", "-v", "memory of a process" },
+		{ RLIMIT_FSIZE, "file-size", "-f", "size of a file" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct rlimit lim;
+
+		if (getrlimit((__rlimit_resource_t)limits[i].which, &lim) < 0)
+			continue;
+		if (lim.rlim_cur == RLIM_INFINITY) {
+			doctor_add(r, limits[i].name, DOCTOR_OK, xstrdup("no limit"),
+				   xstrdup("a guest may have as much memory as there is"));
+			continue;
+		}
+
+		cleanup_free char *size = format_size(lim.rlim_cur);
+
+		doctor_add(r, limits[i].name, DOCTOR_WARN,
+			   xasprintf("%s (ulimit %s)", size, limits[i].option),
+			   xasprintf("the %s is limited, and the guest's memory and more must fit; "
+				     "raise that, or give cages less with --memory", limits[i].what));
+	}
+}
+
 void doctor_probe_limits(struct doctor_report *r)
 {
+	struct cgroup groups;
+
+	cgroup_read(&groups, "");
 	probe_cpus(r);
-	probe_memory(r);
-	probe_processes(r);
+	probe_memory(r, &groups.v[CGROUP_MEMORY]);
+	probe_processes(r, &groups.v[CGROUP_PIDS]);
+	probe_ulimits(r);
+	cgroup_release(&groups);
 	probe_descriptors(r);
 	probe_mappings(r);
 }
