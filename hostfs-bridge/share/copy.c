@@ -267,6 +267,10 @@ static int copy_dir(struct copy *c, int from, int to)
 		return err_sys(c->e, errno, "cannot read directory '%s'", sb_str(&c->path));
 	rewinddir(d);
 	while (!r && (de = dir_next(d, &last))) {
+		if (interrupted()) {
+			r = err_set(c->e, EINTR, "interrupted");
+			break;
+		}
 		if (len)
 			sb_addc(&c->path, '/');
 		sb_adds(&c->path, de->d_name);

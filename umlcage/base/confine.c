@@ -9,6 +9,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -141,13 +142,30 @@ static int compile(const struct confine *c, struct strbuf *code)
 	return ret < 0 ? ret : is_whole(code) ? 0 : -EIO;
 }
 
-/* libseccomp (2.5.4) may compute for ever when memory ends: the signal is an end. */
+static void no_end(int sig)
+{
+	static const char words[] = "umlcage: out of memory: a system call filter cannot be made\n";
+
+	(void)sig;
+	_exit(write(STDERR_FILENO, words, sizeof(words) - 1) < 0 ? 1 : memory_status(-1));
+}
+
+void confine_guard(bool on)
+{
+	const struct itimerval end = { .it_value = { on ? FILTER_SECONDS : 0, 0 } };
+	struct sigaction sa = { .sa_handler = on ? no_end : SIG_DFL };
+
+	(void)setitimer(ITIMER_PROF, &end, NULL);
+	(void)sigaction(SIGPROF, &sa, NULL);
+}
+
 static int make_filter(const struct confine *c, struct strbuf *code, struct error *e)
 {
-	const struct itimerval end = { .it_value = { FILTER_SECONDS, 0 } }, none = { 0 };
-	int ret = setitimer(ITIMER_PROF, &end, NULL) < 0 ? -errno : compile(c, code);
+	int ret;
 
-	(void)setitimer(ITIMER_PROF, &none, NULL);
+	confine_guard(true);
+	ret = compile(c, code);
+	confine_guard(false);
 	return ret < 0 ? err_sys(e, -ret, "cannot make a system call filter") : 0;
 }
 

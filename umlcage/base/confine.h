@@ -55,4 +55,10 @@ enum { CONFINE_NO_LANDLOCK = 1, CONFINE_NO_FILTER = 2 };
  */
 int confine_enter(const struct confine *c, struct error *e);
 
+/*
+ * libseccomp (2.5.4) may compute for ever where an allocation of its own fails.  Between
+ * on and off, some seconds of it end the process with the status for want of memory.
+ */
+void confine_guard(bool on);
+
 #endif

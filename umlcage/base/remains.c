@@ -12,7 +12,7 @@
 #include "umlcage/base/str.h"
 
 enum {
-	RESERVE = 128 << 10,	/* bytes, for the removal where there is no memory left */
+	RESERVE = 4 << 20,	/* bytes of addresses, for the removal where there are none left */
 	TRIES = 4,		/* other threads may go on making files meanwhile */
 };
 

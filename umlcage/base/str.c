@@ -13,9 +13,11 @@
 static int exit_status = 1;
 static void (*last_act)(void);
 
-void memory_status(int status)
+int memory_status(int status)
 {
-	exit_status = status;
+	if (status >= 0)
+		exit_status = status;
+	return exit_status;
 }
 
 void memory_last_act(void (*fn)(void))

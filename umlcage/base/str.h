@@ -16,7 +16,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-void memory_status(int status);
+int memory_status(int status);	/* < 0: only tells */
 void memory_last_act(void (*fn)(void));
 
 void *xmalloc(size_t size);

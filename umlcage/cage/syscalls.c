@@ -31,6 +31,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "umlcage/base/confine.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
 
@@ -252,9 +253,11 @@ int syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg, 
 		seccomp_release(ctx);
 		return err_set(e, ENOMEM, "cannot make the system call filter");
 	}
+	confine_guard(true);
 	ret = fill(ctx, cfg);
 	if (ret == 0)
 		ret = seccomp_export_bpf(ctx, fd);
+	confine_guard(false);
 	seccomp_release(ctx);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot make the system call filter");

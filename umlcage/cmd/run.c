@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "umlcage/base/interrupt.h"
 #include "umlcage/cmd/boot.h"
 #include "umlcage/cmd/cmd.h"
 #include "umlcage/cmd/guest.h"
@@ -96,7 +97,7 @@ static int run_to_end(struct boot *b, const struct run_options *o, char **argv)
 	return status;
 }
 
-static int run_command(struct run_options *o, char **argv)
+static int boot_and_run(struct run_options *o, char **argv)
 {
 	struct boot b = BOOT_INIT;
 	cleanup_error struct error e = ERROR_INIT;
@@ -118,6 +119,20 @@ static int run_command(struct run_options *o, char **argv)
 		status = run_to_end(&b, o, argv);
 	}
 	boot_close(&b);
+	return status;
+}
+
+static int run_command(struct run_options *o, char **argv)
+{
+	bool makes_root = o->boot.places.commit != NULL;
+	int status;
+
+	/* the new root is there as a whole or not at all, and its copy does not stay */
+	if (makes_root)
+		interrupt_begin();
+	status = boot_and_run(o, argv);
+	if (makes_root)
+		interrupt_end();
 	return status;
 }
 
