@@ -172,10 +172,14 @@ check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 		UMLCAGE_TEST_REPORTS=1 tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' \
 		$(INTEGRATION_RUN) tests/debug
 
-# 50 times as many faults as `make check` injects, about an hour; UMLCAGE_TEST_SEED=N for others
-.PHONY: check-faults
+# 50 times as many faults as `make check` injects, some hours, and 500 rounds in which something
+# is killed; UMLCAGE_TEST_SEED=N for others
+.PHONY: check-faults check-kills
 check-faults:
-	+@UMLCAGE_TEST_SCALE=5000 $(MAKE) --no-print-directory check-integration TESTS='$(or $(TESTS),faults.)'
+	+@UMLCAGE_TEST_SCALE=5000 $(MAKE) --no-print-directory check-integration TESTS='$(or $(TESTS),faults.[!k])'
+
+check-kills:
+	+@UMLCAGE_TEST_SCALE=2500 $(MAKE) --no-print-directory check-integration TESTS=faults.kills
 
 # mmdebstrap's own tests, of Debian's source package; about half an hour (see the file)
 .PHONY: check-mmdebstrap

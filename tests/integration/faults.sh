@@ -28,3 +28,17 @@ test_fabricate()
 {
 	faults --only fabricate-tar --only fabricate-share --only fabricate-again
 }
+
+# limit: 300
+test_cages()
+{
+	faults --only run --only run-share --only run-keep --only run-commit
+}
+
+# Processes ended, stopped and starved at random; a round is a command and what comes after it.
+# limit: 600
+test_kills()
+{
+	"$TESTS_DIR/support/faults" --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-0}" \
+		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
+}
