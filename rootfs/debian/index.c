@@ -15,6 +15,7 @@
 
 #include "rootfs/debian/private.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/worker.h"
 
 enum { CHUNK = 256 * 1024, MAX_FORMS = 6, KEEP_DAYS = 14, MAX_UNLISTED = 512 << 20 };
 #define MAX_INDEX (4ULL << 30)
@@ -61,57 +62,57 @@ static int by_size(const void *a, const void *b)
 
 /* ---- decompression ---- */
 
-/* The reader's side of libarchive: the descriptor as it is. */
-struct reader {
-	int fd;
+/* What the process that decompresses is told. */
+struct unzip {
+	int in, out;
+	const char *what;
 	off_t at;
 	char *buf;
 };
 
 static la_ssize_t read_compressed(struct archive *la, void *arg, const void **data)
 {
-	struct reader *r = arg;
-	ssize_t got = pread_full(r->fd, r->buf, CHUNK, r->at);
+	struct unzip *z = arg;
+	ssize_t got = pread_full(z->in, z->buf, CHUNK, z->at);
 
 	(void)la;
-	*data = r->buf;
+	*data = z->buf;
 	if (got > 0)
-		r->at += got;
+		z->at += got;
 	return got < 0 ? ARCHIVE_FATAL : got;
 }
 
-/* Copies what @la holds to @out, hashing it. */
-static int copy_out(struct archive *la, int out, struct hash *h, uint64_t *size,
-		    const char *what, struct error *e)
+/* Copies what @la holds to the output. */
+static int copy_out(struct archive *la, const struct unzip *z, struct error *e)
 {
 	cleanup_free char *buf = xmalloc(CHUNK);
+	uint64_t size = 0;
 	la_ssize_t got;
 
-	for (*size = 0; (got = archive_read_data(la, buf, CHUNK)) > 0; *size += (uint64_t)got) {
-		int ret = *size + (uint64_t)got > MAX_INDEX ? -EFBIG :
-			  write_full(out, buf, (size_t)got);
+	for (; (got = archive_read_data(la, buf, CHUNK)) > 0; size += (uint64_t)got) {
+		int ret = size + (uint64_t)got > MAX_INDEX ? -EFBIG :
+			  write_full(z->out, buf, (size_t)got);
 
 		if (ret < 0)
-			return err_sys(e, -ret, "cannot store %s in the cache", what);
-		hash_add(h, buf, (size_t)got);
+			return err_sys(e, -ret, "cannot store %s in the cache", z->what);
 	}
 	if (got < 0)
-		return err_set(e, EBADMSG, "cannot decompress %s: %s", what,
+		return err_set(e, EBADMSG, "cannot decompress %s: %s", z->what,
 			       archive_error_string(la) ?: "damaged");
 	return 0;
 }
 
-/* Its sum in @sum is of the kind that @like is of. */
-static int decompress(int in, int out, const char *like, char sum[SUM_HEX + 1], uint64_t *size,
-		      const char *what, struct error *e)
+/* Confined: bytes of a mirror, which nobody has vouched for if there was no Release file. */
+static int unzip(void *arg, struct strbuf *result, struct error *e)
 {
+	struct unzip *z = arg;
 	cleanup_free char *buf = xmalloc(CHUNK);
-	struct reader reader = { in, 0, buf };
 	struct archive *la = archive_read_new();
 	struct archive_entry *entry;
-	struct hash h = { NULL };
 	int ret;
 
+	(void)result;
+	z->buf = buf;
 	archive_read_support_filter_xz(la);
 	archive_read_support_filter_gzip(la);
 	archive_read_support_filter_zstd(la);
@@ -119,22 +120,59 @@ static int decompress(int in, int out, const char *like, char sum[SUM_HEX + 1], 
 	archive_read_support_filter_lzma(la);
 	archive_read_support_format_raw(la);
 	archive_read_support_format_empty(la);
-	ret = archive_read_open(la, &reader, NULL, read_compressed, NULL);
+	ret = archive_read_open(la, z, NULL, read_compressed, NULL);
 	if (ret == ARCHIVE_OK)
 		ret = archive_read_next_header(la, &entry);
-	hash_start_like(&h, like);
-	*size = 0;
 	if (ret == ARCHIVE_OK)
-		ret = copy_out(la, out, &h, size, what, e);
+		ret = copy_out(la, z, e);
 	else if (ret != ARCHIVE_EOF)
-		ret = err_set(e, EBADMSG, "cannot decompress %s: %s", what,
+		ret = err_set(e, EBADMSG, "cannot decompress %s: %s", z->what,
 			      archive_error_string(la) ?: "damaged");
 	else
 		ret = 0;
-	hash_end(&h, sum);
-	hash_release(&h);
 	archive_read_free(la);
 	return ret;
+}
+
+/* The sum of @fd, of the kind that @like is of, and its size. */
+static int sum_up(int fd, const char *like, char sum[SUM_HEX + 1], uint64_t *size, const char *what,
+		  struct error *e)
+{
+	struct hash h = { NULL };
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "cannot read %s in the cache", what);
+	*size = (uint64_t)st.st_size;
+	hash_start_like(&h, like);
+	ret = hash_add_fd(&h, fd, *size);
+	hash_end(&h, sum);
+	hash_release(&h);
+	return ret < 0 ? err_sys(e, -ret, "cannot read %s in the cache", what) : 0;
+}
+
+/*
+ * In a process of its own, which has both descriptors and nothing else.  It is not asked for
+ * the sum: by that name others will find the file.
+ */
+static int decompress(const struct debian_archive *a, int in, int out, const char *like,
+		      char sum[SUM_HEX + 1], uint64_t *size, const char *what, struct error *e)
+{
+	static const struct confine confine = {
+		.files = true, .memory = 1ULL << 30, .cpu_seconds = 600,
+	};
+	cleanup_free char *task = xasprintf("decompress %s", what);
+	cleanup_strbuf struct strbuf result = STRBUF_INIT;
+	struct unzip z = { .in = in, .out = out, .what = what };
+	const int fds[] = { in, out };
+	const struct worker worker = {
+		.what = task, .confine = &confine, .fds = fds, .nfds = ARRAY_SIZE(fds),
+		.progress = a->progress, .work = unzip, .arg = &z,
+	};
+	int ret = worker_run(&worker, &result, e);
+
+	return ret < 0 ? ret : sum_up(out, like, sum, size, what, e);
 }
 
 /* ---- one index ---- */
@@ -234,14 +272,14 @@ static int unpack_fd(const struct debian_archive *a, struct wanted *w, int in, s
 	cleanup_free char *what = what_of(w);
 	const char *expected = plain_hash(w), *like = expected ?: w->forms[w->form].sum;
 	char sum[SUM_HEX + 1];
-	uint64_t size;
+	uint64_t size = 0;
 	int ret;
 
 	/* its name is its hash, which may be known only afterwards */
 	ret = outfile_open(&of, a->indexes_fd, *like ? like : "unlisted", 0600, e);
 	if (ret < 0)
 		return err_wrap(e, "cannot store %s in the cache", what);
-	ret = decompress(in, of.fd, like, sum, &size, what, e);
+	ret = decompress(a, in, of.fd, like, sum, &size, what, e);
 	if (ret < 0)
 		return ret;
 	if (expected && *expected && !str_eq(expected, sum))
