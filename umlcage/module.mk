@@ -37,5 +37,5 @@ $(eval $(call module,table,umlcage/table,table.c,json-c,base))
 # has nothing in it that fetches, unpacks or solves; everything else is umlcage-make's, which
 # it becomes, or calls for what is missing.
 CMD_SRCS := $(wildcard umlcage/cmd/*.c)
-CMD_CAGE_SRCS := $(addprefix umlcage/cmd/,boot.c cage-main.c cmd.c guest.c run.c session-run.c session-start.c workshop.c)
+CMD_CAGE_SRCS := $(addprefix umlcage/cmd/,boot.c cage-main.c cmd.c guest.c run.c session-run.c session-start.c settings.c workshop.c)
 CMD_MAKE_SRCS := $(filter-out umlcage/cmd/cage-main.c,$(CMD_SRCS))

@@ -388,7 +388,7 @@ test_copies_in_and_out()
 	"$UMLCAGE" share list kept >list
 	matches "*12*13*1,*3*null*" "$(tr '\n' ' ' <list)" "a share"
 	session cp --share kept s:/mnt
-	equal "12:13 1:3" "$(session exec s -- stat -c '%u:%g %t:%T' /mnt/null)"
+	equal "12:13 1:3" "$(session exec s -- stat -c '%u:%g' /mnt/file) $(session exec s -- stat -c %t:%T /mnt/null)"
 	status 1 session cp s:/nonexistent/file out 2>err
 	status 3 session cp nonexistent s:/srv 2>err
 	contains "cannot copy 'nonexistent'" err
@@ -438,4 +438,30 @@ test_commit()
 	# what belongs to the cage does not stay in it
 	status 1 grep -q "10\.0\.2" "$XDG_DATA_HOME"/umlcage/roots/made/etc/resolv.conf
 	"$UMLCAGE" root remove made
+}
+
+# root, folder, command: all one types is the profile's name
+test_profiles()
+{
+	export XDG_CONFIG_HOME=$T/config
+	mkdir -p "$XDG_CONFIG_HOME/umlcage" src
+	echo content >src/file
+	cat >"$XDG_CONFIG_HOME/umlcage/umlcage.conf" <<-END
+		[all]
+		${UMLCAGE_TEST_KERNEL:+kernel = $UMLCAGE_TEST_KERNEL}
+		memory = $(little 96)
+
+		[@builder]
+		${UMLCAGE_TEST_ROOT:+root = $UMLCAGE_TEST_ROOT}
+		bind = $T/src:/src
+		workdir = /src
+		command = cat file; echo "\$A"
+		env = A=1
+		idle-timeout = 1h
+	END
+	equal "content 1" "$("$UMLCAGE" run @builder | tr '\n' ' ' | sed 's/ $//')"
+	equal "2 /src" "$("$UMLCAGE" run @builder -e A=2 -- sh -c 'echo $A $PWD')" || true
+	equal s "$("$UMLCAGE" session start @builder s)"
+	equal "content 1" "$(session exec s -- sh -c 'echo $(cat /src/file) $A')"
+	session stop s
 }

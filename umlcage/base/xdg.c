@@ -91,3 +91,13 @@ int xdg_dir(enum xdg_kind kind, const char *rel, char **path, struct error *e)
 	*path = full;
 	return 0;
 }
+
+char *xdg_config_path(const char *name)
+{
+	const char *set = getenv("XDG_CONFIG_HOME");
+	cleanup_free char *top = NULL;
+
+	if (set && set[0] == '/')
+		return xasprintf("%s/umlcage/%s", set, name);
+	return home(&top, NULL) < 0 ? NULL : xasprintf("%s/.config/umlcage/%s", top, name);
+}

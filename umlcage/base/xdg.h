@@ -22,4 +22,7 @@ enum xdg_kind { XDG_CACHE, XDG_DATA, XDG_STATE, XDG_RUNTIME };
  */
 int xdg_dir(enum xdg_kind kind, const char *rel, char **path, struct error *e);
 
+/* Where the user's own settings called @name are or would be; nothing is made.  NULL: nowhere. */
+char *xdg_config_path(const char *name);
+
 #endif

@@ -9,6 +9,16 @@
 #include "umlcage/cmd/session.h"
 #include "umlcage/cmd/workshop.h"
 
+const struct command *const cmd_tree = NULL;
+
+/* The command line as it came: what is parsed is moved about. */
+static char **original;
+
+int cmd_become(struct error *e)
+{
+	return workshop_become(original, e);
+}
+
 /* Of 'umlcage session', what is about cages. */
 static int run_session(int argc, char **argv, int *status)
 {
@@ -35,6 +45,7 @@ int main(int argc, char **argv)
 	struct error e = ERROR_INIT;
 	int status;
 
+	original = xmemdup(argv, ((size_t)argc + 1) * sizeof(*argv));
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(own); i++) {
 		cleanup_free char *name = NULL;
 

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "umlcage/cmd/session.h"
+#include "umlcage/cmd/settings.h"
+
+const struct command *const cmd_with_profiles[] = {
+	&command_run, &command_shell, &command_session_start, NULL,
+};
+
 int cmd_fail(struct error *e)
 {
 	static const int status[] = {
@@ -19,16 +26,101 @@ int cmd_fail(struct error *e)
 	return status[kind];
 }
 
+/* The command's options and those that all have, which go into @o. */
+static struct opt_group *all_groups(const struct opt_spec *spec, struct settings_options *o)
+{
+	size_t n = 0;
+	struct opt_group *all;
+
+	while (spec->groups && spec->groups[n].opts)
+		n++;
+	all = xcalloc(n + 2, sizeof(*all));
+	if (n)
+		memcpy(all, spec->groups, n * sizeof(*all));
+	/* "config", the first one, means something else to some */
+	all[n] = (struct opt_group){ "settings", settings_opts + (opts_find(spec, "config") ? 1 : 0), 0, o };
+	return all;
+}
+
+void cmd_each_option(const struct opt_spec *spec, void (*fn)(const struct opt *o, void *arg), void *arg)
+{
+	struct settings_options none;
+	cleanup_free struct opt_group *groups = all_groups(spec, &none);
+	struct opt_spec all = *spec;
+
+	all.groups = groups;
+	opts_each(&all, fn, arg);
+}
+
+void cmd_help(const struct opt_spec *spec, FILE *out)
+{
+	struct settings_options none;
+	cleanup_free struct opt_group *groups = all_groups(spec, &none);
+	struct opt_spec all = *spec;
+
+	all.groups = groups;
+	opts_help(&all, out);
+}
+
+/* A first look, at the options that all have; takes the names of profiles out of @argv. */
+static int look(const struct opt_spec *all, int *argc, char **argv, struct strv *profiles,
+		struct error *e)
+{
+	for (;;) {
+		int n = *argc, ret;
+		char **rest = argv;
+
+		ret = opts_parse(all, NULL, &n, &rest, e);
+		if (ret != 0 || !all->profiles || n < 1 || rest[0][0] != '@' ||
+		    strcmp(rest[-1], "--") == 0)
+			return ret;
+		strv_add(profiles, rest[0] + 1);
+		memmove(rest, rest + 1, (size_t)n * sizeof(*rest));
+		--*argc;
+	}
+}
+
+static int parse(const struct opt_spec *all, const struct settings_options *o, void *values, int *argc,
+		 char ***argv, struct error *e)
+{
+	cleanup_strv struct strv profiles = STRV_INIT;
+	struct settings s = { .spec = all, .values = values, .section = *argv[0] };
+	struct opt_spec noting = *all;
+	int ret = look(all, argc, *argv, &profiles, e);
+
+	if (ret != 0)
+		return ret;
+	if (str_starts(s.section, "umlcage "))
+		s.section += strlen("umlcage ");
+	noting.seen = settings_note;
+	noting.seen_arg = &s;
+	ret = settings_apply(&s, o, &profiles, e);
+	if (ret == 0)
+		ret = opts_parse(&noting, values, argc, argv, e);
+	if (ret == 0 && o->print) {
+		settings_print(&s, stdout);
+		ret = 2;
+	}
+	settings_release(&s);
+	return ret;
+}
+
 int cmd_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv)
 {
+	struct settings_options o = { NULL };
+	cleanup_free struct opt_group *groups = all_groups(spec, &o);
 	struct error e = ERROR_INIT;
-	int ret = opts_parse(spec, values, argc, argv, &e);
+	struct opt_spec all = *spec;
+	int ret;
 
+	all.groups = groups;
+	ret = parse(&all, &o, values, argc, argv, &e);
 	if (ret < 0)
 		return cmd_fail(&e);
 	if (ret == 0)
 		return -1;
-	opts_help(spec, stdout);
+	if (ret == 1)
+		opts_help(&all, stdout);
 	return EXIT_OK;
 }
 

@@ -38,8 +38,21 @@ extern const struct command command_cache, command_debootstrap, command_doctor, 
 	command_shell, command_umlcage;
 
 /*
- * opts_parse() with --help and errors dealt with: returns -1 to go on, otherwise
- * the exit status to return.
+ * All commands of this program; NULL: it has only some, and cmd_become() replaces it by the one
+ * that has all, with the same command line.  That returns only if it fails.
+ */
+extern const struct command *const cmd_tree;
+int cmd_become(struct error *e);
+/* The commands that take profiles; ends with NULL. */
+extern const struct command *const cmd_with_profiles[];
+
+/* The options of a command with those that all have: opts_each() and opts_help(). */
+void cmd_each_option(const struct opt_spec *spec, void (*fn)(const struct opt *o, void *arg),
+		     void *arg);
+void cmd_help(const struct opt_spec *spec, FILE *out);
+/*
+ * opts_parse() with settings from files (settings.h), and with --help and errors dealt with:
+ * returns -1 to go on, otherwise the exit status to return.
  */
 int cmd_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv);
 /* Prints "umlcage: TEXT" on stderr, releases @e; returns the exit status for its kind. */

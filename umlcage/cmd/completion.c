@@ -38,7 +38,7 @@ static void bash_command(const struct command *c, const char *words, FILE *out)
 		fprintf(out, "%s ", (*s)->name);
 	fputs("--help", out);
 	if (c->spec)
-		opts_each(c->spec, bash_option, out);
+		cmd_each_option(c->spec, bash_option, out);
 	fputs("' ;;\n", out);
 }
 
@@ -114,7 +114,7 @@ static void fish_command(const struct command *c, const char *words, FILE *out)
 		fputc('\n', out);
 	}
 	if (c->spec)
-		opts_each(c->spec, fish_option, &f);
+		cmd_each_option(c->spec, fish_option, &f);
 }
 
 static void fish(FILE *out)

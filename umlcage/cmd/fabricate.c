@@ -284,7 +284,7 @@ static int cmd_fabricate(const struct command *self, int argc, char **argv)
 	status = cmd_parse(self->spec, &c, &argc, &argv);
 	if (status < 0 && (c.manual || c.version)) {
 		if (c.manual)
-			opts_help(self->spec, stdout);
+			cmd_help(self->spec, stdout);
 		else
 			puts("umlcage " UMLCAGE_VERSION);
 		status = EXIT_OK;

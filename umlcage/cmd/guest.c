@@ -78,3 +78,12 @@ char **guest_login_shell(void)
 
 	return words;
 }
+
+char **guest_shell_line(const char *line)
+{
+	static char sh[] = "/bin/sh", c[] = "-c";
+	static char *words[] = { sh, c, NULL, NULL };
+
+	words[2] = (char *)(uintptr_t)line;
+	return words;
+}

@@ -28,5 +28,7 @@ int guest_report(const struct cage_exit *exit, const struct guest_options *o, ui
 		   bool quiet);
 /* The words of a login shell of whoever runs it. */
 char **guest_login_shell(void);
+/* The words that have /bin/sh run @line. */
+char **guest_shell_line(const char *line);
 
 #endif

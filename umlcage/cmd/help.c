@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "umlcage/cmd/settings.h"
+
 const struct help_status help_statuses[] = {
 	{ EXIT_OK, "success" },
 	{ EXIT_FAILED, "failed, for a reason that has no number of its own" },
@@ -42,9 +44,9 @@ static const struct opt opts[] = {
 };
 
 static const struct opt_spec spec = {
-	.usage = "umlcage help [--man] [COMMAND [SUBCOMMAND] | exit-status]\n"
+	.usage = "umlcage help [--man] [COMMAND [SUBCOMMAND] | umlcage.conf | exit-status]\n"
 		 "       umlcage help --completion=SHELL",
-	.summary = "Explains a command, or what exit statuses mean.",
+	.summary = "Explains a command, the file of settings, or what exit statuses mean.",
 	.groups = OPT_GROUPS({ NULL, opts, 0 }),
 };
 
@@ -77,6 +79,13 @@ static int explain(const struct help_options *o, int argc, char **argv, struct e
 		help_exit_status(stdout);
 		return 0;
 	}
+	if (argc == 1 && str_eq(argv[0], SETTINGS_FILE)) {
+		if (o->man)
+			help_settings_man(stdout);
+		else
+			help_settings(stdout);
+		return 0;
+	}
 	c = look_up(argv, argc, &full, e);
 	if (!c)
 		return -e->errnum;
@@ -85,7 +94,7 @@ static int explain(const struct help_options *o, int argc, char **argv, struct e
 	else if (c->sub)
 		cmd_list(c, sb_str(&full), stdout);
 	else
-		opts_help(c->spec, stdout);
+		cmd_help(c->spec, stdout);
 	return 0;
 }
 

@@ -9,6 +9,11 @@
 void help_man(const struct command *c, const char *full, FILE *out);
 /* A script for @shell ("bash", "zsh", "fish"); -EINVAL for another one. */
 int help_completion(const char *shell, FILE *out, struct error *e);
+/* What umlcage.conf may have in it: for people, and as a manual page. */
+void help_settings(FILE *out);
+void help_settings_man(FILE *out);
+/* Text for troff(1): its own characters escaped, a line break for each newline. */
+void help_text(FILE *out, const char *s);
 /* What the exit statuses mean, for people. */
 void help_exit_status(FILE *out);
 

@@ -5,8 +5,7 @@
 
 #include "umlcage/cmd/help.h"
 
-/* Text for troff(1): its own characters escaped, a line break for each newline. */
-static void text(FILE *out, const char *s)
+void help_text(FILE *out, const char *s)
 {
 	bool start = true;
 
@@ -46,17 +45,17 @@ static void option(const struct opt *o, void *arg)
 		fprintf(out, "\\fB\\-%c\\fR%s", o->letter, o->name ? ", " : "");
 	if (o->name) {
 		fputs("\\fB", out);
-		text(out, "--");
-		text(out, o->name);
+		help_text(out, "--");
+		help_text(out, o->name);
 		fputs("\\fR", out);
 	}
 	if (o->arg) {
 		fputs(o->optional_arg ? "[=\\fI" : "=\\fI", out);
-		text(out, o->arg);
+		help_text(out, o->arg);
 		fputs(o->optional_arg ? "\\fR]" : "\\fR", out);
 	}
 	fputc('\n', out);
-	text(out, o->help);
+	help_text(out, o->help);
 	fputc('\n', out);
 }
 
@@ -73,9 +72,9 @@ static void reference(const char *full, const char *sub, FILE *out)
 {
 	fputs("\\fB", out);
 	for (const char *p = full; *p; p++)
-		text(out, *p == ' ' ? "-" : (const char[]){ *p, '\0' });
-	text(out, "-");
-	text(out, sub);
+		help_text(out, *p == ' ' ? "-" : (const char[]){ *p, '\0' });
+	help_text(out, "-");
+	help_text(out, sub);
 	fputs("\\fR(1)", out);
 }
 
@@ -90,7 +89,7 @@ static void statuses(const struct command *c, FILE *out)
 	}
 	for (const struct help_status *s = help_statuses; s->meaning; s++) {
 		fprintf(out, ".TP\n%d\n", s->status);
-		text(out, s->meaning);
+		help_text(out, s->meaning);
 		fputc('\n', out);
 	}
 }
@@ -100,20 +99,20 @@ void help_man(const struct command *c, const char *full, FILE *out)
 	title(full, out);
 	fputs(".SH NAME\n", out);
 	for (const char *p = full; *p; p++)
-		text(out, *p == ' ' ? "-" : (const char[]){ *p, '\0' });
+		help_text(out, *p == ' ' ? "-" : (const char[]){ *p, '\0' });
 	fputs(" \\- ", out);
-	text(out, c->help ? c->help : "root filesystems and root without privileges");
+	help_text(out, c->help ? c->help : "root filesystems and root without privileges");
 	fputs("\n.SH SYNOPSIS\n\\fB", out);
 	if (c->sub)
 		fprintf(out, "%s\\fR COMMAND [options]", full);
 	else
-		text(out, c->spec->usage);
+		help_text(out, c->spec->usage);
 	fputs("\\fR\n.SH DESCRIPTION\n", out);
-	text(out, c->sub ? c->summary : c->spec->summary);
+	help_text(out, c->sub ? c->summary : c->spec->summary);
 	fputc('\n', out);
 	if (!c->sub && c->spec->epilogue) {
 		fputs(".PP\n", out);
-		text(out, c->spec->epilogue);
+		help_text(out, c->spec->epilogue);
 		fputc('\n', out);
 	}
 	if (c->sub) {
@@ -122,14 +121,14 @@ void help_man(const struct command *c, const char *full, FILE *out)
 			fputs(".TP\n", out);
 			reference(full, (*s)->name, out);
 			fputc('\n', out);
-			text(out, (*s)->help);
+			help_text(out, (*s)->help);
 			fputc('\n', out);
 		}
-	} else if (c->spec->groups) {
+	} else {
 		fputs(".SH OPTIONS\n", out);
-		opts_each(c->spec, option, out);
+		cmd_each_option(c->spec, option, out);
 	}
 	statuses(c, out);
 	if (c != &command_umlcage)
-		fputs(".SH SEE ALSO\n\\fBumlcage\\fR(1)\n", out);
+		fputs(".SH SEE ALSO\n\\fBumlcage\\fR(1), \\fBumlcage.conf\\fR(5)\n", out);
 }

@@ -12,6 +12,7 @@
 struct run_options {
 	struct boot_options boot;
 	struct guest_options command;
+	const char *line;
 	bool rm;
 };
 
@@ -39,7 +40,13 @@ static const struct opt foreign_opts[] = {
 	OPT_END,
 };
 
-static const struct opt_group groups[] = {
+static const struct opt line_opts[] = {
+	{ OPT_STRING, 0, "command", "LINE", RUN(line, STR),
+	  "a line for /bin/sh, run if there is no COMMAND" },
+	OPT_END,
+};
+
+static const struct opt_group shell_groups[] = {
 	{ "the root", places_opts, offsetof(struct run_options, boot.places) },
 	{ "the command", guest_opts, offsetof(struct run_options, command) },
 	{ NULL, machine_env_opts, offsetof(struct run_options, boot.machine) },
@@ -52,17 +59,33 @@ static const struct opt_group groups[] = {
 	{ NULL, NULL, 0 },
 };
 
+static const struct opt_group run_groups[] = {
+	{ "the root", places_opts, offsetof(struct run_options, boot.places) },
+	{ "the command", guest_opts, offsetof(struct run_options, command) },
+	{ NULL, line_opts, 0 },
+	{ NULL, machine_env_opts, offsetof(struct run_options, boot.machine) },
+	{ "the network", machine_net_opts, offsetof(struct run_options, boot.machine) },
+	{ "the cage", machine_opts, offsetof(struct run_options, boot.machine) },
+	{ NULL, boot_cage_opts, offsetof(struct run_options, boot) },
+	{ "what is shown", boot_shown_opts, offsetof(struct run_options, boot) },
+	{ NULL, boot_print_opts, offsetof(struct run_options, boot) },
+	{ NULL, foreign_opts, 0 },
+	{ NULL, NULL, 0 },
+};
+
 static const struct opt_spec run_spec = {
-	.usage = "umlcage run [options] [--] COMMAND [ARG...]",
+	.usage = "umlcage run [options] [@PROFILE] [--] COMMAND [ARG...]",
 	.summary = "Runs a command as root in a cage: a Linux kernel of your own, as an ordinary "
 		   "process.",
-	.groups = groups,
+	.groups = run_groups,
 	.epilogue = GUEST_EPILOGUE,
 	.stop_at_operand = true,
+	.profiles = true,
 }, shell_spec = {
-	.usage = "umlcage shell [options] [ROOT]",
+	.usage = "umlcage shell [options] [@PROFILE] [ROOT]",
+	.profiles = true,
 	.summary = "Opens a login shell as root in ROOT, in a cage.",
-	.groups = groups,
+	.groups = shell_groups,
 	.epilogue = GUEST_EPILOGUE,
 };
 
@@ -138,18 +161,28 @@ static int run_command(struct run_options *o, char **argv)
 
 #define RUN_OPTIONS_INIT { .boot = BOOT_OPTIONS_INIT }
 
+/* docker's "-v HOSTDIR:GUESTDIR", whose -v is the count of --verbose here. */
+static int check_words(const struct run_options *o, const char *word, struct error *e)
+{
+	if (o->boot.verbose && strchr("/.", word[0]) && strstr(word, ":/") && access(word, F_OK) < 0)
+		return err_usage(e, "-v: it is --verbose here; to mount a folder use --bind=%s", word);
+	return 0;
+}
+
 static int cmd_run(const struct command *self, int argc, char **argv)
 {
 	struct run_options o = RUN_OPTIONS_INIT;
 	struct error e = ERROR_INIT;
 	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
-	if (status < 0 && argc < 1 && !o.boot.print_command) {
+	if (status < 0 && argc < 1 && !o.line && !o.boot.print_command) {
 		err_usage(&e, "there is no command to run; see 'umlcage run --help'");
 		status = cmd_fail(&e);
 	}
+	if (status < 0 && argc && check_words(&o, argv[0], &e) < 0)
+		status = cmd_fail(&e);
 	if (status < 0)
-		status = run_command(&o, argv);
+		status = run_command(&o, argc < 1 && o.line ? guest_shell_line(o.line) : argv);
 	boot_options_release(&o.boot);
 	return status;
 }

@@ -130,8 +130,8 @@ static const struct opt_spec copy_spec = {
 		 "       umlcage session cp [options] NAME:PATH... FILE",
 	.summary = "Copies files and folders into a session, or out of it.",
 	.groups = OPT_GROUPS({ NULL, copy_opts, 0 }),
-	.epilogue = "What is copied into a folder that is there keeps its name, otherwise it gets the new one.\n"
-		    "Files that come out are yours, without set-id bits; --share keeps owners.",
+	.epilogue = "What is copied into a folder that is there keeps its name, otherwise it gets the new\n"
+		    "one.  Files that come out are yours, without set-id bits; --share keeps owners.",
 };
 
 struct copy {
@@ -279,8 +279,8 @@ static int run_copy(const struct command *self, int argc, char **argv)
 static const struct opt_spec commit_spec = {
 	.usage = "umlcage session commit NAME ROOT",
 	.summary = "Stores what a session's root is now as the new root ROOT, while the session goes on.",
-	.epilogue = "It is read by the tar of the session, so what writes to it meanwhile is seen as it happens\n"
-		    "to be; 'umlcage session pause' is no help, as nothing runs then.",
+	.epilogue = "The tar of the session reads it while it goes on: what is being written meanwhile is\n"
+		    "stored as it happens to be.",
 };
 
 static int import_here(int fd, void *arg, struct error *e)

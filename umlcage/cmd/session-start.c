@@ -41,7 +41,8 @@ static const struct opt_group groups[] = {
 };
 
 static const struct opt_spec spec = {
-	.usage = "umlcage session start [options] [NAME]",
+	.usage = "umlcage session start [options] [@PROFILE] [NAME]",
+	.profiles = true,
 	.summary = "Boots a cage that goes on when this command has ended, and prints its name.",
 	.groups = groups,
 	.epilogue = "Without NAME it is called s1, s2, ... Changes to its root are kept in memory, or as "
