@@ -244,6 +244,31 @@ test_second_interrupt_ends_the_stubborn()
 	[ $got -ne 0 ] || fail "ended with 0"
 }
 
+# follow OPTIONS -- COMMAND: in the background, called by a timeout that is killed, from a script
+# that holds a lock
+follow()
+{
+	(
+		exec 9>lock
+		flock -n 9
+		export -f run_exec
+		timeout --foreground 600 "$BASH" -c 'run_exec "$@"' bash "$@" >out 2>err &
+		echo $! >timeout.pid
+	)
+	within 60 grep -q ready out
+	! flock -n lock true || fail "nobody has the lock"
+	kill -KILL "$(cat timeout.pid)"
+}
+
+test_ends_with_its_parent()
+{
+	follow --die-with-parent -- sh -c 'trap "echo asked; exit" TERM; echo ready; while :; do sleep 0.1; done'
+	within 30 flock -n lock true
+	contains asked out
+	follow --die-with-parent -- sh -c 'trap "" TERM HUP; echo ready; while :; do sleep 0.1; done'
+	within 30 flock -n lock true
+}
+
 test_print_command_starts_nothing()
 {
 	run --print-command -- no-such-thing >out

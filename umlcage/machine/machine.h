@@ -35,6 +35,7 @@ struct machine {
 	bool no_namespaces;	/* only the first wall */
 	bool ptrace_mode, no_fast_calls;
 	bool console;		/* the kernel's console on stderr */
+	bool die_with_parent;	/* SIGTERM when the parent process ends */
 	/* machine_net_opts */
 	const char *net;	/* "nat", "public", "restricted", "none" */
 	struct strv publish;
@@ -61,7 +62,10 @@ extern const struct opt machine_env_opts[];
 /* Least memory that a kernel comes up with and can tell what it lacks. */
 #define MACHINE_MEMORY_MIN (64ULL << 20)
 
-/* Are the values ones that a machine can have?  Usage errors, and -ENOENT for a kernel. */
+/*
+ * Are the values ones that a machine can have?  Usage errors, and -ENOENT for a kernel.  From
+ * then on this process follows its parent, if it is to.
+ */
 int machine_check(struct machine *m, struct error *e);
 /*
  * The kernel: the one that is named, or the newest of the cache, or, if @build, one that is
