@@ -10,10 +10,11 @@ $(eval $(call module,share,hostfs-bridge/share,attr.c copy.c entry.c links.c mod
 $(eval $(call module,pack,hostfs-bridge/pack,acl.c export.c gzip.c import.c ring.c stream.c,libarchive zlib,share meta base))
 
 # Images of containers.
-$(eval $(call module,oci,hostfs-bridge/oci,config.c layout.c oci.c,json-c libarchive glib-2.0,pack share base))
+$(eval $(call module,oci,hostfs-bridge/oci,config.c find.c kind.c layout.c oci.c read.c,\
+	json-c libarchive glib-2.0 libcrypto,pack share base))
 
 # Targets: the formats there are, and files that appear whole.
 $(eval $(call module,target,hostfs-bridge/target,details.c formats.c target.c,,oci pack share base))
 
 # Roots: what may follow --root, and what is kept by name.
-$(eval $(call module,roots,hostfs-bridge/roots,import.c roots.c,libcrypto,pack share base))
+$(eval $(call module,roots,hostfs-bridge/roots,import.c roots.c,libcrypto,oci pack share base))

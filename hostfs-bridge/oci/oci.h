@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Images of containers, of one layer: the OCI image layout (image-spec 1.0) as a directory or
- * in a tar file, and with docker's own manifest.json beside it what `docker load` takes.
+ * Images of containers: the OCI image layout (image-spec 1.0) as a directory or in a tar file,
+ * and with docker's own manifest.json beside it what `docker load` takes.  Written with one
+ * layer, read with any number.
  *
  * The same share, configuration and epoch make the same bytes, and so the same digests.
  */
@@ -46,5 +47,31 @@ int oci_write_directory(struct share *s, int dirfd, const char *name, const stru
 /* The layout as a tar file to @fd, which may be a pipe. */
 int oci_write_archive(struct share *s, int fd, const char *name, const struct oci_opts *o,
 		      struct share_totals *totals, struct error *e);
+
+/* ---- reading ---- */
+
+enum oci_kind {
+	OCI_NONE,
+	OCI_LAYOUT,	/* index.json and blobs */
+	OCI_DOCKER,	/* manifest.json, as docker wrote before it wrote both */
+};
+
+/* What the directory @dirfd has in it. */
+enum oci_kind oci_kind(int dirfd);
+
+struct oci_read_opts {
+	struct share_import_opts import;	/* its limit is for all layers */
+	const char *tag;	/* which image, "NAME:TAG" or its end; NULL: there is only one */
+};
+
+/*
+ * Lays the layers of the image in the directory @dirfd one over the other into the empty share
+ * @s: what the root filesystem of a container of it would be.  Nothing in there is believed: its
+ * documents are read in a confined process, each blob is checked against its digest, layers are
+ * unpacked as share_import() unpacks.  -ENOENT if there is none for linux/amd64 or of that tag,
+ * -ENOTUNIQ if there are several, -EBADMSG for what is damaged.
+ */
+int oci_read(int dirfd, const char *name, const struct oci_read_opts *o, struct share *s,
+	     struct share_totals *totals, struct error *e);
 
 #endif

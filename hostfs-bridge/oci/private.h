@@ -42,4 +42,41 @@ int layout_finish(struct layout *l, struct error *e);
 void layout_free(struct layout **l);
 #define cleanup_layout __attribute__((cleanup(layout_free)))
 
+/* ---- kind.c: files of an image ---- */
+
+/*
+ * A file or directory of the image, without following a link or "..": descriptor or -errno; the
+ * second one a regular file, with an error.
+ */
+int oci_open_plain(int dirfd, const char *path);
+int oci_open(int dirfd, const char *path, struct error *e);
+
+/* ---- find.c: the layers of an image, found in its JSON documents ---- */
+
+struct oci_files {
+	/* all of a file of the image, -EFBIG if it has more than @max bytes */
+	int (*read)(void *arg, const char *path, size_t max, struct strbuf *out, struct error *e);
+	void *arg;
+	bool unchecked;		/* fuzzing: no sum of a document is looked at */
+};
+
+struct oci_layer {
+	char *path;		/* in the image; docker's may be anything */
+	char sha256[SHA256_HEX + 1];	/* "": not known */
+	uint64_t size;		/* with a sum of OCI's; 0: not known */
+};
+
+struct oci_layers {
+	struct oci_layer *v;	/* the lowest first */
+	size_t n;
+};
+
+/*
+ * The layers of the image called @tag (NULL: of the only one) for linux/amd64 into @out, also on
+ * failure to be released.  -EBADMSG for what is not as specified, -ENOENT, -ENOTUNIQ.
+ */
+int oci_find(const struct oci_files *files, bool docker, const char *tag, struct oci_layers *out,
+	     struct error *e);
+void oci_layers_release(struct oci_layers *l);
+
 #endif

@@ -294,6 +294,60 @@ static int import_link(struct importer *im, struct archive_entry *entry, const c
 	return ret < 0 ? ret : end;
 }
 
+/* All that is in the directory @path, which stays. */
+static int empty(struct importer *im, const char *path, struct error *e)
+{
+	cleanup_free char *below = xasprintf("%s/-", path);
+	cleanup_strv struct strv names = STRV_INIT;
+	const char *last;
+	int fd = share_parent(im->tree, below, &last, NULL), ret;
+
+	ret = fd < 0 ? 0 : dir_names(fd, &names, e);
+	for (size_t i = 0; ret == 0 && i < names.n; i++) {
+		cleanup_free char *one = path_join(path, names.v[i]);
+
+		ret = share_remove(im->tree, one, e);
+	}
+	return ret;
+}
+
+/* 1: @path is a whiteout and done with, or not wanted. */
+static int whiteout(struct importer *im, const char *path, struct error *e)
+{
+	static const char mark[] = ".wh.", opaque[] = ".wh..wh..opq";
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	cleanup_free char *dir = xstrndup(path, (size_t)(name - path)), *gone = NULL;
+	int ret;
+
+	if (!str_starts(name, mark))
+		return im->opts->whiteouts == SHARE_WHITEOUTS_ONLY;
+	if (im->opts->whiteouts == SHARE_WHITEOUTS_SKIP)
+		return 1;
+	if (str_eq(name, opaque)) {
+		ret = empty(im, *dir ? dir : ".", e);
+		return ret < 0 ? ret : 1;
+	}
+	name += strlen(mark);
+	/* what is left begins with the mark again only in names of old that mean nothing here */
+	if (!*name || str_eq(name, ".") || str_eq(name, "..") || str_starts(name, mark))
+		return 1;
+	gone = xasprintf("%s%s", dir, name);
+	ret = share_remove(im->tree, gone, e);
+	return ret < 0 && ret != -ENOENT && ret != -ENOTDIR ? ret : 1;
+}
+
+/* A file over a directory of a layer below takes its place with all that is in it. */
+static int make_way(struct importer *im, struct archive_entry *entry, const char *path,
+		    struct error *e)
+{
+	struct share_attr a;
+
+	if (archive_entry_filetype(entry) == AE_IFDIR || share_stat(im->tree, path, &a, NULL) < 0 ||
+	    !S_ISDIR(a.mode))
+		return 0;
+	return share_remove(im->tree, path, e);
+}
+
 static int import_entry(struct importer *im, struct archive_entry *entry, struct error *e)
 {
 	const char *path = archive_entry_pathname(entry);
@@ -307,6 +361,13 @@ static int import_entry(struct importer *im, struct archive_entry *entry, struct
 	if ((*path == '/' || (old && *old == '/')) && !im->absolute) {
 		im->absolute = true;
 		warn(im, path, "absolute names are taken as relative to the root", "");
+	}
+	if (im->opts->whiteouts) {
+		ret = whiteout(im, path, e);
+		if (ret == 0)
+			ret = make_way(im, entry, path, e);
+		if (ret)
+			return ret < 0 ? ret : 0;
 	}
 	ret = spend(im, path, ENTRY_COST, e);
 	if (ret < 0)
@@ -364,7 +425,7 @@ static int import_all(struct importer *im, struct error *e)
 			last = xstrdup(archive_entry_pathname(entry));
 		}
 	}
-	if (im->totals.entries == 0)
+	if (im->totals.entries == 0 && !im->opts->whiteouts)
 		return err_set(e, EBADMSG, "'%s' is empty", im->name);
 	if (im->warnings > MAX_WARNINGS)
 		progress_warn(im->opts->progress, "and %u more like these",
@@ -412,7 +473,8 @@ int import_in_place(struct share *s, int fd, const char *name,
 	locale_t utf8 = import_locale();
 	locale_t old = uselocale(utf8 ? utf8 : (locale_t)0);
 
-	im.tree = share_tree_new(s->fd, SHARE_PARENTS | SHARE_REPLACE |
+	im.tree = share_tree_new(s->fd, SHARE_REPLACE |
+				 (opts->whiteouts == SHARE_WHITEOUTS_ONLY ? 0 : SHARE_PARENTS) |
 				 (opts->record_all ? SHARE_RECORD_ALL : 0));
 	progress_stage(opts->progress, "importing", im.input_size);
 	ret = import_stream(&im, e);

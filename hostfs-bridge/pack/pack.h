@@ -12,10 +12,21 @@
 #include "hostfs-bridge/share/share.h"
 #include "umlcage/base/progress.h"
 
+/*
+ * Layers of images of containers: a file ".wh.NAME" says that NAME of the layers below is gone,
+ * ".wh..wh..opq" that all of its folder is (OCI image-spec 1.1, "layer").
+ */
+enum share_whiteouts {
+	SHARE_WHITEOUTS_NONE,	/* they are files like others */
+	SHARE_WHITEOUTS_ONLY,	/* removes what they say and unpacks nothing */
+	SHARE_WHITEOUTS_SKIP,	/* unpacks the rest, over whatever is there */
+};
+
 struct share_import_opts {
 	uint64_t limit;		/* bytes on the disk, counting 4096 for each entry; 0: none */
 	struct progress *progress;	/* may be NULL */
 	bool record_all;	/* see SHARE_RECORD_ALL */
+	enum share_whiteouts whiteouts;
 };
 
 struct share_totals {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hostfs-bridge/oci/oci.h"
 #include "hostfs-bridge/pack/pack.h"
 #include "hostfs-bridge/roots/private.h"
 #include "hostfs-bridge/share/share.h"
@@ -51,19 +52,45 @@ static int lift(struct share *s, const char *name, struct progress *progress, st
 	return ret < 0 ? ret : share_tree_finish(t, e);
 }
 
+/* The archive or directory @fd into @stage, which is to become @dir. */
+static int unpack(struct share_stage *stage, const char *dir, int fd, const char *name,
+		  const struct share_import_opts *opts, const char *tag,
+		  struct share_totals *totals, struct error *e)
+{
+	const struct oci_read_opts read = { .import = *opts, .tag = tag };
+	struct share_stage image;
+	int ret;
+
+	if (oci_kind(fd) != OCI_NONE)
+		return oci_read(fd, name, &read, &stage->share, totals, e);
+	ret = share_import(&stage->share, fd, name, opts, totals, e);
+	if (ret < 0 || oci_kind(stage->share.fd) == OCI_NONE)
+		return ret == 0 && tag ?
+		       err_usage(e, "--tag: '%s' is not an image of containers", name) : ret;
+	/* the archive was of an image of containers: its layers take its place */
+	image = *stage;
+	*stage = (struct share_stage)SHARE_STAGE_INIT;
+	ret = share_stage_begin(stage, dir, e);
+	if (ret == 0)
+		ret = oci_read(image.share.fd, name, &read, &stage->share, totals, e);
+	share_stage_abort(&image);
+	return ret;
+}
+
 /*
- * The archive @name, open as @fd, unpacked as @dir.  @id: of what is in it, NULL if that is
- * not known; @seal: nobody is to change it.
+ * The archive, or the directory with an image of containers, @fd, called @name, as @dir: of
+ * several images the one called @tag.  @id: of what is in it, NULL if that is not known; @seal:
+ * nobody is to change it.
  */
 static int import_to(const char *dir, int fd, const char *name,
-		     const struct share_import_opts *opts, const char *id, bool seal,
+		     const struct share_import_opts *opts, const char *tag, const char *id, bool seal,
 		     struct share_totals *totals, struct error *e)
 {
 	cleanup_share_stage struct share_stage stage = SHARE_STAGE_INIT;
 	int ret = share_stage_begin(&stage, dir, e);
 
 	if (ret == 0)
-		ret = share_import(&stage.share, fd, name, opts, totals, e);
+		ret = unpack(&stage, dir, fd, name, opts, tag, totals, e);
 	if (ret == 0)
 		ret = lift(&stage.share, name, opts->progress, e);
 	if (ret == 0 && id)
@@ -92,7 +119,7 @@ static int import_share(const char *dir, const char *from, struct error *e)
 }
 
 int root_import(const char *name, const char *archive, const struct share_import_opts *opts,
-		struct share_totals *totals, struct error *e)
+		const char *tag, struct share_totals *totals, struct error *e)
 {
 	bool is_stdin = str_eq(archive, "-");
 	cleanup_free char *path = NULL, *cache = NULL;
@@ -108,8 +135,12 @@ int root_import(const char *name, const char *archive, const struct share_import
 	fd = is_stdin ? dup(0) : open(archive, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, errno, "cannot open '%s'", archive);
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-		return import_share(path, archive, e);
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		if (oci_kind(fd) != OCI_NONE)
+			return import_to(path, fd, archive, opts, tag, NULL, false, totals, e);
+		return tag ? err_usage(e, "--tag: '%s' is not an image of containers", archive) :
+			     import_share(path, archive, e);
+	}
 	/* the same archive makes the same root, which kept changes fit */
 	if (!is_stdin && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		ret = xdg_dir(XDG_CACHE, "roots", &cache, e);
@@ -118,7 +149,7 @@ int root_import(const char *name, const char *archive, const struct share_import
 		if (ret < 0)
 			return ret;
 	}
-	return import_to(path, fd, is_stdin ? "standard input" : archive, opts,
+	return import_to(path, fd, is_stdin ? "standard input" : archive, opts, tag,
 			 *hex ? hex : NULL, false, totals, e);
 }
 
@@ -146,7 +177,7 @@ static int make(const struct root_spec *r, const char *name, struct progress *pr
 		ret = ret < 0 ? ret : -ENOENT;
 	}
 	if (ret == -ENOENT)
-		ret = import_to(r->path, r->archive, name, &opts, hex, true, NULL, e);
+		ret = import_to(r->path, r->archive, name, &opts, NULL, hex, true, NULL, e);
 	return ret;
 }
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostfs-bridge/oci/oci.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/hash.h"
 #include "umlcage/base/interrupt.h"
@@ -376,16 +377,31 @@ int root_check_sealed(const char *path)
 	return ret == -ENODATA ? -ESTALE : ret;
 }
 
-/* An archive's share in the cache; 1 if it must be made first, and the archive stays open. */
+/* What a directory with an image of containers is known by: its index names all else by sums. */
+static int hash_image(int dirfd, const char *path, char hex[SHA256_HEX + 1], struct error *e)
+{
+	const char *index = oci_kind(dirfd) == OCI_LAYOUT ? "index.json" : "manifest.json";
+	cleanup_close int fd = openat(dirfd, index, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : hash_fd(fd, hex);
+
+	return ret < 0 ? err_sys(e, -ret, "cannot read '%s/%s'", path, index) : 0;
+}
+
+/*
+ * The share in the cache of an archive or a directory with an image of containers; 1 if it must
+ * be made first, and what it is made of stays open.
+ */
 static int find_archive(struct root_spec *r, int *fd, const char *path, bool check,
 			struct progress *progress, struct error *e)
 {
 	cleanup_free char *dir = NULL;
 	char hex[SHA256_HEX + 1];
+	struct stat st;
 	int ret = xdg_dir(XDG_CACHE, "roots", &dir, e);
 
 	if (ret == 0)
-		ret = roots_cached_hash(dir, *fd, path, progress, hex, e);
+		ret = fstat(*fd, &st) == 0 && S_ISDIR(st.st_mode) ? hash_image(*fd, path, hex, e) :
+		      roots_cached_hash(dir, *fd, path, progress, hex, e);
 	if (ret < 0)
 		return ret;
 	r->kind = ROOT_SHARE;
@@ -419,6 +435,22 @@ static int find_file(struct root_spec *r, const char *path, bool check,
 	return 0;
 }
 
+static int find_directory(struct root_spec *r, const char *path, bool check,
+			  struct progress *progress, struct error *e)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || access(path, X_OK) < 0)
+		return err_sys(e, errno, "cannot use '%s' as a root", path);
+	if (!share_is_share(fd, ".") && oci_kind(fd) != OCI_NONE)
+		return find_archive(r, &fd, path, check, progress, e);
+	if (!share_is_share(fd, "."))
+		return err_set(e, EINVAL, "cannot use '%s' as a root: it is not a share, nor an image of "
+			       "containers; make one of an archive with 'umlcage share import'", path);
+	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = xstrdup(path), .archive = -1 };
+	return 0;
+}
+
 int root_find(struct root_spec *r, const char *arg, bool check, struct progress *progress,
 	      struct error *e)
 {
@@ -446,11 +478,5 @@ int root_find(struct root_spec *r, const char *arg, bool check, struct progress 
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, EINVAL, "cannot use '%s' as a root: it is neither a directory nor a "
 			       "file", arg);
-	if (access(arg, R_OK | X_OK) < 0)
-		return err_sys(e, errno, "cannot use '%s' as a root", arg);
-	if (!share_is_share(AT_FDCWD, arg))
-		return err_set(e, EINVAL, "cannot use '%s' as a root: it is not a share; make one of an "
-			       "archive with 'umlcage share import'", arg);
-	*r = (struct root_spec){ .kind = ROOT_SHARE, .path = xstrdup(arg), .archive = -1 };
-	return 0;
+	return find_directory(r, arg, check, progress, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What may follow --root: a share's directory, a filesystem image, an archive (imported
- * once into the cache, by its contents), or the name of a root the user keeps, which is a
+ * What may follow --root: a share's directory, a filesystem image, an archive or an image of
+ * containers (imported once into the cache, by its contents), or the name of a root the user keeps, which is a
  * share in the data directory's roots/.
  */
 #ifndef UMLCAGE_SHARE_ROOTS_H
@@ -67,11 +67,13 @@ int root_path(enum root_store store, const char *name, char **path, struct error
 /* The names, sorted. */
 int root_names(enum root_store store, struct strv *names, struct error *e);
 /*
- * An archive, or a copy of a share, as the new root @name; -EEXIST if there is one.  Where all
- * of an archive is in one folder that looks like a root, that is taken for it.
+ * An archive, an image of containers (see oci.h: a layout, or an archive of one), or a copy of a
+ * share, as the new root @name; -EEXIST if there is one.  @tag chooses among several images; NULL:
+ * there is one.  Where all of an archive is in one folder that looks like a root, that is taken
+ * for it.
  */
 int root_import(const char *name, const char *archive, const struct share_import_opts *opts,
-		struct share_totals *totals, struct error *e);
+		const char *tag, struct share_totals *totals, struct error *e);
 /* -EBUSY while a cage uses it or, unless @force, while changes of it are kept; -ENOENT. */
 int root_remove(enum root_store store, const char *name, bool force, struct error *e);
 int root_rename(enum root_store store, const char *from, const char *to, struct error *e);

@@ -229,7 +229,7 @@ START_TEST(names_come_first)
 	cleanup_share struct share s = SHARE_INIT;
 
 	make_tar("root.tar", "root");
-	OK(root_import("mine", "root.tar", &opts, NULL, &err));
+	OK(root_import("mine", "root.tar", &opts, NULL, NULL, &err));
 	OK(share_create(&s, "mine", &err));
 	OK(root_resolve(&kept, "mine", NULL, &err));
 	ck_assert_str_eq(kept.name, "mine");
@@ -278,7 +278,7 @@ static void import(const char *name, const char *text)
 	struct share_import_opts opts = { .progress = NULL };
 
 	make_tar("import.tar", text);
-	OK(root_import(name, "import.tar", &opts, NULL, &err));
+	OK(root_import(name, "import.tar", &opts, NULL, NULL, &err));
 }
 
 static void write_to(const char *root)
@@ -395,8 +395,8 @@ START_TEST(a_folder_around_the_root_is_taken_off)
 
 	make_tar_with("wrapped.tar", wrapped);
 	make_tar_with("plain.tar", plain);
-	OK(root_import("w", "wrapped.tar", &opts, NULL, &err));
-	OK(root_import("p", "plain.tar", &opts, NULL, &err));
+	OK(root_import("w", "wrapped.tar", &opts, NULL, NULL, &err));
+	OK(root_import("p", "plain.tar", &opts, NULL, NULL, &err));
 	OK(root_path(STORE_ROOTS, "w", &path, &err));
 	inside = path_join(path, "etc/x");
 	ck_assert_int_eq(access(inside, F_OK), 0);
@@ -420,9 +420,9 @@ START_TEST(shares_are_imported_and_leftovers_go)
 
 	import("one", "1");
 	OK(root_path(STORE_ROOTS, "one", &path, &err));
-	OK(root_import("two", path, &opts, NULL, &err));
+	OK(root_import("two", path, &opts, NULL, NULL, &err));
 	ck_assert_int_eq(mkdir("folder", 0700), 0);
-	ck_fails(root_import("three", "folder", &opts, NULL, &err), EINVAL, "not a share", &err);
+	ck_fails(root_import("three", "folder", &opts, NULL, NULL, &err), EINVAL, "not a share", &err);
 	/* a killed run's */
 	roots = path_join(top, "data/umlcage/roots");
 	left = path_join(roots, ".gone.0123abcd.part");

@@ -272,20 +272,24 @@ static int run_show(const struct command *self, int argc, char **argv)
 
 struct import_options {
 	uint64_t limit;
+	const char *tag;
 	bool quiet;
 };
 
 static const struct opt import_opts[] = {
 	{ OPT_SIZE, 0, "limit", "SIZE", OPT_U64(struct import_options, limit),
 	  "refuse an archive that takes more space than this (default: no limit)" },
+	{ OPT_STRING, 0, "tag", "NAME", OPT_STR(struct import_options, tag),
+	  "which of several images of containers to take" },
 	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct import_options, quiet),
 	  "only warnings and errors" },
 	OPT_END,
 };
 
 static const struct opt_spec import_spec = {
-	.usage = "umlcage root import [options] NAME ARCHIVE|-",
-	.summary = "Keeps the root filesystem in a tar or cpio archive as NAME.",
+	.usage = "umlcage root import [options] NAME ARCHIVE|DIR|-",
+	.summary = "Keeps a root filesystem as NAME: one in a tar or cpio archive, an image of containers\n"
+		   "(an OCI layout, or an archive of one, or what 'docker save' writes), or a share.",
 	.groups = OPT_GROUPS({ NULL, import_opts, 0 }),
 };
 
@@ -304,7 +308,7 @@ static int run_import(const struct command *self, int argc, char **argv)
 	opts.limit = o.limit;
 	interrupt_begin();
 	ret = argc != 2 ? err_usage(&e, "'umlcage root import' takes a name and an archive") :
-	      root_import(argv[0], argv[1], &opts, &totals, &e);
+	      root_import(argv[0], argv[1], &opts, o.tag, &totals, &e);
 	interrupt_end();
 	return ret < 0 ? cmd_fail(&e) : EXIT_OK;
 }

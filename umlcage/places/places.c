@@ -19,9 +19,10 @@
 
 const struct opt places_opts[] = {
 	{ OPT_STRING, 'r', "root", "ROOT", PLACE(root, STR),
-	  "a share, a tarball, a disk image (ext4, squashfs), or a name of\n"
-	  "'umlcage root list'; not changed unless asked for (default: 'default',\n"
-	  "a small Debian root that is made on first use)" },
+	  "a share, a tarball, an image of containers (OCI, docker save), a disk\n"
+	  "image (ext4, squashfs), or a name of 'umlcage root list'; not changed\n"
+	  "unless asked for (default: 'default', a small Debian root that is made\n"
+	  "on first use)" },
 	{ OPT_FLAG, 'w', "writable", NULL, PLACE(writable, BOOL), "write to the root itself" },
 	{ OPT_STRING, 0, "keep", "NAME", PLACE(keep, STR),
 	  "keep the changes under NAME, and start from what it keeps" },
