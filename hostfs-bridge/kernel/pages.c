@@ -144,13 +144,18 @@ static int flush_batch(struct address_space *mapping, int fd, struct batch *b)
 static int humfs_writepages(struct address_space *mapping, struct writeback_control *wbc)
 {
 	struct inode *inode = mapping->host;
-	struct batch *b = kmalloc(sizeof(*b), GFP_NOFS | __GFP_NOFAIL);
 	struct folio *folio = NULL;
-	int fd = humfs_get_fd(inode, true);
+	struct batch *b;
 	pgoff_t next = 0;
 	int failed = 0;
 	int err = 0;
+	int fd;
 
+	/* Most come for the sake of the inode alone. */
+	if (!mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
+		return 0;
+	b = kmalloc(sizeof(*b), GFP_NOFS | __GFP_NOFAIL);
+	fd = humfs_get_fd(inode, true);
 	b->n = 0;
 	while ((folio = writeback_iter(mapping, wbc, folio, &err))) {
 		loff_t size = i_size_read(inode);
