@@ -214,6 +214,12 @@ void humfs_count_subdir(struct inode *dir, int by);
 /* Before a name of @dentry goes: keep the inode usable for those who have it. */
 int humfs_before_unlink(struct dentry *dentry);
 
+/* list.c: the names of a complete directory, which is locked; NULL if that cannot be told. */
+struct humfs_list;
+struct humfs_list *humfs_list_names(struct dentry *dir);
+int humfs_list_emit(struct humfs_list *list, struct file *file, struct dir_context *ctx);
+void humfs_list_free(struct humfs_list *list);
+
 /* file.c, pages.c */
 extern const struct file_operations humfs_file_fops;
 extern const struct address_space_operations humfs_aops;

@@ -4,9 +4,10 @@
  *
  * Whoever reads a directory mostly looks at what is in it next, and the types
  * are not known without having opened each file anyway.  So names get their
- * dentries here, and a directory of which all have one is complete.
+ * dentries here, and a directory of which all have one is complete.  The next to
+ * read it gets a list of them (list.c).
  *
- * Every open directory reads through a descriptor of its own while it is being
+ * Any other open directory reads through a descriptor of its own while it is being
  * read, and hands out the host's positions, so that what POSIX promises during
  * changes is what the host's filesystem promises.
  */
@@ -18,53 +19,78 @@
 #define LOOKED_UP_MAX	8192	/* names of one directory that get a dentry by being read */
 
 struct reader {
-	int fd;
+	int fd;		/* -1 while there is a list */
+	struct humfs_list *list;
 	unsigned int looked_up;
 	unsigned int forgotten;	/* of the inode, at the beginning */
 	bool complete;	/* all names up to here have a dentry */
 	loff_t pos;	/* of the next entry in the buffer */
 	int off;
 	int len;
-	char buf[BUFFER_SIZE];
+	char *buf;	/* of BUFFER_SIZE */
 };
 
 static int open_dir(struct inode *inode, struct file *file)
 {
-	int fd = humfs_get_fd(inode, false);
+	int fd;
 
+	file->private_data = NULL;
+	/* Whoever opens a directory reads it, for which the host may not be needed. */
+	if (test_bit(HUMFS_COMPLETE, &HUMFS_I(inode)->flags))
+		return 0;
+	fd = humfs_get_fd(inode, false);
 	if (fd < 0)
 		return fd;
 	humfs_put_fd(inode);
-	file->private_data = NULL;
 	return 0;
-}
-
-static void close_reader(struct file *file)
-{
-	struct reader *reader = file->private_data;
-
-	if (!reader)
-		return;
-	humfs_host_close(reader->fd);
-	kvfree(reader);
-	file->private_data = NULL;
 }
 
 static int release_dir(struct inode *inode, struct file *file)
 {
-	close_reader(file);
+	struct reader *reader = file->private_data;
+
+	if (!reader)
+		return 0;
+	if (reader->fd >= 0)
+		humfs_host_close(reader->fd);
+	humfs_list_free(reader->list);
+	kvfree(reader->buf);
+	kfree(reader);
 	return 0;
 }
 
-static struct reader *open_reader(struct file *file)
+static struct reader *get_reader(struct file *file)
 {
-	struct inode *inode = file_inode(file);
-	struct reader *reader;
-	int fd, dirfd;
+	struct reader *reader = file->private_data;
 
-	reader = kvmalloc_obj(*reader);
+	if (reader)
+		return reader;
+	reader = kzalloc_obj(*reader);
 	if (!reader)
 		return ERR_PTR(-ENOMEM);
+	reader->fd = -1;
+	file->private_data = reader;
+	return reader;
+}
+
+/* A description of its own, with a position; the one that is there begins anew. */
+static int open_host(struct file *file, struct reader *reader, loff_t pos)
+{
+	struct inode *inode = file_inode(file);
+	int fd, dirfd;
+
+	if (!reader->buf)
+		reader->buf = kvmalloc(BUFFER_SIZE, GFP_KERNEL);
+	if (!reader->buf)
+		return -ENOMEM;
+	reader->off = 0;
+	reader->len = 0;
+	reader->pos = pos;
+	reader->looked_up = 0;
+	reader->complete = !pos;
+	reader->forgotten = READ_ONCE(HUMFS_I(inode)->forgotten);
+	if (reader->fd >= 0)
+		return humfs_host_seekdir(reader->fd, pos);
 	dirfd = humfs_get_fd(inode, false);
 	fd = dirfd;
 	if (dirfd >= 0) {
@@ -73,16 +99,10 @@ static struct reader *open_reader(struct file *file)
 			fd = humfs_host_open_self(dirfd);
 		humfs_put_fd(inode);
 	}
-	if (fd < 0) {
-		kvfree(reader);
-		return ERR_PTR(fd);
-	}
+	if (fd < 0)
+		return fd;
 	reader->fd = fd;
-	reader->pos = 0;
-	reader->off = 0;
-	reader->len = 0;
-	file->private_data = reader;
-	return reader;
+	return pos ? humfs_host_seekdir(fd, pos) : 0;
 }
 
 /* The next entry, NULL at the end. */
@@ -216,24 +236,22 @@ static bool emit(struct file *file, struct dir_context *ctx, struct reader *read
 
 static int iterate_dir_shared(struct file *file, struct dir_context *ctx)
 {
-	struct reader *reader = file->private_data;
+	struct reader *reader = get_reader(file);
 	struct humfs_dirent *entry;
 	int err;
 
-	if (!reader)
-		reader = open_reader(file);
 	if (IS_ERR(reader))
 		return PTR_ERR(reader);
-	if (ctx->pos == 0 || ctx->pos != reader->pos) {
-		err = humfs_host_seekdir(reader->fd, ctx->pos);
+	if (ctx->pos == 0) {
+		humfs_list_free(reader->list);
+		reader->list = humfs_list_names(file_dentry(file));
+	}
+	if (reader->list)
+		return humfs_list_emit(reader->list, file, ctx);
+	if (reader->fd < 0 || ctx->pos == 0 || ctx->pos != reader->pos) {
+		err = open_host(file, reader, ctx->pos);
 		if (err)
 			return err;
-		reader->off = 0;
-		reader->len = 0;
-		reader->pos = ctx->pos;
-		reader->looked_up = 0;
-		reader->complete = !ctx->pos;
-		reader->forgotten = READ_ONCE(HUMFS_I(file_inode(file))->forgotten);
 	}
 	for (;;) {
 		entry = next_entry(reader);

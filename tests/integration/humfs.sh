@@ -102,6 +102,44 @@ test_names_are_found_and_forgotten()
 	"$UMLCAGE" share verify s >out || fail "$(cat out)"
 }
 
+# Whoever reads a directory sees each name that stays exactly once, and no order of positions
+# but its own, whether the kernel has the names in memory, forgets them meanwhile or never had.
+test_directories_are_read_while_they_change()
+{
+	run --share s:/mnt -- perl -e '
+		sub forget { open my $f, ">", "/proc/sys/vm/drop_caches" or die; print $f "2\n"; close $f }
+		sub names { map { "f$_" } 1 .. 700 }
+		for my $known (1, 0) { for my $forgets (0, 1) {
+			mkdir "/mnt/d" or die; chdir "/mnt/d" or die;
+			for (names()) { open my $f, ">", $_ or die }
+			forget() unless $known;
+			opendir my $d, "." or die;
+			my %seen; my @first = map { scalar readdir $d } 1 .. 200;
+			my $there = telldir $d; my $next = readdir $d; my $after = telldir $d;
+			forget() if $forgets;
+			my %old = map { $_ => 1 } @first, $next;
+			my @gone = grep { !$old{$_} && /^f/ } (names())[0 .. 699]; @gone = @gone[0 .. 49];
+			unlink $_ or die "unlink $_" for @gone, $first[100];
+			rename $first[110], "g1" or die; open my $f, ">", "new" or die;
+			$seen{$_}++ for @first, $next; $seen{$_}++ while defined($_ = readdir $d);
+			seekdir $d, $there; my $again = readdir $d; $again eq $next or die "$again, not $next";
+			seekdir $d, $after; my %rest; $rest{$_}++ while defined($_ = readdir $d);
+			my %gone = map { $_ => 1 } @gone, $first[100], $first[110];
+			for (grep { !$gone{$_} } names(), ".", "..") {
+				$seen{$_} == 1 or die "$known $forgets: $_ was there $seen{$_} times";
+				($old{$_} ? 0 : 1) == ($rest{$_} // 0) or die "$known $forgets: rest, $_";
+			}
+			rewinddir $d; my %now; $now{$_}++ while defined($_ = readdir $d);
+			my @want = sort grep { !$gone{$_} } names(), ".", "..", "new", "g1";
+			"@want" eq join(" ", sort keys %now) && 652 == grep { $_ == 1 } values %now or
+				die "$known $forgets: " . keys %now;
+			unlink $_ for keys %now; closedir $d; chdir "/"; rmdir "/mnt/d" or die "rmdir: $!";
+		} }
+		print "all is well\n"' >out 2>&1 || fail "$(cat out)"
+	equal "all is well" "$(cat out)"
+	[ -z "$(ls -A s)" ] || fail "left: $(ls -A s)"
+}
+
 # What times the guest's kernel shows at the end is what the host has then.
 test_times_reach_the_host()
 {
