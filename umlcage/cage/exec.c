@@ -92,7 +92,11 @@ int cage_exec(struct cage *cage, const struct cage_exec *what, struct cage_exit 
 	ret = signals_open(&f.signals, taken, ARRAY_SIZE(taken));
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot watch for signals");
-	ret = cage_command_start(&f.command, cage, what, e);
+	/* one that came while the cage was starting, say, counts as well */
+	if (what->end_on_signal && interrupted())
+		ret = err_set(e, EINTR, "interrupted");
+	if (ret == 0)
+		ret = cage_command_start(&f.command, cage, what, e);
 	if (ret == 0) {
 		if (what->tty)
 			f.terminal = terminal_open(what->stdin_fd);
