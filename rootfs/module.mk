@@ -40,3 +40,7 @@ $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabrica
 
 # images of file systems by tools in a cage
 $(eval $(call module,image,rootfs/image,ext4.c image.c measure.c,,fabricate machine cage target share base))
+
+# build files
+$(eval $(call module,build,rootfs/build,file.c keys.c packages.c page.c publish.c record.c run.c sections.c stage.c status.c step.c,\
+	json-c,image fabricate machine places cage cache roots target share base))

@@ -45,6 +45,9 @@ struct recipe {
 int recipe_make(const struct fab_options *o, const struct debian_archive *a, const char *kernel,
 		struct recipe *recipe, struct error *e);
 
+/* What tells one build of this program from another; nothing if it does not know. */
+void cache_program_id(struct strbuf *id);
+
 /* ---- finished trees: trees.c ---- */
 
 /*
@@ -74,7 +77,7 @@ void tree_secrets(int rootfd, struct strv *found);
 #define CACHE_MADE_XATTR "user.containers.umlcage_made"
 
 struct cache_item {
-	const char *kind;	/* "trees", "tools", "roots", "archives", "indexes" */
+	const char *kind;	/* "trees", "stages", "tools", "roots", "archives", "indexes" */
 	char *name;		/* below the kind's folder */
 	char *what;		/* for people, "" if there is nothing to say */
 	uint64_t bytes;		/* on the disk */

@@ -20,7 +20,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/xdg.h"
 
-static const char *const kinds[] = { "trees", "tools", "roots", "archives", "indexes" };
+static const char *const kinds[] = { "trees", "stages", "tools", "roots", "archives", "indexes" };
 
 static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used)
 {

@@ -43,6 +43,11 @@ static int find_build(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;	/* the first object is the program; libraries do not count */
 }
 
+void cache_program_id(struct strbuf *id)
+{
+	dl_iterate_phdr(find_build, id);
+}
+
 struct cook {
 	struct hash hash;
 	bool unknown;	/* something is not told by the hash */
@@ -212,7 +217,7 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 
 	(void)e;
 	hash_start(&c.hash);
-	dl_iterate_phdr(find_build, &build);
+	cache_program_id(&build);
 	/* a program that does not know itself may have changed since */
 	c.unknown |= !build.len;
 	add(&c, "build", sb_str(&build), build.len);

@@ -13,17 +13,23 @@ const struct command *const cmd_with_profiles[] = {
 	&command_run, &command_shell, &command_session_start, NULL,
 };
 
-int cmd_fail(struct error *e)
+int cmd_status(const struct error *e)
 {
 	static const int status[] = {
 		[ERR_USAGE] = EXIT_USAGE, [ERR_ABSENT] = EXIT_ABSENT, [ERR_NETWORK] = EXIT_NETWORK,
 		[ERR_PACKAGES] = EXIT_PACKAGES, [ERR_DISK] = EXIT_DISK, [ERR_OTHER] = EXIT_FAILED,
 	};
-	enum error_kind kind = err_kind(e);
+
+	return status[err_kind(e)];
+}
+
+int cmd_fail(struct error *e)
+{
+	int status = cmd_status(e);
 
 	fprintf(stderr, "umlcage: %s\n", err_text(e));
 	err_release(e);
-	return status[kind];
+	return status;
 }
 
 /* The command's options and those that all have, which go into @o. */

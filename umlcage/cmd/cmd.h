@@ -31,9 +31,11 @@ struct command {
 	int (*run)(const struct command *self, int argc, char **argv);
 	const struct command *const *sub;	/* ends with NULL */
 	const char *summary;	/* of one that has subcommands */
+	/* looks at arguments as @run would, argv[0] the command's name, without any effect; or NULL */
+	int (*check)(const struct command *self, int argc, char **argv, struct error *e);
 };
 
-extern const struct command command_cache, command_debootstrap, command_doctor, command_fabricate,
+extern const struct command command_build, command_cache, command_debootstrap, command_doctor, command_fabricate,
 	command_help, command_kernel, command_root, command_run, command_session, command_share,
 	command_shell, command_umlcage;
 
@@ -57,6 +59,8 @@ void cmd_help(const struct opt_spec *spec, FILE *out);
 int cmd_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv);
 /* Prints "umlcage: TEXT" on stderr, releases @e; returns the exit status for its kind. */
 int cmd_fail(struct error *e);
+/* That status alone. */
+int cmd_status(const struct error *e);
 /* Runs the command or subcommand that argv[1] names; argv[0] is the parent's full name. */
 int cmd_dispatch(const struct command *parent, int argc, char **argv);
 /* The list of a command's subcommands, as its --help prints it. */

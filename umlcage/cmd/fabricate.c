@@ -106,7 +106,7 @@ struct fabricate_options {
 	struct fab_options o;
 	struct machine machine;
 	const char *logfile;
-	bool ignored, manual, version;
+	bool ignored, manual, version, print_recipe;
 	int verbosity;
 };
 
@@ -185,6 +185,8 @@ static const struct opt own_opts[] = {
 	  "the output of dpkg, scripts and hooks, too", opt_verbosity, .number = VERBOSE },
 	{ OPT_CALL, 'd', "debug", NULL, OWN(verbosity, INT), "and what is done, step by step",
 	  opt_verbosity, .number = DEBUG },
+	{ OPT_FLAG, 0, "print-recipe", NULL, OWN(print_recipe, BOOL),
+	  "only print what the result depends on, as a key, and its sources" },
 	{ OPT_CALL, 0, "mode", "MODE", 0,
 	  "accepted and ignored, as are --resolve-deps, --merged-usr, --no-merged-usr\n"
 	  "and --force-check-gpg", opt_mode },
@@ -253,6 +255,36 @@ static int simulate(const struct fab_options *o, struct progress *progress, stru
 	return 0;
 }
 
+/* What a build compares with what it was last time: "key", "date" and "source" lines. */
+static int print_recipe(const struct fab_options *o, const struct machine *machine,
+			struct progress *progress, struct error *e)
+{
+	cleanup_debian_archive struct debian_archive *a = NULL;
+	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
+	const struct debian_index *v;
+	struct recipe recipe = { "" };
+	time_t date = 0;
+	int ret = plan_open_archive(o, progress, &a, e);
+
+	if (ret == 0)
+		ret = debian_archive_update(a, e);
+	if (ret == 0)
+		ret = machine_kernel(machine, NULL, false, progress, &kernel, e);
+	if (ret >= 0)
+		ret = recipe_make(o, a, kernel.key, &recipe, e);
+	progress_end(progress);
+	if (ret < 0)
+		return ret;
+	printf("key %s\n", recipe.key[0] ? recipe.key : "-");
+	for (size_t i = 0, n = debian_indexes(a, &v); i < n; i++) {
+		date = v[i].release->date > date ? v[i].release->date : date;
+		printf("source %s %s %s %s %s\n", v[i].release->uri, v[i].release->suite,
+		       v[i].component, v[i].architecture, v[i].sum);
+	}
+	printf("date %lld\n", (long long)date);
+	return 0;
+}
+
 static int fabricate(struct fabricate_options *c, struct error *e)
 {
 	struct image_maker im = IMAGE_MAKER_INIT(&c->machine);
@@ -261,13 +293,16 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 
 	c->o.logfile = c->logfile ? xstrdup(c->logfile) : NULL;
 	progress_init(&progress, STDERR_FILENO, c->verbosity);
+	/* nothing is going to be written then */
+	c->o.simulate |= c->print_recipe;
 	if (ret == 0)
 		ret = fab_options_resolve(&c->o, &progress, e);
 	for (size_t i = 0; i < c->o.warnings.n && ret == 0; i++)
 		progress_warn(&progress, "%s", c->o.warnings.v[i]);
 	c->o.out.maker = &im.maker;
 	if (ret == 0)
-		ret = c->o.simulate ? simulate(&c->o, &progress, e) :
+		ret = c->print_recipe ? print_recipe(&c->o, &c->machine, &progress, e) :
+		      c->o.simulate ? simulate(&c->o, &progress, e) :
 		      fabricate_request(&c->o, &c->machine, &progress, e);
 	progress_end(&progress);
 	image_maker_release(&im);
@@ -297,6 +332,21 @@ static int cmd_fabricate(const struct command *self, int argc, char **argv)
 	return status;
 }
 
+static int check(const struct command *self, int argc, char **argv, struct error *e)
+{
+	struct fabricate_options c = { .machine = MACHINE_INIT };
+	int ret;
+
+	fab_options_init(&c.o);
+	ret = opts_parse(self->spec, &c, &argc, &argv, e);
+	if (ret == 0)
+		ret = machine_check(&c.machine, e);
+	fab_options_release(&c.o);
+	machine_release(&c.machine);
+	return ret < 0 ? ret : 0;
+}
+
 const struct command command_fabricate = {
-	"fabricate", "makes a root filesystem from a package archive", &spec, cmd_fabricate, NULL, NULL,
+	.name = "fabricate", .help = "makes a root filesystem from a package archive", .spec = &spec,
+	.run = cmd_fabricate, .check = check,
 };

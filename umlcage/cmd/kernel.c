@@ -372,7 +372,7 @@ static int run_source(const struct command *self, int argc, char **argv)
 	return print(line);
 }
 
-static const struct command command_build = {
+static const struct command command_kernel_build = {
 	"build", "builds one, or finds it in the cache", &build_spec, run_build, NULL, NULL,
 }, command_source = {
 	"source", "downloads a source", &source_spec, run_source, NULL, NULL,
@@ -389,7 +389,7 @@ const struct command command_kernel = {
 	.help = "builds, lists and removes the kernels that cages run on",
 	.run = cmd_dispatch,
 	.sub = (const struct command *const[]){
-		&command_build, &command_source, &command_list, &command_show, &command_remove, NULL,
+		&command_kernel_build, &command_source, &command_list, &command_show, &command_remove, NULL,
 	},
 	.summary = "Kernels for cages: User-Mode Linux, built from verified source and kept in the "
 		   "cache.",

@@ -66,10 +66,10 @@ static int open_share_root(struct places *p, const struct places_options *o, con
 static int open_commit(struct places *p, const struct places_options *o, const char *path,
 		       struct cage_config *cfg, struct error *e)
 {
-	cleanup_free char *to = NULL;
-	int ret = root_check_name(o->commit, e);
+	cleanup_free char *to = o->commit_path ? xstrdup(o->commit_path) : NULL;
+	int ret = to ? 0 : root_check_name(o->commit, e);
 
-	if (ret == 0)
+	if (ret == 0 && !to)
 		ret = root_path(STORE_ROOTS, o->commit, &to, e);
 	if (ret == 0 && access(to, F_OK) == 0)
 		ret = err_set(e, EEXIST, "there is a root '%s' already; choose another name, or remove "
@@ -187,7 +187,7 @@ static int open_upper(struct places *p, const struct places_options *o,
 	bool disk = o->scratch && strcmp(o->scratch, "disk") == 0;
 	int ret;
 
-	if (cfg->root.kind != CAGE_ROOT_SHARE || o->writable || o->commit)
+	if (cfg->root.kind != CAGE_ROOT_SHARE || o->writable || o->commit || o->commit_path)
 		return o->keep ? err_usage(e, "--keep goes with a root that is neither written nor "
 					   "committed nor a disk image; for an image use --cow") : 0;
 	if (!o->keep && !disk)
@@ -246,7 +246,7 @@ int places_open(struct places *p, const struct places_options *o, const struct r
 		return err_usage(e, "--commit needs a root that is a share; for an image use --cow");
 	if (spec->kind == ROOT_IMAGE)
 		ret = open_image_root(p, o, spec, cfg, e);
-	else if (o->commit)
+	else if (o->commit || o->commit_path)
 		ret = open_commit(p, o, spec->path, cfg, e);
 	else
 		ret = open_share_root(p, o, spec->path, cfg, e);

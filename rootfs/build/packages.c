@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The packages of a tree, from dpkg's own database, and how two lists differ. */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rootfs/build/private.h"
+#include "umlcage/base/fd.h"
+
+#define STATUS_MAX ((size_t)64 << 20)
+
+static void take_field(struct json_object *o, const char *line, const char *field, const char *key)
+{
+	size_t len = strlen(field);
+
+	if (strncmp(line, field, len) == 0)
+		json_object_object_add(o, key, json_object_new_string(line + len));
+}
+
+struct json_object *build_packages(const char *path)
+{
+	struct json_object *list = json_object_new_array(), *o = NULL;
+	cleanup_free char *file = path_join(path, "var/lib/dpkg/status");
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	bool installed = false;
+
+	if (file_read(AT_FDCWD, file, STATUS_MAX, &text, NULL) < 0)
+		return list;
+	for (char *line = text.s, *next; line && *line; line = next) {
+		size_t len = strcspn(line, "\n");
+
+		next = line[len] ? line + len + 1 : line + len;
+		line[len] = '\0';
+		if (!o)
+			o = json_object_new_object();
+		take_field(o, line, "Package: ", "name");
+		take_field(o, line, "Version: ", "version");
+		take_field(o, line, "Architecture: ", "architecture");
+		take_field(o, line, "Source: ", "source");
+		installed |= str_eq(line, "Status: install ok installed") ||
+			     str_eq(line, "Status: hold ok installed");
+		if (len && *next)
+			continue;
+		if (installed)
+			json_object_array_add(list, o);
+		else
+			json_object_put(o);
+		o = NULL;
+		installed = false;
+	}
+	return list;
+}
+
+static const char *version_of(struct json_object *list, const char *name, const char *arch)
+{
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		if (str_eq(json_text(o, "name"), name) && str_eq(json_text(o, "architecture"), arch))
+			return json_text(o, "version");
+	}
+	return NULL;
+}
+
+char *build_package_changes(struct json_object *before, struct json_object *after)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	size_t nb = before ? json_object_array_length(before) : 0;
+	size_t na = after ? json_object_array_length(after) : 0;
+
+	for (size_t i = 0; before && i < na; i++) {
+		struct json_object *o = json_object_array_get_idx(after, i);
+		const char *name = json_text(o, "name"), *version = json_text(o, "version");
+		const char *old = version_of(before, name, json_text(o, "architecture"));
+
+		if (!old)
+			sb_addf(&out, "+ %s %s\n", name, version);
+		else if (!str_eq(old, version))
+			sb_addf(&out, "~ %s %s -> %s\n", name, old, version);
+	}
+	for (size_t i = 0; i < nb; i++) {
+		struct json_object *o = json_object_array_get_idx(before, i);
+		const char *name = json_text(o, "name");
+
+		if (!version_of(after, name, json_text(o, "architecture")))
+			sb_addf(&out, "- %s %s\n", name, json_text(o, "version"));
+	}
+	return sb_steal(&out);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The page of the nights: one file without anything from elsewhere, readable on a telephone
+ * and in the dark.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "rootfs/build/private.h"
+
+#define STALE	(36 * 3600)	/* seconds without a run, after which something is wrong */
+#define SHOWN	30		/* runs in a trend */
+
+static const char head[] =
+	"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	"<title>Images</title>\n<style>\n"
+	":root{--bg:#fff;--fg:#1c1e21;--dim:#667;--line:#e3e5e8;--card:#f7f8f9;--ok:#2a7d46;"
+	"--bad:#b3261e;--warn:#9a6700;--bar:#9db4d0}\n"
+	"@media(prefers-color-scheme:dark){:root{--bg:#16181b;--fg:#e6e7e9;--dim:#9aa0a8;"
+	"--line:#2c3036;--card:#1d2024;--ok:#62c285;--bad:#ff8a80;--warn:#e0b050;--bar:#4b6687}}\n"
+	"body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;margin:0 auto;"
+	"padding:1.5rem;max-width:60rem}\n"
+	"h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:0;display:flex;gap:.6rem;"
+	"align-items:baseline;flex-wrap:wrap}\n"
+	".sum{color:var(--dim);margin:.2rem 0 1.5rem}\n"
+	"section{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--ok);"
+	"border-radius:6px;padding:1rem 1.2rem;margin:0 0 1rem}\n"
+	"section.bad{border-left-color:var(--bad)}section.warn{border-left-color:var(--warn)}\n"
+	".state{font-size:.85rem;font-weight:600;color:var(--ok)}.bad .state{color:var(--bad)}"
+	".warn .state{color:var(--warn)}\n"
+	".meta{color:var(--dim);font-size:.9rem;margin:.2rem 0 .6rem}\n"
+	"pre{background:var(--bg);border:1px solid var(--line);border-radius:4px;padding:.6rem;"
+	"overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem;margin:.6rem 0}\n"
+	"svg{display:block;height:44px;width:100%;max-width:30rem}\n"
+	"a{color:inherit}summary{cursor:pointer;color:var(--dim)}\n"
+	"table{border-collapse:collapse;font-size:.9rem;width:100%}td,th{text-align:left;"
+	"padding:.15rem .8rem .15rem 0;white-space:nowrap}th{color:var(--dim);font-weight:normal}\n"
+	".scroll{overflow-x:auto}\n</style></head><body>\n";
+
+static void add_escaped(struct strbuf *out, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '<')
+			sb_adds(out, "&lt;");
+		else if (*s == '>')
+			sb_adds(out, "&gt;");
+		else if (*s == '&')
+			sb_adds(out, "&amp;");
+		else if (*s == '"')
+			sb_adds(out, "&quot;");
+		else
+			sb_addc(out, *s);
+	}
+}
+
+static void add_time(struct strbuf *out, int64_t when)
+{
+	time_t t = (time_t)when;
+	char text[64] = "";
+	struct tm tm;
+
+	if (when && localtime_r(&t, &tm))
+		strftime(text, sizeof(text), "%a %d %b, %H:%M", &tm);
+	sb_adds(out, when ? text : "never");
+}
+
+static void add_link(struct strbuf *out, const struct build_status *s, const char *below,
+		     const char *text)
+{
+	sb_adds(out, "<a href=\"file://");
+	add_escaped(out, s->folder);
+	sb_addc(out, '/');
+	add_escaped(out, below);
+	sb_adds(out, "\">");
+	add_escaped(out, text);
+	sb_adds(out, "</a>");
+}
+
+/* How long each took, oldest first: a bar each, the ones that failed in another colour. */
+static void add_trend(struct strbuf *out, const struct build_status *s)
+{
+	size_t n = s->nruns < SHOWN ? s->nruns : SHOWN;
+	double most = 0;
+
+	if (n < 2)
+		return;
+	for (size_t i = 0; i < n; i++)
+		most = s->runs[i].seconds > most ? s->runs[i].seconds : most;
+	sb_addf(out, "<svg viewBox=\"0 0 %d 44\" preserveAspectRatio=\"none\" role=\"img\" "
+		"aria-label=\"how long the last %zu runs took\">", SHOWN * 10, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct build_run *r = &s->runs[n - 1 - i];
+		double high = most > 0 ? 4 + 40 * r->seconds / most : 4;
+
+		sb_addf(out, "<rect x=\"%zu\" y=\"%.1f\" width=\"8\" height=\"%.1f\" fill=\"var(%s)\">"
+			"<title>", i * 10, 44 - high, high, r->failed ? "--bad" : "--bar");
+		add_time(out, r->when);
+		sb_addf(out, ": %.1f s</title></rect>", r->seconds);
+	}
+	sb_adds(out, "</svg>\n");
+}
+
+static void add_runs(struct strbuf *out, const struct build_status *s)
+{
+	sb_adds(out, "<details><summary>last runs</summary><div class=\"scroll\"><table>"
+		"<tr><th>when<th>took<th>size<th>result</tr>\n");
+	for (size_t i = 0; i < s->nruns && i < SHOWN; i++) {
+		const struct build_run *r = &s->runs[i];
+		cleanup_free char *size = format_size(r->bytes);
+		cleanup_free char *first = xstrndup(r->text, strcspn(r->text, "\n"));
+
+		sb_adds(out, "<tr><td>");
+		add_time(out, r->when);
+		sb_addf(out, "<td>%.1f s<td>%s<td>", r->seconds, r->bytes ? size : "");
+		add_escaped(out, first);
+		sb_adds(out, "</tr>\n");
+	}
+	sb_adds(out, "</table></div></details>\n");
+}
+
+static const struct build_run *last_made(const struct build_status *s)
+{
+	for (size_t i = 0; i < s->nruns; i++)
+		if (!s->runs[i].failed)
+			return &s->runs[i];
+	return NULL;
+}
+
+/* "bad", "warn", "". */
+static const char *state(const struct build_status *s, int64_t now, const char **word)
+{
+	if (s->nruns && s->runs[0].failed) {
+		*word = "failed";
+		return "bad";
+	}
+	if (!s->checked || now - s->checked > STALE) {
+		*word = s->checked ? "has not run lately" : "has never run";
+		return "warn";
+	}
+	*word = "good";
+	return "";
+}
+
+static void add_build(struct strbuf *out, const struct build_status *s, int64_t now)
+{
+	const struct build_run *made = last_made(s);
+	const char *word, *kind = state(s, now, &word);
+
+	sb_addf(out, "<section class=\"%s\"><h2>", kind);
+	add_escaped(out, s->name);
+	sb_addf(out, " <span class=\"state\">%s</span></h2>\n<p class=\"meta\">last run ", word);
+	add_time(out, s->checked);
+	if (s->latest && made) {
+		cleanup_free char *size = format_size(made->bytes);
+
+		sb_adds(out, " &middot; latest from ");
+		add_time(out, made->when);
+		sb_addf(out, ", %s &middot; ", size);
+		add_link(out, s, "latest/", "files");
+		sb_adds(out, " &middot; ");
+		add_link(out, s, "latest/log", "log");
+	}
+	sb_adds(out, "</p>\n");
+	if (s->nruns && s->runs[0].failed) {
+		sb_adds(out, "<pre>");
+		add_escaped(out, s->runs[0].text);
+		sb_adds(out, "</pre>\n");
+	}
+	if (made && made->changes && *made->changes) {
+		sb_adds(out, "<details><summary>packages that changed</summary><pre>");
+		add_escaped(out, made->changes);
+		sb_adds(out, "</pre></details>\n");
+	}
+	add_trend(out, s);
+	if (s->nruns)
+		add_runs(out, s);
+	sb_adds(out, "</section>\n");
+}
+
+char *builds_page(const struct build_statuses *s, int64_t now)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	size_t bad = 0, warn = 0;
+	const char *word;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const char *kind = state(&s->v[i], now, &word);
+
+		bad += str_eq(kind, "bad");
+		warn += str_eq(kind, "warn");
+	}
+	sb_adds(&out, head);
+	sb_adds(&out, "<h1>Images</h1>\n<p class=\"sum\">");
+	if (bad)
+		sb_addf(&out, "%zu of %zu failed", bad, s->n);
+	else if (warn)
+		sb_addf(&out, "%zu of %zu did not run", warn, s->n);
+	else
+		sb_addf(&out, "all %zu are good", s->n);
+	sb_adds(&out, " &middot; ");
+	add_time(&out, now);
+	sb_adds(&out, "</p>\n");
+	/* what wants looking at comes first */
+	for (int pass = 0; pass < 3; pass++)
+		for (size_t i = 0; i < s->n; i++) {
+			const char *kind = state(&s->v[i], now, &word);
+
+			if ((pass == 0) == str_eq(kind, "bad") && (pass == 1) == str_eq(kind, "warn"))
+				add_build(&out, &s->v[i], now);
+		}
+	sb_adds(&out, "</body></html>\n");
+	return sb_steal(&out);
+}

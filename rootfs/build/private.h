@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the files of build/. */
+#ifndef ROOTFS_BUILD_PRIVATE_H
+#define ROOTFS_BUILD_PRIVATE_H
+
+#include <json-c/json.h>
+#include <sys/types.h>
+
+#include "hostfs-bridge/target/target.h"
+#include "rootfs/build/build.h"
+#include "umlcage/base/hash.h"
+#include "umlcage/base/ini.h"
+#include "umlcage/machine/machine.h"
+#include "umlcage/places/places.h"
+
+/* ---- sections, keys.c of the options: sections.c ---- */
+
+/* A step, or a check: a script in a cage. */
+struct build_step {
+	char *name;
+	const char *script;
+	const char *files;	/* a folder that is copied into the root first; NULL */
+	const char *user, *workdir;
+	struct machine machine;
+	struct places_options places;	/* binds and shares */
+	struct strv given;	/* "key=value" as written, for its hash */
+};
+
+struct build_output {
+	char *name;		/* of the file */
+	const char *format, *level;
+	unsigned int jobs;
+	bool sparse;
+	struct target_details details;
+	struct strv given;
+};
+
+struct build_publish {
+	const char *directory;	/* NULL: output/ beside the build file */
+	const char *notify;	/* a command for sh, which gets the summary on standard input */
+	unsigned int keep;	/* folders of former nights, beside the latest; */
+};
+
+struct build_limits {
+	uint64_t timeout;	/* milliseconds of each step; 0: none */
+};
+
+struct build {
+	char *name;		/* of the file, without ".build" */
+	char *file, *dir;
+	const char *description;
+	/* the source: one of these */
+	const char *suite, *root, *base;
+	struct strv mirrors;
+	struct strv options;	/* of fabricate, "--key=value" */
+	struct strv values;	/* what options point to */
+	struct build_step *steps, *checks;
+	size_t nsteps, nchecks;
+	struct build_output *outputs;
+	size_t noutputs;
+	struct build_publish publish;
+	struct build_limits limits;
+	/* in the making */
+	struct build *on;	/* what it builds on */
+	bool wanted, visited, under_way, done;
+	enum build_result result;
+	pid_t pid;
+	int pipe;		/* its report comes from there */
+	struct strbuf heard;
+	int64_t started;
+	/* known once it is done, for those that build on it */
+	char tree_key[SHA256_HEX + 1];
+	int64_t epoch;
+};
+
+extern const struct opt_spec build_step_spec, build_output_spec, build_source_spec,
+	build_publish_spec, build_limits_spec, build_build_spec;
+
+/* ---- file.c ---- */
+
+struct build *builds_find(const struct builds *b, const char *name);
+
+/* ---- keys.c ---- */
+
+/* What one part depends on; for telling which of them changed. */
+struct build_part {
+	char *name;		/* "source", "step NAME", "output NAME", "checks" */
+	char key[SHA256_HEX + 1];
+};
+
+struct build_keys {
+	struct build_part *parts;
+	size_t n;
+	char (*trees)[SHA256_HEX + 1];	/* of the source and after each step: nsteps + 1 */
+	char all[SHA256_HEX + 1];
+	int64_t epoch;		/* -1: not known before the source is made */
+	struct strv sources;	/* "URL SHA256" */
+	bool never;		/* something in it cannot be told: it is always to be made */
+};
+
+struct build_env {
+	const struct build_how *how;
+	struct builds *builds;
+	struct progress *progress;
+	int log;		/* where commands and tools write; -1 */
+	char *kernel, *kernel_key;
+};
+
+int build_keys(const struct build_env *env, struct build *b, struct build_keys *k,
+	       struct error *e);
+void build_keys_release(struct build_keys *k);
+
+/* ---- stage.c ---- */
+
+/*
+ * The finished tree, made as far as it is not kept; *@path is malloc'ed.  *@what is what was
+ * under way, "step NAME", when it fails; malloc'ed.
+ */
+int build_tree(const struct build_env *env, struct build *b, const struct build_keys *k,
+	       char **path, char **what, struct error *e);
+/* umlcage-make with @argv, its output to the log; its exit status, or -errno. */
+int build_program(const struct build_env *env, const struct build *b, struct strv *argv,
+		  int64_t epoch, struct strbuf *out, struct error *e);
+
+/* ---- step.c ---- */
+
+/*
+ * The script in a cage on the root @root (a share, or an image): with @into on a copy that
+ * becomes the share @into, else on something that is thrown away.
+ */
+int build_step(const struct build_env *env, const struct build *b, const struct build_step *s,
+	       const char *root, const char *into, int64_t epoch, struct error *e);
+
+/* ---- publish.c ---- */
+
+/* The folder of a build's outputs; malloc'ed. */
+char *build_folder(const struct build_how *how, const struct build *b);
+/* Removes what killed runs left in it, unless one is at work. */
+void build_sweep(const char *folder);
+/* The manifest that `latest` leads to; NULL: there is none, or not all of what it names. */
+struct json_object *build_latest(const char *folder);
+/* What is otherwise than in the manifest, a line each; NULL: nothing. malloc'ed. */
+char *build_difference(const struct build *b, const struct build_keys *k,
+		       struct json_object *manifest);
+/* Makes all there is to make of it, in the process of the build. */
+int build_make(struct build_env *env, struct build *b, const struct build_keys *k,
+	       struct build_report *r, struct error *e);
+
+/* ---- record.c: status.json ---- */
+
+/* Notes that it ran, and with @run what came of it. */
+void build_record(const char *folder, const char *name, const struct build_run *run);
+struct json_object *build_records(const char *folder);
+/* A string of an object, "" if it has none. */
+const char *json_text(struct json_object *o, const char *key);
+int64_t json_number(struct json_object *o, const char *key);
+
+/* ---- packages.c ---- */
+
+/* The packages that dpkg knows in the share at @path, as an array of objects. */
+struct json_object *build_packages(const char *path);
+/* "+ name version", "- name version", "~ name old -> new", a line each; malloc'ed. */
+char *build_package_changes(struct json_object *before, struct json_object *after);
+
+#endif

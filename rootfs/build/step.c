@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A script in a cage, on a copy of a tree that becomes the next one, or to try a tree out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostfs-bridge/roots/roots.h"
+#include "rootfs/build/private.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
+
+#define FILES	"/run/umlcage-files"
+#define MEMORY	((uint64_t)2 << 30)
+#define COPY	"cp -dR --preserve=mode,timestamps,links " FILES "/. /\n"
+#define LINE_MAX_LEN 400
+
+struct listener {
+	int log;
+	struct strbuf line;	/* the one that is not complete */
+	char *last;		/* the last one that was not empty */
+};
+
+static void hear(int channel, const char *data, size_t len, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)channel;
+	if (l->log >= 0)
+		(void)write_full(l->log, data, len);
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] != '\n' && data[i] != '\r' && l->line.len < LINE_MAX_LEN) {
+			sb_addc(&l->line, data[i]);
+		} else if (l->line.len) {
+			free(l->last);
+			l->last = sb_steal(&l->line);
+		}
+	}
+}
+
+static void environment(const struct build *b, const struct build_step *s, int64_t epoch,
+			struct strv *env)
+{
+	strv_add(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	strv_add(env, "LC_ALL=C.UTF-8");
+	strv_add(env, "DEBIAN_FRONTEND=noninteractive");
+	if (!s->user)
+		strv_add(env, "HOME=/root");
+	strv_addf(env, "UMLCAGE_BUILD=%s", b->name);
+	if (epoch >= 0)
+		strv_addf(env, "SOURCE_DATE_EPOCH=%lld", (long long)epoch);
+	machine_environment(&s->machine, false, env);
+}
+
+static int ended_badly(const struct build *b, const struct build_step *s,
+		       const struct cage_exit *ended, const struct listener *l, struct error *e)
+{
+	const char *last = l->line.len ? sb_str(&l->line) : l->last;
+
+	if (!ended->status)
+		return 0;
+	if (ended->timed_out)
+		err_set(e, ETIMEDOUT, "it took longer than %g s", (double)b->limits.timeout / 1000);
+	else if (ended->oom || ended->full)
+		err_set(e, EIO, "the cage ran out of memory; give it more with memory = in [Step %s]",
+			s->name);
+	else
+		err_set(e, EIO, "exit status %d%s%s", ended->status, last ? ": " : "", last ? last : "");
+	return err_mark(e, ERR_PACKAGES);
+}
+
+static int run_script(const struct build_env *env, const struct build *b,
+		      const struct build_step *s, struct cage *cage, int64_t epoch,
+		      struct error *e)
+{
+	cleanup_free char *script = xasprintf("set -e\n%s%s\n", s->files ? COPY : "",
+					      s->script ? s->script : "");
+	char *argv[] = { (char *)"/bin/sh", (char *)"-c", script, NULL };
+	cleanup_strv struct strv vars = STRV_INIT;
+	struct listener l = { .log = env->log };
+	struct cage_exec exec = {
+		.argv = argv, .cwd = s->workdir ? s->workdir : "/", .user = s->user,
+		.timeout = b->limits.timeout, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,
+		.output = hear, .output_arg = &l, .end_on_signal = true,
+	};
+	struct cage_exit ended = { 0 };
+	int ret;
+
+	environment(b, s, epoch, &vars);
+	exec.env = strv_argv(&vars);
+	ret = cage_exec(cage, &exec, &ended, e);
+	if (ret == 0)
+		ret = ended_badly(b, s, &ended, &l, e);
+	cage_exit_release(&ended);
+	sb_release(&l.line);
+	free(l.last);
+	return ret;
+}
+
+int build_step(const struct build_env *env, const struct build *b, const struct build_step *s,
+	       const char *root, const char *into, int64_t epoch, struct error *e)
+{
+	struct places_options where = s->places;
+	cleanup_strv struct strv binds = STRV_INIT;
+	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
+	struct places places = PLACES_INIT;
+	struct cage_config cfg = CAGE_CONFIG_INIT;
+	struct cage *cage = NULL;
+	int ret = root_find(&spec, root, false, NULL, e);
+
+	if (ret < 0)
+		return ret;
+	strv_addv(&binds, (const char *const *)strv_argv(&s->places.binds));
+	if (s->files)
+		strv_addf(&binds, "%s:" FILES ":ro", s->files);
+	where.root = root;
+	where.binds = binds;
+	where.commit_path = into;
+	cfg.memory = MEMORY;
+	machine_configure(&s->machine, &cfg);
+	cfg.kernel = env->kernel;
+	cfg.hostname = "build";
+	cfg.booted = true;
+	cfg.progress = env->progress;
+	ret = places_open(&places, &where, &spec, &cfg, e);
+	if (ret == 0)
+		ret = cage_start(&cage, &cfg, e);
+	if (ret == 0)
+		ret = run_script(env, b, s, cage, epoch, e);
+	if (ret == 0)
+		ret = cage_stop(cage, e);
+	cage_free(cage);
+	if (ret == 0)
+		ret = places_finish(&places, true, e);
+	places_close(&places);
+	return ret;
+}

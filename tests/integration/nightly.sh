@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# Build files: what is made, what is not made again, and what is left when something fails.
+
+# A small root out of the host's own programs, as an archive.
+make_root()
+{
+	local program library
+	mkdir -p tree/bin tree/dev tree/proc tree/sys tree/tmp tree/run tree/etc tree/root
+	echo root:x:0:0::/root:/bin/sh >tree/etc/passwd
+	echo root:x:0: >tree/etc/group
+	for program in sh cat cp test sleep grep; do
+		cp "$(type -P $program)" tree/bin/
+		for library in $(ldd "$(type -P $program)" | grep -o '/[^ ]*'); do
+			mkdir -p "tree${library%/*}"
+			cp -L "$library" "tree$library"
+		done
+	done
+	tar -C tree --owner=0 --group=0 --mtime=@1600000000 -cf root.tar .
+}
+
+# Two steps, an output, a check.
+make_build()
+{
+	make_root
+	cat >one.build <<-'END'
+	[Source]
+	root = root.tar
+	[Step first]
+	run = echo first >/etc/first
+	[Step second]
+	run = echo "${UMLCAGE_BUILD}" >/etc/second
+	[Output root.tar]
+	[Verify]
+	run = grep -q one /etc/second
+	    test -f /etc/first
+	END
+}
+
+build()
+{
+	(exec "$UMLCAGE" build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@")
+}
+
+no_parts()
+{
+	equal "" "$(find output "$XDG_CACHE_HOME/umlcage/stages" -maxdepth 2 -name '.*' ! -name lock)" \
+		"left behind"
+}
+
+test_is_made_once()
+{
+	make_build
+	build 2>err
+	contains "one: built in" err
+	tar -xOf output/one/latest/root.tar ./etc/second | grep -qx one || fail "the second step"
+	(cd output/one/latest && sha256sum -c SHA256SUMS)
+	python3 -m json.tool <output/one/latest/manifest.json >/dev/null
+	local before
+	before=$(readlink output/one/latest)
+	build 2>err
+	contains "one: up to date" err
+	equal "$before" "$(readlink output/one/latest)" latest
+	no_parts
+	# by content: a new file with the same in it is no change
+	touch one.build root.tar
+	build --dry-run 2>err
+	contains "one: up to date" err
+}
+
+test_only_what_changed_is_made_again()
+{
+	make_build
+	mkdir files
+	echo a >files/a
+	printf '[Step files]\nfiles = files\n' >>one.build
+	build -q
+	echo b >files/a
+	build --dry-run 2>err
+	contains "step files: changed" err
+	! grep -q "step second" err || fail "the second step did not change"
+	build 2>err
+	equal b "$(tar -xOf output/one/latest/root.tar ./a)"
+	contains "step files" output/one/latest/log
+	! grep -q "step second" output/one/latest/log || fail "the second step ran again"
+	# an output more: nothing of the tree is made, and the other output is the same file
+	printf '[Output again.cpio]\n' >>one.build
+	build -q
+	! grep -q "step " output/one/latest/log || fail "a step ran again"
+	equal 2 "$(stat -c %h output/one/latest/root.tar)" "names of the output that did not change"
+	no_parts
+}
+
+test_same_bytes_again()
+{
+	make_build
+	build -q
+	cp output/one/latest/root.tar first.tar
+	rm -rf "$XDG_CACHE_HOME/umlcage/stages"
+	build -q --force
+	cmp first.tar output/one/latest/root.tar
+	equal 2 "$(find output/one -name root.tar | wc -l)" nights
+}
+
+test_failing_step_keeps_the_latest()
+{
+	make_build
+	build -q
+	local before
+	before=$(readlink output/one/latest)
+	sed -i 's/echo first/echo wrong here >\&2; exit 3; echo/' one.build
+	status 5 build 2>err
+	contains "step first: exit status 3: wrong here" err
+	contains "log: $PWD/output/one/failed.log" err
+	contains "latest is still $before" err
+	contains "umlcage build --only=one one.build" err
+	equal 4 "$(wc -l <err)" "lines"
+	contains "wrong here" output/one/failed.log
+	equal "$before" "$(readlink output/one/latest)" latest
+	no_parts
+	status 1 "$UMLCAGE" build status >list
+	contains failed list
+	sed -i 's/exit 3; //' one.build
+	build 2>err
+	contains "one: built" err
+	[ ! -e output/one/failed.log ] || fail "the log of the failure is still there"
+	"$UMLCAGE" build status >list
+	contains good list
+}
+
+test_failing_check_keeps_the_latest()
+{
+	make_build
+	build -q
+	local before
+	before=$(readlink output/one/latest)
+	sed -i 's/grep -q one/grep -q two/' one.build
+	status 5 build -q 2>err
+	contains "check 1: exit status 1" err
+	equal "$before" "$(readlink output/one/latest)" latest
+	equal 1 "$(find output/one -name root.tar | wc -l)" outputs
+	no_parts
+}
+
+test_checks_run_on_the_image()
+{
+	mirrored
+	make_build
+	sed -i 's/root.tar\]/root.ext4]/' one.build
+	printf '[Verify disk]\nrun = grep -q " / " /proc/mounts\n  grep -q ubd /proc/mounts\n' >>one.build
+	build -q
+}
+
+test_builds_on_another()
+{
+	make_build
+	printf '[Source]\nbuild = one\n[Step x]\nrun = echo x >/etc/x\n[Output x.tar]\n' >top.build
+	printf '[Source]\nbuild = top\n[Output y.tar]\n' >last.build
+	build -j2 --only=last 2>err
+	equal "one x" "$(tar -xOf output/last/latest/y.tar ./etc/second ./etc/x | paste -sd ' ')"
+	build 2>err
+	equal 3 "$(grep -c 'up to date' err)" "up to date"
+	# what it builds on has left the cache
+	rm -rf "$XDG_CACHE_HOME/umlcage/stages"
+	sed -i 's/echo x/echo z/' top.build
+	build --only=top 2>err
+	contains "top: built" err
+	equal z "$(tar -xOf output/top/latest/x.tar ./etc/x)"
+	sed -i 's/echo first/false; echo/' one.build
+	status 5 build 2>err
+	contains "top: left out" err
+	contains "last: left out" err
+}
+
+test_circles_and_slips_are_refused()
+{
+	make_root
+	printf '[Source]\nbuild = b\n[Output a.tar]\n' >a.build
+	printf '[Source]\nbuild = a\n[Output b.tar]\n' >b.build
+	status 2 build --check 2>err
+	contains "builds on itself" err
+	rm a.build b.build
+	refused "there is no key 'includ' in [Source]; did you mean 'include'" 2 \
+		"[Source]\ninclud = x\nsuite = trixie\n"
+	refused "x.build:1: there is no section '[Sorce]'; did you mean 'source'" 2 "[Sorce]\n"
+	refused "x.build:2: there is no key 'siz' in [Output a.ext4]; did you mean 'size'" 2 \
+		"[Output a.ext4]\nsiz = 1G\n"
+	refused "x.build:2: size: 'much' is not a size" 2 "[Output a.ext4]\nsize = much\n"
+	refused "no variable '\${nam}'; did you mean '\${name}'" 2 "[Output \${nam}.tar]\n"
+	refused "variant" 2 "[Source]\nsuite = trixie\nvariant = minbas\n"
+	refused "cannot tell a format" 2 "[Source]\nroot = root.tar\n[Output a.zip]\n"
+	refused "one of suite, root and build" 2 "[Source]\n"
+	refused "has nothing to do" 2 "[Source]\nroot = root.tar\n[Step a]\n"
+	refused "--size is for file systems" 2 "[Source]\nroot = root.tar\n[Output a.tar]\nsize = 1G\n"
+	refused "included too deep" 2 "include = x.build\n"
+	printf '[Source]\nroot = root.tar\n[Output a.tar]\n' >x.build
+	status 2 build --only=y 2>err
+	contains "there is no build 'y'" err
+	[ ! -e output ] || fail "something was begun"
+}
+
+# refused TEXT STATUS CONTENTS
+refused()
+{
+	printf "$3" >x.build
+	status "$2" build --check x.build 2>err
+	contains "$1" err
+}
+
+test_includes_and_variables()
+{
+	make_build
+	printf '[Publish]\nkeep = 1\n[Output ${name}-${date}.tar]\n' >common.inc
+	sed -i '1i include = common.inc' one.build
+	build -q
+	local day
+	day=$(date +%F)
+	[ -f "output/one/latest/one-$day.tar" ] || fail "the name"
+	build -q --force
+	equal 1 "$(find output/one -name root.tar | wc -l)" "nights that are kept"
+}
+
+test_two_builders_at_once()
+{
+	make_build
+	sed -i 's/echo first/sleep 3; echo first/' one.build
+	build 2>first &
+	within 20 test -e output/one/lock
+	within 20 in_step
+	local got=0
+	build 2>second || got=$?
+	wait $!
+	contains "one: built" first
+	[ $got -eq 0 ] || contains "somebody else is building it now" second
+	no_parts
+}
+
+in_step()
+{
+	cat output/one/.new.*/log 2>/dev/null | grep -q "step first"
+}
+
+test_killed_one_leaves_nothing()
+{
+	make_build
+	build -q
+	local before
+	before=$(readlink output/one/latest)
+	sed -i 's/echo first/sleep 60; echo first/' one.build
+	"$UMLCAGE" build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} 2>err &
+	local pid=$!
+	within 20 in_step
+	kill -9 $pid
+	wait $pid || true
+	sleep 0.1
+	equal "$before" "$(readlink output/one/latest)" latest
+	sed -i 's/sleep 60; echo first/echo other/' one.build
+	within 30 build -q
+	no_parts
+	# also where nothing is to be done
+	mkdir output/one/.new.dead
+	build -q
+	no_parts
+}
+
+test_interrupted_one_leaves_nothing()
+{
+	make_build
+	sed -i 's/echo first/sleep 60; echo first/' one.build
+	"$UMLCAGE" build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} 2>err &
+	local pid=$! got=0
+	within 20 in_step
+	kill -TERM $pid
+	wait $pid || got=$?
+	equal 143 $got "exit status"
+	no_parts
+	[ ! -e output/one/latest ] || fail "there is a latest"
+}
+
+test_mirror_that_is_gone()
+{
+	command -v python3 >/dev/null || host_cannot "no python3"
+	"$TESTS_DIR/support/make-archive" a >made
+	cat >pen.build <<-END
+	[Source]
+	suite = pen
+	mirror = $PWD/a
+	variant = extract
+	include = pen-plain
+	keyring = a/key.gpg
+	[Output pen.tar]
+	END
+	build 2>err
+	contains "pen: built" err
+	build 2>err
+	contains "pen: up to date" err
+	python3 -c 'import json; m = json.load(open("output/pen/latest/manifest.json"))
+assert m["sources"] and m["suite"] == "pen", m'
+	mv a/dists away
+	local before got=0
+	before=$(readlink output/pen/latest)
+	build 2>err || got=$?
+	[ $got -ne 0 ] || fail "no failure"
+	contains "what was made last is still there" err
+	equal "$before" "$(readlink output/pen/latest)" latest
+	mv away a/dists
+	build 2>err
+	contains "pen: up to date" err
+}
+
+test_from_an_empty_environment()
+{
+	make_build
+	env -i XDG_CACHE_HOME="$XDG_CACHE_HOME" HOME="$HOME" "$UMLCAGE" build \
+		${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$PWD" </dev/null >out 2>&1
+	contains "one: built" out
+}
+
+test_summary_for_people_and_programs()
+{
+	make_build
+	printf '[Publish]\nnotify = cat >>notified\n' >>one.build
+	build --json >result.json 2>/dev/null
+	python3 -c 'import json; [r] = json.load(open("result.json"))
+assert r["result"] == "built" and r["name"] == "one" and r["bytes"] > 0, r'
+	contains "one: 1 output" notified
+	"$UMLCAGE" build status --json >status.json
+	python3 -c 'import json; [r] = json.load(open("status.json"))
+assert r["result"] == "good" and r["latest"], r'
+	"$UMLCAGE" build status --html page.html
+	python3 - page.html <<-'END'
+	import html.parser, sys
+	page = open(sys.argv[1]).read()
+	class Links(html.parser.HTMLParser):
+	    def handle_starttag(self, tag, attrs):
+	        for key, value in attrs:
+	            assert not (value or "").startswith(("http", "//")), value
+	Links().feed(page)
+	assert "all 1 are good" in page and "<h2>one" in page
+	END
+}
+
+# crontab and systemctl that only write down what they are told
+fake_host()
+{
+	mkdir -p fake
+	cat >fake/crontab <<-'END'
+	#!/bin/sh
+	if [ "$1" = -l ]; then cat "$FAKE/table" 2>/dev/null || { echo "no crontab for you" >&2; exit 1; }
+	else cat >"$FAKE/table"; fi
+	END
+	printf '#!/bin/sh\necho "$@" >>"$FAKE/systemctl.log"\n' >fake/systemctl
+	chmod +x fake/*
+	export FAKE=$PWD/fake PATH="$PWD/fake:$PATH" XDG_CONFIG_HOME=$PWD/config
+}
+
+test_timer_in_a_crontab()
+{
+	make_build
+	fake_host
+	echo "5 4 * * * mine" >fake/table
+	"$UMLCAGE" build timer install --with=cron --at 03:07 .
+	contains "7 3 * * * '" fake/table
+	contains "5 4 * * * mine" fake/table
+	"$UMLCAGE" build timer install --with=cron --at 04:08 .
+	equal 2 "$(wc -l <fake/table)" "lines of the table"
+	"$UMLCAGE" build timer list --with=cron >list
+	contains "04:08  cron     $PWD" list
+	# what cron would run does run
+	env -i XDG_CACHE_HOME="$XDG_CACHE_HOME" HOME="$HOME" sh -c "$(grep umlcage fake/table | cut -d' ' -f6-)"
+	[ -f output/one/latest/root.tar ] || fail "nothing was built"
+	"$UMLCAGE" build timer remove --with=cron .
+	equal "5 4 * * * mine" "$(cat fake/table)" "the table"
+	status 3 "$UMLCAGE" build timer remove --with=cron .
+}
+
+test_timer_in_systemd()
+{
+	make_build
+	fake_host
+	"$UMLCAGE" build timer install --at 23:59 one.build
+	contains "enable --now umlcage-build-" fake/systemctl.log
+	grep -h OnCalendar config/systemd/user/umlcage-build-*.timer | grep -q '23:59:00'
+	grep -h ExecStart config/systemd/user/umlcage-build-*.service | grep -q "\"$PWD/one.build\""
+	if type -P systemd-analyze >/dev/null; then
+		systemd-analyze verify --user config/systemd/user/umlcage-build-*.timer
+	fi
+	"$UMLCAGE" build timer list --with=systemd >list
+	contains "23:59  systemd  $PWD/one.build" list
+	"$UMLCAGE" build timer remove --with=systemd one.build
+	equal "" "$(ls config/systemd/user)" "units"
+	status 2 "$UMLCAGE" build timer install --at 25:00 .
+}
