@@ -25,7 +25,7 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 
 static struct error err = ERROR_INIT;
-static char top[] = "/tmp/umlcage-archive-XXXXXX";	/* everything is below */
+static char top[UNIT_PATH];	/* everything is below */
 static char *fixture, *server_log;	/* the archive on disk; the requests so far */
 static unsigned int port;
 static char *cache;	/* each test's own */
@@ -190,7 +190,7 @@ static char *copy_fixture(const char *name)
 
 static void setup(void)
 {
-	static char template[64];
+	static char template[UNIT_PATH + 16];
 
 	snprintf(template, sizeof(template), "%s/cache-XXXXXX", top);
 	cache = mkdtemp(template);
@@ -249,10 +249,12 @@ static int fixture_main(const char *name, void (*add_tests)(Suite *suite))
 	Suite *suite = suite_create(name);
 	int stop = -1, status, ret;
 	pid_t pid = -1;
+	char *tmp;
 
 	(void)unsetenv("http_proxy");
 	(void)unsetenv("no_proxy");
-	if (!mkdtemp(top))
+	tmp = unit_begin();
+	if (!unit_make_dir(top, "archive"))
 		return EXIT_FAILURE;
 	fixture = path_join(top, "fixture");
 	server_log = path_join(top, "log");
@@ -264,14 +266,14 @@ static int fixture_main(const char *name, void (*add_tests)(Suite *suite))
 		ret = start_server(&pid, &stop);
 	if (ret < 0) {
 		fprintf(stderr, "%s\n", err_text(&err));
-		remove_tree(AT_FDCWD, top, NULL);
+		unit_end(tmp);
 		return EXIT_FAILURE;
 	}
 	add_tests(suite);
 	ret = unit_run(suite);
 	close(stop);
 	(void)proc_wait(pid, &status, NULL);
-	remove_tree(AT_FDCWD, top, NULL);
+	unit_end(tmp);
 	return ret;
 }
 

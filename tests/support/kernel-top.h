@@ -10,12 +10,11 @@
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 
-static char top[64];
+static char top[UNIT_PATH];
 
 static void make_top(void)
 {
-	strcpy(top, "/tmp/test-kernel-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "test-kernel");
 	setenv("XDG_CACHE_HOME", top, 1);
 }
 

@@ -7,16 +7,75 @@
 #define TESTS_SUPPORT_UNIT_H
 
 #include <check.h>
+#include <ftw.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "umlcage/base/error.h"
+
+/*
+ * Folders of tests are in one that is removed at the end: a test that fails or is killed does
+ * not come to its teardown.  tests/support/run-tests makes it, and removes it if it is stopped.
+ */
+#define UNIT_TMP "/var/tmp/umlcage-unit.XXXXXX"
+enum { UNIT_PATH = 64 };
+
+static inline int unit_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	/* a folder that was closed to us, on the way down */
+	if (type == FTW_DNR && chmod(path, 0700) == 0)
+		(void)nftw(path, unit_remove, 16, FTW_DEPTH | FTW_PHYS);
+	return remove(path) < 0;
+}
+
+/* Makes a folder for tests, called after @name; its path into @path.  Outside of a test, too. */
+static inline bool unit_make_dir(char path[UNIT_PATH], const char *name)
+{
+	return snprintf(path, UNIT_PATH, "%s/%s.XXXXXX", getenv("UNIT_TMP"), name) < UNIT_PATH &&
+	       mkdtemp(path);
+}
+
+static inline void unit_dir(char path[UNIT_PATH], const char *name)
+{
+	ck_assert(unit_make_dir(path, name));
+}
+
+static inline char *unit_begin(void)
+{
+	char *tmp;
+
+	if (getenv("UNIT_TMP"))
+		return NULL;
+	tmp = strdup(UNIT_TMP);
+	/* some tests become another user */
+	if (!tmp || !mkdtemp(tmp) || chmod(tmp, 01777) < 0 || setenv("UNIT_TMP", tmp, 1) < 0) {
+		perror(UNIT_TMP);
+		exit(EXIT_FAILURE);
+	}
+	return tmp;
+}
+
+static inline void unit_end(char *tmp)
+{
+	if (tmp)
+		(void)nftw(tmp, unit_remove, 16, FTW_DEPTH | FTW_PHYS);
+	free(tmp);
+}
 
 /* Runs @suite (takes it); the exit status of main(). */
 static inline int unit_run(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
+	char *tmp = unit_begin();
 
 	srunner_run_all(runner, CK_ENV);
+	unit_end(tmp);
 
 	int failed = srunner_ntests_failed(runner);
 

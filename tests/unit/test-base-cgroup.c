@@ -9,7 +9,7 @@
 #include "umlcage/base/cgroup.h"
 #include "umlcage/base/fd.h"
 
-static char top[] = "/tmp/test-cgroup.XXXXXX";
+static char top[UNIT_PATH];
 static struct cgroup groups;
 
 static void put(const char *path, const char *text)
@@ -23,7 +23,7 @@ static void put(const char *path, const char *text)
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "test-cgroup");
 }
 
 static void teardown(void)

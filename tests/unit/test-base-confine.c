@@ -286,7 +286,7 @@ END_TEST
 
 /* ---- what it cannot do ---- */
 
-static char secret[] = "/tmp/umlcage-confine-XXXXXX";
+static char secret[UNIT_PATH];
 static int stray = -1, kept = -1;
 
 static long try_exec_memory(void)
@@ -358,7 +358,9 @@ START_TEST(nothing_of_the_users_is_in_reach)
 {
 	int fds[1];
 
-	stray = mkstemp(secret);
+	unit_dir(secret, "confine");
+	strcat(secret, "/s");
+	stray = open(secret, O_RDWR | O_CREAT | O_EXCL, 0600);
 	kept = open(secret, O_RDONLY);
 	fds[0] = kept;
 	worker.fds = fds;
@@ -416,12 +418,12 @@ static int open_below(void *arg, struct strbuf *out, struct error *e)
 START_TEST(opens_only_what_is_listed)
 {
 	static const struct confine_call calls[] = { { "openat", CONFINE_ANY, 0 } };
-	char dir[] = "/tmp/umlcage-confine-XXXXXX";
+	char dir[UNIT_PATH];
 	struct confine_path path = { .directory = true };
 
 	if (landlock_abi() == 0)
 		return;
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir, "umlcage-confine");
 	path.fd = open(dir, O_PATH);
 	ck_ok(file_replace(path.fd, "in", "", 0, 0600, &err), &err);
 	confine.paths = &path;

@@ -17,12 +17,12 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/remains.h"
 
-static char top[] = "/tmp/test-files.XXXXXX";
+static char top[UNIT_PATH];
 static int dir = -1;
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "test-files");
 	dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(dir, 0);
 }

@@ -441,12 +441,12 @@ END_TEST
 
 START_TEST(xdg_paths)
 {
-	char top[] = "/tmp/test-base.XXXXXX", link[64];
+	char top[UNIT_PATH], link[UNIT_PATH + 16];
 	struct error e = ERROR_INIT;
 	struct stat st;
 	char *path = NULL;
 
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "test-base");
 	ck_assert_int_eq(setenv("HOME", top, 1), 0);
 	unsetenv("XDG_CACHE_HOME");
 	unsetenv("XDG_RUNTIME_DIR");

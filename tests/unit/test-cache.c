@@ -16,14 +16,12 @@
 
 static struct error err = ERROR_INIT;
 static struct debian_archive *archive;
-static char dir[64];
+static char dir[UNIT_PATH];
 
 static void setup(void)
 {
 	struct debian_config config = { .cache = dir };
-
-	strcpy(dir, "/var/tmp/test-request.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir, "test-request");
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_ok(debian_archive_open(&config, NULL, &archive, &err), &err);
 }

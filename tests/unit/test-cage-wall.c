@@ -39,7 +39,7 @@ enum { NOBODY = 65534 };
 
 /* What is the user's and not the cage's, and what is the cage's. */
 static struct {
-	char top[64], secret[96], dir[96], link[96], sock[96], made[96], empty[96];
+	char top[UNIT_PATH], secret[96], dir[96], link[96], sock[96], made[96], empty[96];
 	char share[96], ro[96], bound[96];	/* given, to be written, to be read, and as with --bind */
 	int share_fd, ro_fd, bound_fd;
 	int file_fd, ro_file_fd;	/* single files, the same two ways */
@@ -92,8 +92,7 @@ static void setup(void)
 	socklen_t len;
 
 	become_user();
-	strcpy(w.top, "/var/tmp/test-wall.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(w.top));
+	unit_dir(w.top, "test-wall");
 	snprintf(w.dir, sizeof(w.dir), "%s/home", w.top);
 	snprintf(w.secret, sizeof(w.secret), "%s/home/secret", w.top);
 	snprintf(w.link, sizeof(w.link), "%s/home/link", w.top);

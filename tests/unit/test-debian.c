@@ -331,10 +331,10 @@ static void put(const char *top, const char *path, const char *text)
 
 START_TEST(the_hosts_sources_are_all_read)
 {
-	char top[] = "/tmp/umlcage-sources-XXXXXX";
+	char top[UNIT_PATH];
 	cleanup_debian_sources struct debian_sources s = DEBIAN_SOURCES_INIT;
 
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "umlcage-cache");
 
 	cleanup_free char *dir = path_join(top, "etc/apt/sources.list.d");
 
@@ -370,10 +370,10 @@ static const struct {
 
 START_TEST(what_cannot_be_used_of_the_hosts_is_passed_over)
 {
-	char top[] = "/tmp/umlcage-sources-XXXXXX";
+	char top[UNIT_PATH];
 	cleanup_debian_sources struct debian_sources s = DEBIAN_SOURCES_INIT;
 
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "umlcage-cache");
 
 	cleanup_free char *apt = path_join(top, "etc/apt");
 	cleanup_free char *dir = path_join(apt, "sources.list.d");
@@ -397,12 +397,15 @@ END_TEST
 START_TEST(a_list_of_mirrors_is_asked_by_priority)
 {
 	cleanup_debian_sources struct debian_sources s = DEBIAN_SOURCES_INIT;
-	char path[] = "/tmp/umlcage-mirrors-XXXXXX";
-	cleanup_close int fd = mkstemp(path);
+	char path[UNIT_PATH + 8];
+	cleanup_close int fd = -1;
 	static const char list[] = "# ours\nhttp://c.example/x\tpriority:3\n"
 				   "ftp://no.example/ priority:1\nhttp://d.example\r\n"
 				   "file:/srv/a priority:1 type:index\n\nhttps://b.example/\tpriority:2\n";
 
+	unit_dir(path, "mirrors");
+	strcat(path, "/list");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ck_assert_int_eq(write_full(fd, list, sizeof(list) - 1), 0);
 
 	cleanup_free char *line = xasprintf("deb mirror+file:%s pen main\n", path);
@@ -435,11 +438,11 @@ START_TEST(files_that_nobody_used_for_long_go)
 		{ HASH_B ".xz", 15, false },	{ "partial/" HASH_A ".xz", 15, false },
 		{ "partial/" HASH_B, 1, true },	{ "123456_mirror_InRelease", 400, true },
 	};
-	char top[] = "/tmp/umlcage-cache-XXXXXX";
+	char top[UNIT_PATH];
 	cleanup_close int fd = -1;
 	cleanup_free char *path = NULL;
 
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "umlcage-cache");
 	OK(fetch_open_dir(top, "indexes", &path, &fd, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		struct timespec t = { .tv_sec = time(NULL) - files[i].days * 86400 };

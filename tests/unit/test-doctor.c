@@ -20,12 +20,12 @@
 #include "umlcage/base/str.h"
 #include "umlcage/doctor/doctor.h"
 
-static char top[] = "/tmp/test-doctor.XXXXXX";
+static char top[UNIT_PATH];
 static struct doctor_report report;
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "test-doctor");
 	setenv("HOME", top, 1);
 	unsetenv("XDG_CACHE_HOME");
 	unsetenv("XDG_DATA_HOME");

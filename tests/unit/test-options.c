@@ -14,13 +14,12 @@
 
 static struct error err = ERROR_INIT;
 static struct fab_options o;
-static char dir[] = "/tmp/test-options.XXXXXX";
+static char dir[UNIT_PATH];
 
 static void setup(void)
 {
 	fab_options_init(&o);
-	strcpy(dir, "/tmp/test-options.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir, "test-options");
 	ck_assert_int_eq(chdir(dir), 0);
 }
 

@@ -134,13 +134,12 @@ END_TEST
 
 /* ---- walking ---- */
 
-static char top[] = "walk-test-XXXXXX";
+static char top[UNIT_PATH];
 static struct share share;
 
 static void setup(void)
 {
-	strcpy(top + strlen(top) - 6, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "walk-test");
 
 	cleanup_free char *path = path_join(top, "s");
 

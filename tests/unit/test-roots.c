@@ -29,12 +29,12 @@ static struct error err = ERROR_INIT;
 
 static void setup(void)
 {
-	char name[] = "roots-test-XXXXXX";
+	char name[UNIT_PATH];
 	cleanup_free char *cache = NULL, *data = NULL;
 
 	old_cwd = getcwd(NULL, 0);
-	ck_assert_ptr_nonnull(mkdtemp(name));
-	top = path_join(old_cwd, name);
+	unit_dir(name, "roots-test");
+	top = xstrdup(name);
 	cache = path_join(top, "cache");
 	data = path_join(top, "data");
 	ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);

@@ -17,7 +17,7 @@
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 
-static char top[] = "share-test-XXXXXX";
+static char top[UNIT_PATH];
 static struct share share;
 static struct share_tree *tree;
 static struct error err = ERROR_INIT;
@@ -33,8 +33,7 @@ static struct share_attr attr(uint32_t mode, uint32_t uid, uint32_t gid)
 
 static void setup_flags(unsigned int flags)
 {
-	strcpy(top + strlen(top) - 6, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "share-test");
 
 	cleanup_free char *path = path_join(top, "s");
 
@@ -424,7 +423,7 @@ END_TEST
 
 static bool has_user_xattrs(void)
 {
-	char name[] = "share-probe-XXXXXX";
+	char name[] = "/var/tmp/umlcage-probe.XXXXXX";	/* beside UNIT_TMP */
 	int fd = mkstemp(name);
 	bool has = fd >= 0 && fsetxattr(fd, "user.probe", "x", 1, 0) == 0;
 
@@ -441,7 +440,7 @@ int main(void)
 	TCase *fresh = tcase_create("entries"), *over = tcase_create("replacing");
 
 	if (!has_user_xattrs()) {
-		fprintf(stderr, "skipped: the current directory has no user xattrs\n");
+		fprintf(stderr, "skipped: /var/tmp has no user xattrs\n");
 		return 77;
 	}
 	tcase_add_checked_fixture(fresh, setup, teardown);

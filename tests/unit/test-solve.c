@@ -471,12 +471,12 @@ END_TEST
 /* A package file of dpkg-deb's. */
 static int add_deb(const char *control)
 {
-	char dir[] = "/tmp/test-solve-XXXXXX";
+	char dir[UNIT_PATH];
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	cleanup_close int dirfd = -1, fd = -1;
 	int status, ret;
 
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir, "test-solve");
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_ok(make_dirs(dirfd, "p/DEBIAN", 0755, &err), &err);
 	ck_ok(file_replace(dirfd, "p/DEBIAN/control", control, strlen(control), 0644, &err), &err);

@@ -24,12 +24,12 @@ static int saved_stdout = -1;
 
 static void setup(void)
 {
-	char name[] = "target-test-XXXXXX";
+	char name[UNIT_PATH];
 	int fd;
 
 	old_cwd = getcwd(NULL, 0);
-	ck_assert_ptr_nonnull(mkdtemp(name));
-	top = path_join(old_cwd, name);
+	unit_dir(name, "target-test");
+	top = xstrdup(name);
 	ck_assert_int_eq(chdir(top), 0);
 	/* not a terminal, and not /dev/null either */
 	saved_stdout = dup(1);

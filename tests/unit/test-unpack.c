@@ -20,7 +20,7 @@
 
 #define MAX 8
 
-static char top[] = "unpack-test-XXXXXX";
+static char top[UNIT_PATH];
 static struct share share, stage = SHARE_INIT;
 static struct share_tree *tree;
 static struct unpack *u;
@@ -188,9 +188,7 @@ static void make(const char *dir, mode_t mode, uint32_t gid)
 static void setup(void)
 {
 	cleanup_free char *path = NULL;
-
-	strcpy(top + strlen(top) - 6, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top, "unpack-test");
 	path = path_join(top, "s");
 	ck_ok(share_create(&share, path, &err), &err);
 	tree = share_tree_new(share.fd, 0);
