@@ -11,10 +11,13 @@
 struct exec_options {
 	struct guest_options command;
 	struct machine machine;		/* its variables alone */
+	unsigned int failure;
 	bool quiet;
 };
 
-static const struct opt quiet_opts[] = {
+static const struct opt own_opts[] = {
+	{ OPT_UINT, 0, "failure-status", "N", OPT_UNSIGNED(struct exec_options, failure),
+	  "exit status when umlcage itself fails (default: 125)" },
 	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct exec_options, quiet),
 	  "only errors and warnings" },
 	OPT_END,
@@ -23,7 +26,7 @@ static const struct opt quiet_opts[] = {
 static const struct opt_group groups[] = {
 	{ "the command", guest_opts, offsetof(struct exec_options, command) },
 	{ NULL, machine_env_opts, offsetof(struct exec_options, machine) },
-	{ NULL, quiet_opts, 0 },
+	{ NULL, own_opts, 0 },
 	{ NULL, NULL, 0 },
 };
 
@@ -56,7 +59,7 @@ int session_operand(int argc, char **argv, const char **name)
 }
 
 int session_command(int fd, const struct guest_options *o, const struct machine *m,
-		    char *const *argv, bool quiet)
+		    char *const *argv, int failure, bool quiet)
 {
 	cleanup_error struct error e = ERROR_INIT;
 	cleanup_strv struct strv env = STRV_INIT;
@@ -72,8 +75,10 @@ int session_command(int fd, const struct guest_options *o, const struct machine 
 	what.env = strv_argv(&env);
 	status = session_exec(fd, &what, &exit, &e);
 	close(fd);
-	if (status < 0)
-		return boot_fail(&e);
+	if (status < 0) {
+		(void)boot_fail(&e);
+		return failure;
+	}
 	status = guest_report(&exit, o, 0, quiet);
 	cage_exit_release(&exit);
 	return status;
@@ -81,7 +86,7 @@ int session_command(int fd, const struct guest_options *o, const struct machine 
 
 static int run(const struct command *self, int argc, char **argv, bool shell)
 {
-	struct exec_options o = { .machine = MACHINE_INIT };
+	struct exec_options o = { .machine = MACHINE_INIT, .failure = EXIT_UMLCAGE };
 	struct error e = ERROR_INIT;
 	int status = cmd_parse(self->spec, &o, &argc, &argv), fd = -1;
 	char **words = argv + 1;
@@ -101,9 +106,9 @@ static int run(const struct command *self, int argc, char **argv, bool shell)
 	}
 	if (status < 0 && (guest_check(&o.command, &e) < 0 ||
 			   (fd = session_connect(argv[0], &e)) < 0))
-		status = boot_fail(&e);
+		status = boot_fail(&e) == EXIT_USAGE ? EXIT_USAGE : (int)o.failure;
 	if (status < 0)
-		status = session_command(fd, &o.command, &o.machine, words, o.quiet);
+		status = session_command(fd, &o.command, &o.machine, words, (int)o.failure, o.quiet);
 	machine_release(&o.machine);
 	return status;
 }

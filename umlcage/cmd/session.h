@@ -24,10 +24,10 @@ int session_launch(const char *name, const struct session_options *o, const stru
 		   struct error *e);
 /*
  * The command @argv in the session behind @fd (closed), with this process's stdio; the exit status
- * of the program.  @m: the variables of its environment.
+ * of the program, @failure when umlcage fails.  @m: the variables of its environment.
  */
 int session_command(int fd, const struct guest_options *o, const struct machine *m,
-		    char *const *argv, bool quiet);
+		    char *const *argv, int failure, bool quiet);
 /*
  * What is common to commands that take the NAME of a session and nothing else: the status to
  * return, or -1 with *@name.
