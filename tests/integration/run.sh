@@ -291,6 +291,27 @@ test_bad_use_is_told_from_failure()
 	contains "/no/such/root" err
 }
 
+# counted NAME: what the kernel counted under that name
+counted()
+{
+	sed 's/[{},]/\n/g' counted.json | sed -n "s/^\"$1\"://p"
+}
+
+test_what_processes_cost()
+{
+	# shellcheck disable=SC2016
+	run --stats=counted.json -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done; sleep 1'
+	[ "$(($(counted call_signals) + $(counted call_jumps)))" -ge 300 ] || fail "few system calls"
+	[ "$(counted host_maps)" -ge 100 ] || fail "few mappings"
+	[ "$(counted stubs_reused)" -ge 10 ] || fail "few processes"
+	[ "$(counted ns_idle)" -ge 500000000 ] || fail "it has not slept: $(cat counted.json)"
+	# on stderr, and also of who ends badly
+	status 3 run --stats -- sh -c 'exit 3' 2>err
+	matches '*[1-9]' "$(grep '^call_signals ' err)"
+	status 125 run --stats=/no/such/folder/file -- true 2>err
+	contains /no/such/folder/file err
+}
+
 test_console_is_shown_when_wanted()
 {
 	run --console -- true 2>err

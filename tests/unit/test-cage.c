@@ -17,6 +17,7 @@
 #include "umlcage/cage/launch.h"
 #include "umlcage/cage/place.h"
 #include "umlcage/cage/proto.h"
+#include "umlcage/cage/stats.h"
 
 /* ---- protocol ---- */
 
@@ -371,6 +372,66 @@ START_TEST(console_keeps_the_newest)
 }
 END_TEST
 
+/* Writes @n records as the kernel does; a name that is longer has no end. */
+static int counted(const char *const *names, size_t n)
+{
+	int fd = stats_open(NULL);
+
+	ck_assert_int_ge(fd, 0);
+	for (size_t i = 0; i < n; i++) {
+		struct { char name[24]; uint64_t value; } r = { .value = i + 7 };
+
+		memcpy(r.name, names[i], strnlen(names[i], sizeof(r.name)));
+		ck_assert_int_eq(pwrite(fd, &r, sizeof(r), (off_t)(i * sizeof(r))), sizeof(r));
+	}
+	return fd;
+}
+
+static const struct {
+	const char *names[3];
+	const char *json;
+} countings[] = {
+	{ { "call_signals", "host_maps", "ns_idle" },
+	  "{\"call_signals\":7,\"host_maps\":8,\"ns_idle\":9}\n" },
+	{ { "a", "", "b" }, "{\"a\":7}\n" },
+	{ { "a", "quote\"", "b" }, "{\"a\":7}\n" },
+	{ { "a", "b\033[2J", "c" }, "{\"a\":7}\n" },
+	{ { "a", "abcdefghijklmnopqrstuvwxyz", "c" }, "{\"a\":7}\n" },
+	{ { "" , "b", "c" }, "{}\n" },
+};
+
+START_TEST(stats_are_not_trusted)
+{
+	cleanup_close int fd = counted(countings[_i].names, 3);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	stats_text(fd, true, &text);
+	ck_assert_str_eq(sb_str(&text), countings[_i].json);
+
+	/* a file that was cut is none, and a full one ends */
+	sb_reset(&text);
+	ck_assert_int_eq(ftruncate(fd, 100), 0);
+	stats_text(fd, true, &text);
+	ck_assert_str_eq(sb_str(&text), "{}\n");
+}
+END_TEST
+
+START_TEST(stats_to_read)
+{
+	static const char *const names[] = { "call_signals", "b" };
+	cleanup_close int fd = counted(names, 2);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	stats_text(fd, false, &text);
+	ck_assert_str_eq(sb_str(&text), "call_signals                       7\n"
+					"b                                  8\n");
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	sb_reset(&text);
+	stats_text(fd, false, &text);
+	ck_assert_ptr_nonnull(strstr(sb_str(&text), "nothing"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cage");
@@ -402,6 +463,11 @@ int main(void)
 	tc = tcase_create("console");
 	tcase_add_test(tc, console_reading);
 	tcase_add_test(tc, console_keeps_the_newest);
+	suite_add_tcase(s, tc);
+
+	tc = tcase_create("stats");
+	tcase_add_loop_test(tc, stats_are_not_trusted, 0, ARRAY_SIZE(countings));
+	tcase_add_test(tc, stats_to_read);
 	suite_add_tcase(s, tc);
 	return unit_run(s);
 }

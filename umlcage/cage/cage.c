@@ -25,6 +25,7 @@
 #include "umlcage/cage/jail.h"
 #include "umlcage/cage/launch.h"
 #include "umlcage/cage/namespaces.h"
+#include "umlcage/cage/stats.h"
 
 enum { BOOT_TIMEOUT_MS = 60000, STOP_TIMEOUT_MS = 120000, LINK_BUFFER = 4 << 20, TAIL_LINES = 8 };
 
@@ -48,6 +49,17 @@ int cage_parse_require(const char *arg, void *require, struct error *e)
 
 /* ---- the kernel's end ---- */
 
+static void write_stats(struct cage *c)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	if (c->stats < 0)
+		return;
+	stats_text(c->stats, c->stats_json, &text);
+	(void)write_full(c->stats_out, sb_str(&text), text.len);
+	close_fd(&c->stats);
+}
+
 bool cage_reap(struct cage *c, bool wait)
 {
 	if (c->pid == 0)
@@ -66,6 +78,7 @@ bool cage_reap(struct cage *c, bool wait)
 		;
 	c->pid = 0;
 	console_read(&c->console);
+	write_stats(c);
 	return true;
 }
 
@@ -320,6 +333,11 @@ static int start_kernel(struct cage *c, struct start *s, struct error *e)
 	s->fds.initramfs = memfd_with("initramfs", initramfs_data(), initramfs_size(), e);
 	if (s->fds.initramfs < 0)
 		return s->fds.initramfs;
+	if (c->stats_out >= 0) {
+		c->stats = s->fds.stats = stats_open(e);
+		if (c->stats < 0)
+			return c->stats;
+	}
 	s->fds.limit = jail_descriptors();
 	launch_plan(&s->launch, s->cfg, &s->fds);
 	ret = start_in_jail(c, s, e);
@@ -430,7 +448,9 @@ int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *
 			   .jail = JAIL_INIT };
 	int ret = 0;
 
-	c->pidfd = c->console.fd = -1;
+	c->pidfd = c->console.fd = c->stats = -1;
+	c->stats_out = cfg->stats_fd;
+	c->stats_json = cfg->stats_json;
 	c->warden = (struct warden)WARDEN_INIT;
 	cgroup_read(&c->groups, "");
 	copy_console(&c->console, cfg->console_fd);
@@ -541,6 +561,7 @@ void cage_free(struct cage *c)
 	net_close(c->net);
 	control_close(&c->control);
 	console_release(&c->console);
+	close_fd(&c->stats);
 	close_fd(&c->pidfd);
 	loop_release(c);
 	cgroup_release(&c->groups);

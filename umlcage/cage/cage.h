@@ -111,13 +111,15 @@ struct cage_config {
 	enum cage_require require_jail;	/* what of the jail must not be missing; see jail.h */
 	bool no_namespaces;		/* do without them, as on a host that has none */
 	bool ptrace_mode;		/* run processes under ptrace instead of seccomp */
+	int stats_fd;			/* what the kernel counted goes here at its end; -1: nothing */
+	bool stats_json;		/* as a JSON object, not as columns */
 	bool no_fast_calls;		/* every system call of a process is a signal on the host */
 	uint64_t boot_timeout;		/* milliseconds; 0: 60 s */
 	struct progress *progress;	/* for warnings; may be NULL */
 };
 
 #define CAGE_CONFIG_INIT { .memory = 1ULL << 30, .cpus = 1, .console_fd = -1, \
-			   .resolv_conf = true, .root = { .fd = -1, .upper_fd = -1 } }
+			   .stats_fd = -1, .resolv_conf = true, .root = { .fd = -1, .upper_fd = -1 } }
 
 struct cage_command;
 

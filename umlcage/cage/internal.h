@@ -30,6 +30,8 @@ struct cage {
 	char *failure;		/* what it said about either; NULL: nothing */
 	char *what;		/* "cannot boot the kernel '...'", for errors until it is up */
 	struct console console;
+	int stats, stats_out;	/* what the kernel counts in, where it goes; -1: nothing */
+	bool stats_json;
 	int console_index;
 	struct control control;
 	int64_t lost_ms;	/* until when a lost agent may be explained; 0: it is not lost */

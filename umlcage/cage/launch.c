@@ -116,6 +116,8 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	strv_addf(&l->argv, "vec1:" VECTOR, map_fd(l, fds->control), NET_MTU);
 	if (fds->net >= 0)
 		strv_addf(&l->argv, "vec0:" VECTOR, map_fd(l, fds->net), NET_MTU);
+	if (fds->stats > 0)
+		strv_addf(&l->argv, "stats=%d", map_fd(l, fds->stats));
 	add_root(l, cfg, fds);
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		strv_addf(&l->argv, "humfs=" LAUNCH_MOUNT_TAG ":%d", i,

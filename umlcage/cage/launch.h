@@ -18,6 +18,7 @@ struct launch_fds {
 	int initramfs;
 	int root;	/* share or image */
 	int upper;	/* share or COW file */
+	int stats;	/* what the kernel counts in; 0: it is not to count */
 	uint64_t limit;	/* how many descriptors it may have; 0: not known */
 	char *cpus;	/* a list of the host's it may use; NULL: not known, or only one */
 };

@@ -32,6 +32,16 @@ static int opt_require(const struct opt *opt, const char *arg, void *value, stru
 	return cage_parse_require(arg, value, e);
 }
 
+static int opt_stats(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	const char **stats = value;
+
+	if (arg && !*arg)
+		return err_usage(e, "--%s: give the name of a file, or none", opt->name);
+	*stats = arg ? arg : "";
+	return 0;
+}
+
 const struct opt machine_opts[] = {
 	{ OPT_SIZE, 'm', "memory", "SIZE", OPT_U64(struct machine, memory),
 	  "guest memory, used as needed (default: 1G, to fabricate 2G)" },
@@ -54,6 +64,9 @@ const struct opt machine_opts[] = {
 	  "end, as of SIGTERM, when the process that started this one ends, however" },
 	{ OPT_FLAG, 0, "console", NULL, OPT_BOOL(struct machine, console),
 	  "the kernel's console on stderr (otherwise its end, on failure)" },
+	{ OPT_CALL, 0, "stats", "FILE", OPT_FIELD(const char *, struct machine, stats),
+	  "what processes cost, counted by the kernel: on stderr, or as JSON into FILE", opt_stats,
+	  true },
 	OPT_END,
 };
 
@@ -164,6 +177,18 @@ static void follow_parent(void)
 		(void)raise(SIGTERM);
 }
 
+static int check_stats(struct machine *m, struct error *e)
+{
+	if (m->stats_fd > STDERR_FILENO)
+		close_fd(&m->stats_fd);
+	m->stats_fd = -1;
+	if (!m->stats)
+		return 0;
+	m->stats_fd = *m->stats ? open(m->stats, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0644) :
+				  STDERR_FILENO;
+	return m->stats_fd < 0 ? err_sys(e, errno, "--stats: cannot write to '%s'", m->stats) : 0;
+}
+
 int machine_check(struct machine *m, struct error *e)
 {
 	int ret = check_memory(m, e);
@@ -183,6 +208,8 @@ int machine_check(struct machine *m, struct error *e)
 		ret = check_net(m, e);
 	if (ret == 0)
 		ret = check_forwards(m, e);
+	if (ret == 0)
+		ret = check_stats(m, e);
 	return ret;
 }
 
@@ -213,6 +240,8 @@ void machine_configure(const struct machine *m, struct cage_config *cfg)
 	cfg->no_namespaces = m->no_namespaces;
 	cfg->ptrace_mode = m->ptrace_mode;
 	cfg->no_fast_calls = m->no_fast_calls;
+	cfg->stats_fd = m->stats_fd;
+	cfg->stats_json = m->stats && *m->stats;
 	cfg->console_fd = m->console ? STDERR_FILENO : -1;
 	cfg->net = m->net_mode;
 	cfg->reach_host = m->reach_host;
@@ -249,6 +278,8 @@ void machine_release(struct machine *m)
 	strv_release(&m->net_allow);
 	strv_release(&m->net_deny);
 	close_fd(&m->policy.log_fd);
+	if (m->stats_fd > STDERR_FILENO)
+		close_fd(&m->stats_fd);
 	net_policy_release(&m->policy);
 	free_ptr(&m->forwards);
 }

@@ -36,6 +36,7 @@ struct machine {
 	bool ptrace_mode, no_fast_calls;
 	bool console;		/* the kernel's console on stderr */
 	bool die_with_parent;	/* SIGTERM when the parent process ends */
+	const char *stats;	/* a file for what the kernel counted, "": stderr; NULL: none */
 	/* machine_net_opts */
 	const char *net;	/* "nat", "public", "restricted", "none" */
 	struct strv publish;
@@ -46,11 +47,12 @@ struct machine {
 	struct strv env;	/* "NAME" or "NAME=VALUE" */
 	/* made by machine_check() */
 	enum cage_net net_mode;
+	int stats_fd;
 	struct cage_forward *forwards;
 	struct net_policy policy;
 };
 
-#define MACHINE_INIT { .cpus = 1, .net = "nat", .policy = NET_POLICY_INIT }
+#define MACHINE_INIT { .cpus = 1, .net = "nat", .stats_fd = -1, .policy = NET_POLICY_INIT }
 
 /* Kernel, memory, processors, wall. */
 extern const struct opt machine_opts[];
