@@ -38,7 +38,7 @@ int network_configure(int user_net, bool have_link, bool ipv6_route, struct erro
 /* ---- kernelfs.c ---- */
 
 /* Mounts MEMORY, which leaves the kernel and processes enough to say that it is full. */
-int memory_mount(struct error *e);
+int memory_mount(uint64_t most, struct error *e);
 bool memory_full(void);
 /* /proc, /sys and /dev in ROOT; with @booted all that an init would mount. */
 int kernelfs_mount(int user_net, bool booted, struct error *e);

@@ -57,7 +57,7 @@ static int mount_sys(int user_net, struct error *e)
 	return status ? err_set(e, EIO, "cannot mount '/sys' in the root") : 0;
 }
 
-int memory_mount(struct error *e)
+int memory_mount(uint64_t most, struct error *e)
 {
 	struct sysinfo si;
 	uint64_t total, size;
@@ -67,6 +67,8 @@ int memory_mount(struct error *e)
 	total = (uint64_t)si.totalram * si.mem_unit;
 	size = total / 10 > RESERVE ? total - total / 10 :
 	       total > 2 * RESERVE ? total - RESERVE : total / 2;
+	if (most && most < size)
+		size = most;
 
 	cleanup_free char *options = xasprintf("mode=755,size=%llu", (unsigned long long)size);
 

@@ -281,7 +281,7 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 	(void)mkdir(LOWER, 0755);
 	(void)mkdir(UPPER, 0755);
 	(void)mkdir(ROOT, 0755);
-	ret = memory_mount(e);
+	ret = memory_mount(proto_get_number(m, F_DISK, 0), e);
 	if (ret == 0)
 		ret = mount_root(m, &layered, e);
 	if (ret == 0)

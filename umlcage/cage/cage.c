@@ -234,10 +234,15 @@ static int prepare_jail(struct start *s, struct place *place, enum wall wall, st
 						 .writable = !m->read_only };
 	}
 
+	/* kept for the next address spaces, and those beside them of the kernel's own */
+	enum { OWN_PROCESSES = 96 };
+
 	struct jail_config jail = {
 		.paths = paths, .npaths = n, .require = (enum jail_require)cfg->require_jail,
 		.no_namespaces = wall != WALL_FULL, .no_warden = wall == WALL_BARE, .max_abi = JAIL_ANY_ABI, .place = place,
 		.progress = cfg->progress,
+		.processes = cfg->pids ? cfg->pids + OWN_PROCESSES : 0,
+		.file_size = cfg->disk ? limits_file_size(cfg) : 0,
 	};
 
 	return jail_prepare(&s->jail, &jail, e);
@@ -362,6 +367,7 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 		proto_string(&m, F_FSTYPE, cfg->root.fstype);
 	proto_string(&m, F_UPPER, uppers[cfg->root.upper]);
 	proto_number(&m, F_NOSYNC, cfg->root.nosync);
+	proto_number(&m, F_DISK, cfg->disk);
 	if (cfg->owner)
 		proto_string(&m, F_OWNER, cfg->owner);
 	for (size_t i = 0; i < cfg->nmounts; i++) {
@@ -456,6 +462,8 @@ int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *
 	copy_console(&c->console, cfg->console_fd);
 	c->control = (struct control){ .listener = -1, .name_fd = -1, .fd = -1 };
 	c->progress = cfg->progress;
+	c->lifetime = cfg->lifetime;
+	c->ends_ms = cfg->lifetime ? clock_ms() + (int64_t)cfg->lifetime : INT64_MAX;
 	c->what = xasprintf("cannot boot the kernel '%s'", cfg->kernel);
 	c->persistent = cfg->root.upper == CAGE_UPPER_NONE || cfg->root.upper_fd >= 0;
 	for (size_t i = 0; i < cfg->nmounts; i++)

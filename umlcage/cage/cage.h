@@ -90,6 +90,9 @@ struct cage_config {
 	const char *kernel;		/* path of the linux binary */
 	uint64_t memory;		/* bytes of guest memory */
 	unsigned int cpus;		/* virtual CPUs, at least 1 */
+	unsigned int pids;		/* most processes and threads; 0: as many as memory allows */
+	uint64_t disk;			/* bytes of files in guest memory; 0: nearly all of it */
+	uint64_t lifetime;		/* milliseconds until it is ended, -ETIMEDOUT; 0: any time */
 	struct cage_root root;
 	const struct cage_mount *mounts;
 	size_t nmounts;

@@ -34,6 +34,8 @@ struct cage {
 	bool stats_json;
 	int console_index;
 	struct control control;
+	int64_t ends_ms;	/* when it is to be over; INT64_MAX: never */
+	uint64_t lifetime;	/* ... after so many milliseconds */
 	int64_t lost_ms;	/* until when a lost agent may be explained; 0: it is not lost */
 	struct net *net;
 	struct place place;
@@ -56,6 +58,8 @@ int cage_explain(struct cage *c, struct error *e, const char *what);
 
 /* -ENOMEM: a limit of this process leaves too little, in words. */
 int limits_check(const struct cage_config *cfg, struct error *e);
+/* How large a file of the kernel's process may become, its memory among them. */
+uint64_t limits_file_size(const struct cage_config *cfg);
 
 /* ---- loop.c ---- */
 

@@ -2,10 +2,12 @@
 /* The wall around a cage: see jail.h. */
 #include "umlcage/cage/jail.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -171,6 +173,39 @@ static int prepare_filter(struct jail *j, const struct jail_config *cfg, struct 
 	return 0;
 }
 
+/* Processes and threads of this user: RLIMIT_NPROC counts them all. */
+static uint64_t count_processes(void)
+{
+	DIR *proc = opendir("/proc");
+	uid_t uid = getuid();
+	uint64_t n = 0;
+
+	for (const struct dirent *d; proc && (d = readdir(proc)) != NULL;) {
+		cleanup_free char *path = NULL;
+		struct stat st;
+
+		if (d->d_name[0] < '0' || d->d_name[0] > '9' ||
+		    fstatat(dirfd(proc), d->d_name, &st, 0) < 0 || st.st_uid != uid)
+			continue;
+		path = xasprintf("%s/task", d->d_name);
+		/* a folder with one link for itself, one for its name, and one for each thread */
+		n += fstatat(dirfd(proc), path, &st, 0) == 0 && st.st_nlink > 2 ? st.st_nlink - 2 : 1;
+	}
+	if (proc)
+		closedir(proc);
+	return n;
+}
+
+/* What is no limit for the user's other processes: they have their own. */
+static void prepare_limits(struct jail *j, const struct jail_config *cfg)
+{
+	j->file_size = cfg->file_size;
+	j->processes = cfg->processes;
+	/* a user namespace counts its own */
+	if (cfg->processes && !j->ns.flags)
+		j->processes += count_processes();
+}
+
 int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e)
 {
 	int ret = 0;
@@ -179,6 +214,7 @@ int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e)
 	j->place = cfg->place;
 	if (!cfg->no_namespaces)
 		namespaces_prepare(&j->ns);
+	prepare_limits(j, cfg);
 	for (size_t i = 0; j->ns.flags && ret == 0 && i < cfg->npaths; i++)
 		if (cfg->paths[i].directory || cfg->paths[i].plain)
 			ret = namespaces_add(&j->ns, cfg->paths[i].fd, !cfg->paths[i].writable, e);
@@ -189,6 +225,17 @@ int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e)
 	if (ret < 0)
 		jail_release(j);
 	return ret;
+}
+
+/* Async-signal-safe. */
+static int lower_limit(int which, uint64_t to)
+{
+	struct rlimit r;
+
+	if (!to || getrlimit(which, &r) < 0 || r.rlim_max <= to)
+		return 0;
+	r.rlim_cur = r.rlim_max = to;
+	return setrlimit(which, &r) < 0 ? -errno : 0;
 }
 
 uint64_t jail_descriptors(void)
@@ -230,6 +277,14 @@ int jail_enter(void *arg, const char **what)
 	*what = "set resource limits";
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
+	ret = lower_limit(RLIMIT_NPROC, j->processes);
+	if (ret == 0)
+		ret = lower_limit(RLIMIT_FSIZE, j->file_size);
+	if (ret < 0)
+		return ret;
+	/* a file that would become too large is an error of the guest's, not the kernel's death */
+	if (j->file_size)
+		(void)signal(SIGXFSZ, SIG_IGN);
 	/* each guest process costs the kernel a descriptor */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;

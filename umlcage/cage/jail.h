@@ -46,6 +46,8 @@ struct jail_config {
 	int max_abi;		/* as on a host with this ABI of Landlock; JAIL_ANY_ABI: the host's own */
 	const struct place *place;
 	struct progress *progress;
+	uint64_t processes;	/* how many of the host's it may start; 0: as many as the user may */
+	uint64_t file_size;	/* no file may become larger, in bytes; 0: no limit */
 };
 
 enum { JAIL_ANY_ABI = 1000 };
@@ -56,6 +58,7 @@ struct jail {
 	const struct place *place;
 	struct namespaces ns;	/* .flags 0: none */
 	struct warden warden;	/* .pid 0: none */
+	uint64_t processes, file_size;	/* see struct jail_config, with the user's others */
 };
 
 #define JAIL_INIT { .ruleset = -1, .warden = WARDEN_INIT }

@@ -17,7 +17,7 @@
 
 /* Of this much memory the kernel allows itself one task. */
 enum { TASK_MEMORY = 128 << 10 };
-/* Those of its own, which cost no descriptor. */
+/* Those of its own, with the agent, which cost no descriptor. */
 enum { KERNEL_TASKS = 32 };
 
 static int map_fd(struct launch *l, int ours)
@@ -64,6 +64,8 @@ static void limit_tasks(struct launch *l, const struct cage_config *cfg, uint64_
 {
 	uint64_t most = descriptors / 5 * 3 + KERNEL_TASKS;
 
+	if (cfg->pids && (!descriptors || cfg->pids + KERNEL_TASKS < most))
+		descriptors = most = cfg->pids + KERNEL_TASKS;
 	if (descriptors && most < cfg->memory / TASK_MEMORY)
 		strv_addf(&l->argv, "sysctl.kernel.threads-max=%llu", (unsigned long long)most);
 }

@@ -34,3 +34,11 @@ int limits_check(const struct cage_config *cfg, struct error *e)
 	return ret < 0 ? ret : check(RLIMIT_AS, "-v", "the memory of processes is",
 				     cfg->memory + BESIDE, e);
 }
+
+uint64_t limits_file_size(const struct cage_config *cfg)
+{
+	/* where a container does not let the heap have its place, it is up to 1 GB away */
+	uint64_t memory = cfg->memory + BESIDE + (1ULL << 30);
+
+	return cfg->disk > memory ? cfg->disk : memory;
+}

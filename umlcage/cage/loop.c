@@ -168,7 +168,13 @@ int cage_turn(struct cage *c, int64_t deadline_ms, struct error *e)
 
 	if (!c->pid)
 		return cage_explain(c, e, "the cage is gone");
-	fill(c, deadline_ms);
+	if (clock_ms() >= c->ends_ms && !c->stopping) {
+		err_set(e, ETIMEDOUT, "the cage was not done after %llu s, the time it had (--timeout)",
+			(unsigned long long)c->lifetime / 1000);
+		/* of no network */
+		return e ? err_mark(e, ERR_OTHER) : -ETIMEDOUT;
+	}
+	fill(c, !c->stopping && c->ends_ms < deadline_ms ? c->ends_ms : deadline_ms);
 	waited = pollset_wait(&c->ps);
 	if (waited < 0 && waited != -EINTR)
 		return err_sys(e, -waited, "cannot wait for the cage");

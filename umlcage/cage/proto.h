@@ -79,7 +79,8 @@ enum proto_field_id {
 	F_BOOTED,	/* number: 1 for what an init would set up, see struct cage_config */
 	F_FULL,		/* number: 1 if no file in guest memory can grow */
 	F_OWNER,	/* string: of struct cage_config */
-	F_LAST = F_OWNER,
+	F_DISK,		/* number: bytes that files in guest memory may take; 0: nearly all of it */
+	F_LAST = F_DISK,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

@@ -209,7 +209,8 @@ static const struct opt_spec spec = {
 		{ "an image", target_opts, offsetof(struct fabricate_options, o.details) },
 		{ "the run", run_opts, offsetof(struct fabricate_options, o) },
 		{ NULL, own_opts, 0 },
-		{ "the cage", machine_opts, offsetof(struct fabricate_options, machine) }),
+		{ "the cage", machine_opts, offsetof(struct fabricate_options, machine) },
+		{ NULL, machine_time_opts, offsetof(struct fabricate_options, machine) }),
 	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression "
 		    "(.gz, .xz, .zst, ...), an image\n(.ext4, .squashfs, .erofs, .oci.tar, "
 		    ".docker.tar, ...), or - for a tar on standard output.\n"

@@ -15,7 +15,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/cage/forward.h"
 
-enum { CPUS_MAX = 64 };
+enum { CPUS_MAX = 64, PIDS_MIN = 4, DISK_MIN = 1 << 20 };
 
 static int opt_env(const struct opt *opt, const char *arg, void *value, struct error *e)
 {
@@ -47,6 +47,10 @@ const struct opt machine_opts[] = {
 	  "guest memory, used as needed (default: 1G, to fabricate 2G)" },
 	{ OPT_UINT, 'c', "cpus", "N", OPT_UNSIGNED(struct machine, cpus),
 	  "virtual CPUs (default: 1, the fastest for one thread)" },
+	{ OPT_UINT, 0, "pids", "N", OPT_UNSIGNED(struct machine, pids),
+	  "processes and threads at a time (default: as many as memory allows)" },
+	{ OPT_SIZE, 0, "disk", "SIZE", OPT_U64(struct machine, disk),
+	  "files in guest memory together, and any file that is written (default: nine tenths of --memory)" },
 	{ OPT_STRING, 'k', "kernel", "KERNEL", OPT_STR(struct machine, kernel),
 	  "'full', which has what container engines, image tools and systemd want, or a\n"
 	  "file (default: a small one; those of umlcage are built on first use)" },
@@ -67,6 +71,12 @@ const struct opt machine_opts[] = {
 	{ OPT_CALL, 0, "stats", "FILE", OPT_FIELD(const char *, struct machine, stats),
 	  "what processes cost, counted by the kernel: on stderr, or as JSON into FILE", opt_stats,
 	  true },
+	OPT_END,
+};
+
+const struct opt machine_time_opts[] = {
+	{ OPT_DURATION, 0, "timeout", "TIME", OPT_U64(struct machine, lifetime),
+	  "give up after TIME (90, 1.5m, 2h)" },
 	OPT_END,
 };
 
@@ -198,6 +208,11 @@ int machine_check(struct machine *m, struct error *e)
 
 	if (ret == 0 && (m->cpus < 1 || m->cpus > CPUS_MAX))
 		ret = err_usage(e, "--cpus: %u is not from 1 to %d", m->cpus, CPUS_MAX);
+	if (ret == 0 && m->pids && m->pids < PIDS_MIN)
+		ret = err_usage(e, "--pids: %u is too few to run anything; give at least %d", m->pids,
+				PIDS_MIN);
+	if (ret == 0 && m->disk && m->disk < DISK_MIN)
+		ret = err_usage(e, "--disk: give at least 1M");
 	if (ret == 0 && m->ptrace_mode && m->cpus > 1)
 		ret = err_usage(e, "--ptrace allows one virtual CPU only");
 	if (ret == 0 && m->no_namespaces && m->require_jail == CAGE_REQUIRE_FULL)
@@ -236,6 +251,9 @@ void machine_configure(const struct machine *m, struct cage_config *cfg)
 	if (m->memory)
 		cfg->memory = m->memory;
 	cfg->cpus = m->cpus;
+	cfg->pids = m->pids;
+	cfg->disk = m->disk;
+	cfg->lifetime = m->lifetime;
 	cfg->require_jail = m->require_jail;
 	cfg->no_namespaces = m->no_namespaces;
 	cfg->ptrace_mode = m->ptrace_mode;

@@ -31,12 +31,16 @@ struct machine {
 	const char *kernel;	/* a kind or a file; NULL: the default kind */
 	uint64_t memory;	/* bytes; 0: what the command takes by default */
 	unsigned int cpus;	/* virtual CPUs */
+	unsigned int pids;	/* most processes; 0: no limit but memory's */
+	uint64_t disk;		/* bytes of files in guest memory; 0: nearly all of it */
 	enum cage_require require_jail;	/* fail where the host offers less */
 	bool no_namespaces;	/* only the first wall */
 	bool ptrace_mode, no_fast_calls;
 	bool console;		/* the kernel's console on stderr */
 	bool die_with_parent;	/* SIGTERM when the parent process ends */
 	const char *stats;	/* a file for what the kernel counted, "": stderr; NULL: none */
+	/* machine_time_opts */
+	uint64_t lifetime;	/* milliseconds; 0: any time */
 	/* machine_net_opts */
 	const char *net;	/* "nat", "public", "restricted", "none" */
 	struct strv publish;
@@ -56,6 +60,8 @@ struct machine {
 
 /* Kernel, memory, processors, wall. */
 extern const struct opt machine_opts[];
+/* How long it may take, for commands that make something. */
+extern const struct opt machine_time_opts[];
 /* The user's network and published ports. */
 extern const struct opt machine_net_opts[];
 /* Variables of the command. */

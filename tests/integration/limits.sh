@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# What a cage may use: --pids, --disk, --timeout; and that bombs leave the host as it was.
+
+# Prints how many processes could be had at a time.
+write_forks()
+{
+	cat >forks.pl <<'EOF'
+$| = 1; my $n = 0; my $why = "";
+while ($n < 4000) { my $pid = fork; if (!defined $pid) { $why = $!{EAGAIN} ? "EAGAIN" : $!; last }
+	if (!$pid) { sleep 1000; exit } $n++ }
+print "$n $why\n"; kill "KILL", -1;
+EOF
+}
+
+# limit: 120
+test_processes()
+{
+	write_forks
+	local n why
+	run --pids 60 -- perl - <forks.pl >out || true
+	read -r n why <out
+	equal EAGAIN "$why" "reason"
+	[ "$n" -ge 40 ] && [ "$n" -le 64 ] || fail "--pids 60 leaves $n processes"
+	equal alive "$(run --pids 60 -- echo alive)"
+	status 2 run --pids 1 -- true 2>err
+	contains "--pids" err
+}
+
+# What its kernel could start on the host is limited for all that it is.
+# namespaces: yes
+test_processes_of_the_host()
+{
+	local limit options kernel
+	for options in "" --no-namespaces; do
+		mkfifo "hold$options"
+		# shellcheck disable=SC2086
+		run_exec $options --pids 60 --disk 4G -- sh -c 'echo ready; read -r line' <"hold$options" >out &
+		exec 7>"hold$options"
+		within 30 grep -q ready out
+		kernel=$(pgrep -P $! -f '^linux mem=')
+		limit=$(sed -n 's/^Max processes *[0-9]* *\([0-9]*\) .*/\1/p' "/proc/$kernel/limits")
+		[ "$limit" -ge 60 ] && [ "$limit" -lt 2000 ] || fail "$limit processes on the host"
+		equal 4294967296 "$(sed -n 's/^Max file size *[0-9]* *\([0-9]*\) .*/\1/p' "/proc/$kernel/limits")" \
+			"size of a file"
+		echo >&7
+		wait $!
+		>out
+	done
+}
+
+# limit: 120
+test_disk()
+{
+	status 1 run --disk 16M -- dd if=/dev/zero of=/fill bs=1M 2>err
+	contains "No space left on device" err
+	run --disk 16M -- sh -c 'dd if=/dev/zero of=/fill bs=1M 2>/dev/null; stat -c %s /fill' >out
+	[ "$(cat out)" -le 16777216 ] && [ "$(cat out)" -gt 12582912 ] || fail "$(cat out) bytes could be had"
+	run --disk 16M -- sh -c 'dd if=/dev/zero of=/dev/shm/fill bs=1M 2>/dev/null
+		dd if=/dev/zero of=/fill bs=1M count=4 2>&1' >out || true
+	contains "No space left on device" out
+	status 2 run --disk 1K -- true 2>err
+	contains "--disk" err
+}
+
+# limit: 120
+test_time()
+{
+	status 124 run --timeout 2 -- sleep 1000
+	status 1 fabricate --timeout 2 --variant=custom --setup-hook='sleep 1000' trixie - >/dev/null 2>err
+	contains "--timeout" err
+}
+
+# Forks and memory without end, at once: the host goes on, and so do the user's other processes.
+# limit: 120
+test_bombs()
+{
+	sleep 1000 &
+	local other=$! bomb began
+	run_exec --memory "$(little 256)" --timeout 20 -- perl -e '
+		fork or do { fork while 1 } for 1 .. 4; my @x; push @x, "x" x 1e6 while 1' >/dev/null 2>&1 &
+	bomb=$!
+	sleep 5
+	began=$(date +%s%N)
+	for _ in $(seq 50); do
+		/bin/true
+	done
+	[ $((($(date +%s%N) - began) / 1000000)) -lt 10000 ] || fail "50 processes of the host take more than 10 s"
+	kill -0 $other || fail "another process of the user is gone"
+	kill $bomb 2>/dev/null || true
+	wait $bomb || true
+	kill $other
+	equal alive "$(run -- echo alive)"
+}
