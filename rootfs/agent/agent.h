@@ -27,6 +27,8 @@
 int network_split(int *user_net, struct error *e);
 /* A TCP connection to the supervisor that begins with the hello for @channel. */
 int network_connect(enum proto_channel channel, uint32_t exec, struct error *e);
+/* Begins some connections for later ones; does not wait. */
+void network_prepare(void);
 /* Configures lo and, with @have_link, vec0 in the namespace of commands. */
 int network_configure(int user_net, bool have_link, bool ipv6_route, struct error *e);
 

@@ -252,6 +252,8 @@ static void finish_commands(struct agent *a)
 		if (command_done(c)) {
 			*at = c->next;
 			command_free(c);
+			/* where one has ended another one may follow, as in a session */
+			network_prepare();
 		} else {
 			at = &c->next;
 		}

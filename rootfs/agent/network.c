@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <net/route.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,8 @@
 
 #define USER_LINK "vec0"
 #define CONTROL_LINK "vec1"
+
+enum { CONNECT_MS = 2000 };
 
 /* linux/ipv6.h and netinet/in.h cannot both be included */
 struct in6_ifreq_ {
@@ -131,25 +134,65 @@ int network_split(int *user_net, struct error *e)
 	return 0;
 }
 
+/*
+ * Connections that nobody uses yet, and that have said nothing.  A handshake takes the guest's
+ * kernel, the network's process and the way between them several times; a command that finds its
+ * streams connected starts without.
+ */
+static int spares[] = { -1, -1, -1 };
+
+static int begin_connection(int flags)
+{
+	struct sockaddr_in to = inet4(CONTROL_SERVER, CONTROL_PORT);
+	cleanup_close int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	if (s < 0)
+		return -errno;
+	while (connect(s, (const void *)&to, sizeof(to)) < 0) {
+		if (errno == EINPROGRESS && (flags & SOCK_NONBLOCK))
+			break;
+		if (errno != EINTR)
+			return -errno;
+	}
+	return steal_fd(&s);
+}
+
+void network_prepare(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(spares); i++)
+		if (spares[i] < 0)
+			spares[i] = begin_connection(SOCK_NONBLOCK);
+}
+
+/* One that is connected; -1: none is. */
+static int take_spare(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(spares); i++) {
+		cleanup_close int s = steal_fd(&spares[i]);
+		struct pollfd ready = { .fd = s, .events = POLLOUT | POLLRDHUP };
+
+		if (s >= 0 && poll(&ready, 1, CONNECT_MS) == 1 && ready.revents == POLLOUT &&
+		    fd_set_nonblock(s, false) == 0)
+			return steal_fd(&s);
+	}
+	return -1;
+}
+
 int network_connect(enum proto_channel channel, uint32_t exec, struct error *e)
 {
 	struct proto_hello hello = { .magic = PROTO_HELLO_MAGIC, .channel = channel,
 				     .exec = exec, .version = PROTO_VERSION };
-	struct sockaddr_in to = inet4(CONTROL_SERVER, CONTROL_PORT);
 	unsigned char bytes[PROTO_HELLO_SIZE];
-	cleanup_close int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1;
+	cleanup_close int s = take_spare();
+	int one = 1, ret;
 
 	if (s < 0)
-		return err_sys(e, errno, "cannot open a control connection");
-	while (connect(s, (const void *)&to, sizeof(to)) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "cannot reach the supervisor");
+		s = begin_connection(0);
+	if (s < 0)
+		return err_sys(e, -s, "cannot reach the supervisor");
 	(void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	proto_hello_encode(&hello, bytes);
-
-	int ret = write_full(s, bytes, sizeof(bytes));
-
+	ret = write_full(s, bytes, sizeof(bytes));
 	return ret < 0 ? err_sys(e, -ret, "cannot greet the supervisor") : steal_fd(&s);
 }
 
