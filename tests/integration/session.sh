@@ -29,8 +29,8 @@ start()
 	local name=$1
 	shift
 	(exec "$UMLCAGE" session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
-		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --memory "$(little 96)" "$@" "$name") >name.$name
-	equal "$name" "$(cat name.$name)" "the name it prints"
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --memory "$(little 96)" "$@" "$name") >"name.$name"
+	equal "$name" "$(cat "name.$name")" "the name it prints"
 }
 
 # nothing but locks is left on the host
@@ -129,6 +129,8 @@ test_many_in_a_row_leave_nothing()
 	start s
 	pid=$(pid_of)
 	session exec s true
+	# what is kept ready for the next command is there
+	session exec s sleep 0.2
 	before="$(ls "/proc/$pid/fd" | wc -l) $(session exec s -- sh -c 'ls -d /proc/[0-9]* | wc -l')"
 	for ((i = 0; i < n; i++)); do
 		session exec s true
@@ -272,8 +274,7 @@ test_kept_changes_and_recovery()
 	session exec s -- sh -c 'echo kept >/srv/kept; sync'
 	pid=$(pid_of)
 	kill -9 "$pid"
-	within 10 gone "$pid"
-	matches "*lost*" "$(session list)"
+	within 10 session_is_lost
 	status 125 session exec s true 2>err
 	contains "the session 's' was lost" err
 	contains "umlcage session recover s" err
@@ -464,4 +465,33 @@ test_profiles()
 	equal s "$("$UMLCAGE" session start @builder s)"
 	equal "content 1" "$(session exec s -- sh -c 'echo $(cat /src/file) $A')"
 	session stop s
+}
+
+# The first use starts it.
+test_run_in_a_session()
+{
+	run --session s --memory "$(little 96)" --keep changes -- sh -c 'echo first >/srv/file; exit 3' && fail "no status"
+	equal 3 $? status
+	equal first "$(run --session s cat /srv/file)"
+	session list >list
+	contains changes list
+	kill -9 "$(pid_of)"
+	within 10 session_is_lost
+	session recover s 2>err
+	session exec s test -d /srv
+	session stop s
+	status 2 run --session s --die-with-parent true 2>err
+	contains "a session outlives what started it" err
+	run --session s --memory "$(little 96)" echo one >one &
+	run --session s --memory "$(little 96)" echo two >two
+	wait
+	equal "one two" "$(cat one two | tr '\n' ' ' | sed 's/ $//')"
+	session stop s
+	"$UMLCAGE" root remove --changes changes
+	nothing_left
+}
+
+session_is_lost()
+{
+	session list | grep -q lost
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* umlcage run, a command as root in a cage, and umlcage shell, a shell there. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "umlcage/base/interrupt.h"
-#include "umlcage/cmd/boot.h"
-#include "umlcage/cmd/cmd.h"
-#include "umlcage/cmd/guest.h"
+#include "umlcage/cmd/session.h"
 
 struct run_options {
 	struct boot_options boot;
 	struct guest_options command;
-	const char *line;
+	const char *line, *session;
 	bool rm;
 };
 
@@ -43,6 +42,8 @@ static const struct opt foreign_opts[] = {
 static const struct opt line_opts[] = {
 	{ OPT_STRING, 0, "command", "LINE", RUN(line, STR),
 	  "a line for /bin/sh, run if there is no COMMAND" },
+	{ OPT_STRING, 0, "session", "NAME", RUN(session, STR),
+	  "run it in the session NAME, started with these options if there is none" },
 	OPT_END,
 };
 
@@ -145,6 +146,29 @@ static int boot_and_run(struct run_options *o, char **argv)
 	return status;
 }
 
+/* In a session, which is there or is started; two that start it at once share it. */
+static int run_in_session(struct run_options *o, char **argv, const struct strv *words)
+{
+	struct session_options session = { .boot = o->boot };
+	struct error e = ERROR_INIT;
+	int fd, ret = guest_check(&o->command, &e);
+
+	if (ret < 0)
+		return boot_fail(&e);
+	fd = session_connect(o->session, &e);
+	if (fd == -ENOENT || fd == -ESRCH) {
+		err_release(&e);
+		ret = session_launch(o->session, &session, "run", words, &e);
+		if (ret == -EEXIST)
+			err_release(&e);
+		else if (ret != 0)
+			return ret < 0 ? boot_fail(&e) : EXIT_UMLCAGE;
+		fd = session_connect(o->session, &e);
+	}
+	return fd < 0 ? boot_fail(&e) : session_command(fd, &o->command, &o->boot.machine, argv,
+						        EXIT_UMLCAGE, o->boot.quiet);
+}
+
 static int run_command(struct run_options *o, char **argv)
 {
 	bool makes_root = o->boot.places.commit != NULL;
@@ -172,17 +196,27 @@ static int check_words(const struct run_options *o, const char *word, struct err
 static int cmd_run(const struct command *self, int argc, char **argv)
 {
 	struct run_options o = RUN_OPTIONS_INIT;
+	cleanup_strv struct strv words = STRV_INIT;
 	struct error e = ERROR_INIT;
-	int status = cmd_parse(self->spec, &o, &argc, &argv);
+	int status;
 
+	strv_addv(&words, (const char *const *)argv + 1);
+	status = cmd_parse(self->spec, &o, &argc, &argv);
+	/* without the command, which the first operand begins */
+	for (int i = 0; status < 0 && i < argc; i++)
+		free_ptr(&words.v[--words.n]);
+	if (words.n && str_eq(words.v[words.n - 1], "--"))
+		free_ptr(&words.v[--words.n]);
 	if (status < 0 && argc < 1 && !o.line && !o.boot.print_command) {
 		err_usage(&e, "there is no command to run; see 'umlcage run --help'");
 		status = cmd_fail(&e);
 	}
 	if (status < 0 && argc && check_words(&o, argv[0], &e) < 0)
 		status = cmd_fail(&e);
+	if (status < 0 && argc < 1 && o.line)
+		argv = guest_shell_line(o.line);
 	if (status < 0)
-		status = run_command(&o, argc < 1 && o.line ? guest_shell_line(o.line) : argv);
+		status = o.session ? run_in_session(&o, argv, &words) : run_command(&o, argv);
 	boot_options_release(&o.boot);
 	return status;
 }

@@ -185,7 +185,7 @@ static int hear(int fd, pid_t pid, const char *name, struct error *e)
 }
 
 static void make_record(struct session_record *r, const char *name, const struct session_options *o,
-			const struct strv *words)
+			const char *verb, const struct strv *words)
 {
 	cleanup_free char *folder = getcwd(NULL, 0);
 
@@ -195,21 +195,24 @@ static void make_record(struct session_record *r, const char *name, const struct
 		strv_addf(&r->words, "keep=%s", o->boot.places.keep);
 	strv_addf(&r->words, "started=%lld", (long long)time(NULL));
 	strv_addf(&r->words, "folder=%s", folder ? folder : "/");
+	strv_addf(&r->words, "verb=%s", verb);
 	for (size_t i = 0; i < words->n; i++)
 		strv_addf(&r->words, "word=%s", words->v[i]);
 }
 
-int session_launch(const char *name, const struct session_options *o, const struct strv *words,
-		   struct error *e)
+int session_launch(const char *name, const struct session_options *o, const char *verb,
+		   const struct strv *words, struct error *e)
 {
 	cleanup_session_record struct session_record record = SESSION_RECORD_INIT;
 	struct session_options own = *o;
 	int pipes[2], ret = session_check_name(name, e);
 	pid_t pid;
 
+	if (ret == 0 && o->boot.machine.die_with_parent)
+		ret = err_usage(e, "--die-with-parent: a session outlives what started it");
 	if (ret < 0)
 		return ret;
-	make_record(&record, name, o, words);
+	make_record(&record, name, o, verb, words);
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot make a pipe");
 	(void)fflush(NULL);
@@ -251,7 +254,7 @@ static int run_start(const struct command *self, int argc, char **argv)
 			strv_add(&words, name);
 	}
 	if (status < 0 && ret == 0)
-		ret = session_launch(name, &o, &words, &e);
+		ret = session_launch(name, &o, "session start", &words, &e);
 	if (status < 0 && ret == 0)
 		status = puts(name) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_OK;
 	if (status < 0)

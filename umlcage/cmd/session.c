@@ -442,6 +442,13 @@ static int start_again(const struct session_record *r, struct error *e)
 		return ret;
 	if (folder && chdir(folder) < 0)
 		return err_sys(e, errno, "cannot enter '%s', where it was started", folder);
+	if (str_eq(session_get(&r->words, "verb"), "run")) {
+		strv_add(&words, "umlcage run");
+		session_get_all(&r->words, "word", &words);
+		strv_add(&words, "--");
+		strv_add(&words, "true");
+		return command_run.run(&command_run, (int)words.n, words.v);
+	}
 	strv_add(&words, "umlcage session start");
 	session_get_all(&r->words, "word", &words);
 	return command_session_start.run(&command_session_start, (int)words.n, words.v);

@@ -17,11 +17,11 @@ struct session_options {
 
 /*
  * Starts the session @name in a process of its own, which this one does not wait for once it
- * serves.  @words: what 'umlcage session start' would have to be given to do the same again.
+ * serves.  @verb ("session start" or "run") and @words: the command line that does the same again.
  * 0; 1: it cannot be had, and it was said why; -errno.
  */
-int session_launch(const char *name, const struct session_options *o, const struct strv *words,
-		   struct error *e);
+int session_launch(const char *name, const struct session_options *o, const char *verb,
+		   const struct strv *words, struct error *e);
 /*
  * The command @argv in the session behind @fd (closed), with this process's stdio; the exit status
  * of the program, @failure when umlcage fails.  @m: the variables of its environment.
