@@ -483,19 +483,15 @@ static void notify(const struct night *n, const char *text)
 
 static void describe(const struct night *n, const struct build_run *run, struct build_report *r)
 {
-	cleanup_free char *size = format_size(n->bytes);
+	cleanup_free char *size = format_size(n->bytes), *packages = NULL;
 	size_t changes = 0;
 
 	for (const char *p = run->changes ? run->changes : ""; *p; p++)
 		changes += *p == '\n';
+	packages = !n->former ? xstrdup("") : !changes ? xstrdup(", no package changed") :
+		   xasprintf(", %zu package%s changed", changes, changes == 1 ? "" : "s");
 	r->text = xasprintf("%zu output%s, %s%s", n->b->noutputs, n->b->noutputs == 1 ? "" : "s", size,
-			    changes ? "" : ", no package changed");
-	if (changes) {
-		free(r->text);
-		r->text = xasprintf("%zu output%s, %s, %zu package%s changed", n->b->noutputs,
-				    n->b->noutputs == 1 ? "" : "s", size, changes,
-				    changes == 1 ? "" : "s");
-	}
+			    packages);
 }
 
 int build_make(struct build_env *env, struct build *b, const struct build_keys *k,

@@ -51,7 +51,7 @@ static int wait_for(pid_t pid, int *status, struct error *e)
 	return interrupted() ? err_set(e, EINTR, "interrupted") : 0;
 }
 
-/* The last line that it wrote to the file: "umlcage: ..." and why. */
+/* Why it failed, from the end of what it wrote: "umlcage: ...", or the last line. */
 static char *last_line(int fd)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
@@ -63,8 +63,11 @@ static char *last_line(int fd)
 
 	buf[n > 0 ? n : 0] = '\0';
 	strv_split(&lines, buf, "\r\n");
+	for (size_t i = lines.n; i-- > 0;)
+		if (str_starts(lines.v[i], "umlcage: "))
+			return xstrdup(lines.v[i] + strlen("umlcage: "));
 	text = lines.n ? lines.v[lines.n - 1] : "it said nothing";
-	return xstrdup(str_starts(text, "umlcage: ") ? text + 9 : text);
+	return xstrdup(text);
 }
 
 int build_program(const struct build_env *env, const struct build *b, struct strv *argv,

@@ -263,6 +263,26 @@ test_killed_one_leaves_nothing()
 	no_parts
 }
 
+# limit: 180
+test_killed_at_any_moment()
+{
+	make_build
+	build -q
+	local round pid
+	for round in $(seq "$(scaled 12)"); do
+		sed -i "s/echo .* >.etc.first/echo $round >\/etc\/first/" one.build
+		build -q 2>>err &
+		pid=$!
+		sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+		kill -9 $pid 2>/dev/null || true
+		wait $pid || true
+		(cd output/one/latest && sha256sum --quiet -c SHA256SUMS)
+	done
+	within 30 build -q
+	equal "$round" "$(tar -xOf output/one/latest/root.tar ./etc/first)"
+	no_parts
+}
+
 test_interrupted_one_leaves_nothing()
 {
 	make_build
@@ -367,8 +387,11 @@ test_timer_in_a_crontab()
 	"$UMLCAGE" build timer list --with=cron >list
 	contains "04:08  cron     $PWD" list
 	# what cron would run does run
-	env -i XDG_CACHE_HOME="$XDG_CACHE_HOME" HOME="$HOME" sh -c "$(grep umlcage fake/table | cut -d' ' -f6-)"
-	[ -f output/one/latest/root.tar ] || fail "nothing was built"
+	if [ -z "${UMLCAGE_TEST_KERNEL-}" ]; then
+		env -i XDG_CACHE_HOME="$XDG_CACHE_HOME" HOME="$HOME" \
+			sh -c "$(grep umlcage fake/table | cut -d' ' -f6-)"
+		[ -f output/one/latest/root.tar ] || fail "nothing was built"
+	fi
 	"$UMLCAGE" build timer remove --with=cron .
 	equal "5 4 * * * mine" "$(cat fake/table)" "the table"
 	status 3 "$UMLCAGE" build timer remove --with=cron .
