@@ -15,6 +15,8 @@
 #include "rootfs/fabricate/private.h"
 #include "umlcage/base/fd.h"
 
+#define STATES "var/lib/apt/extended_states"
+
 static const struct share_attr file_attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
 
 /* apt's URItoFileName(): without the scheme, odd bytes in hexadecimal, "/" as "_". */
@@ -81,20 +83,48 @@ int fabricate_put_lists(struct fabricate *f, struct share_tree *t, struct error 
 	return ret;
 }
 
-int fabricate_put_states(struct fabricate *f, struct share_tree *t, struct error *e)
+static void add_states(const struct fabricate *f, struct strbuf *text)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	const char *native = f->o->architectures.n ? f->o->architectures.v[0] : "";
 
 	for (size_t i = f->plan->nbase; i < f->plan->n; i++) {
 		const struct plan_package *p = &f->plan->packages[i];
 
 		if (p->auto_installed)
-			sb_addf(&text, "Package: %s\nArchitecture: %s\nAuto-Installed: 1\n\n", p->name,
+			sb_addf(text, "Package: %s\nArchitecture: %s\nAuto-Installed: 1\n\n", p->name,
 				strcmp(p->arch, "all") == 0 ? native : p->arch);
 	}
+}
+
+/* What apt has noted already, called by a hook. */
+static int read_states(const struct fabricate *f, struct strbuf *text)
+{
+	cleanup_share_tree struct share_tree *look = share_tree_new(f->share->fd, 0);
+	const char *name;
+	int dir = share_parent(look, STATES, &name, NULL);
+	cleanup_close int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+							O_CLOEXEC);
+
+	return fd < 0 ? -ENOENT : fd_read_all(fd, (size_t)1 << 20, text);
+}
+
+int fabricate_put_states(struct fabricate *f, struct error *e)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"cat >>/" STATES, NULL };
+	cleanup_share_tree struct share_tree *t = share_tree_new(f->share->fd, SHARE_PARENTS |
+								 SHARE_REPLACE | SHARE_KEEP_DIRS);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_close int fd = -1;
+
 	/* apt writes one, if an empty one, whenever it installs something */
 	if (f->plan->n == f->plan->nbase)
 		return 0;
-	return share_file(t, "var/lib/apt/extended_states", &file_attr, text.s, text.len, e);
+	if (!f->guest) {
+		(void)read_states(f, &text);
+		add_states(f, &text);
+		return share_file(t, STATES, &file_attr, text.s, text.len, e);
+	}
+	add_states(f, &text);
+	fd = memfd_with("states", sb_str(&text), text.len, e);
+	return fd < 0 ? fd : guest_run(f->guest, "noting what is automatic", argv, NULL, fd, e);
 }

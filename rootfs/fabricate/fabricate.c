@@ -101,8 +101,8 @@ static int make_tree(struct fabricate *f, struct fabricate_times *times, struct 
 		progress_stage(f->progress, "fetching and unpacking", f->plan->n);
 		ret = crew_begin(f, f->o->variant == FAB_EXTRACT || f->reinstall, e);
 	}
-	if (ret == 0 && f->plan->nbase && fabricate_needs_cage(f->o, f->plan))
-		cage_foresee(f, f->o->hooks[FAB_HOOK_EXTRACT].n > 0);
+	if (ret == 0 && f->plan->nbase && f->o->variant != FAB_EXTRACT)
+		cage_foresee(f, false);
 	if (ret == 0)
 		ret = crew_base(f, e);
 	if (ret == 0)
@@ -188,6 +188,7 @@ int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_
 	int64_t start = clock_ms();
 	int ret;
 
+	f.late_links = o->hooks[FAB_HOOK_SETUP].n > 0;
 	/* what these hooks change of the packages' contents dpkg may put back */
 	f.reinstall = o->variant != FAB_EXTRACT && o->hooks[FAB_HOOK_EXTRACT].n;
 	*times = (struct fabricate_times){ 0 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Hooks run as the cage's root.  The new root is the root of the cage ($1 is "/"), but
- * for setup hooks, for which nothing is there yet, and where what is installed has no shell:
- * they run in a cage of their own, with the new root at /target.
+ * for setup and extract hooks, for which nothing is there yet or it may be turned around, and
+ * where what is installed has no shell, or not the apt that a hook calls: they run in a cage
+ * of their own, with the new root at /target.
  *
  * mmdebstrap's special hooks are words of its own, split as a shell would; files go
  * through tar in the guest, as they do there.
@@ -366,6 +367,8 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 	return ret;
 }
 
+#define SCRIPT_MAX ((size_t)1 << 20)
+
 /* Can a shell run on what the first stage unpacks, before any of it is configured? */
 static bool has_shell(const struct plan *plan)
 {
@@ -378,22 +381,68 @@ static bool has_shell(const struct plan *plan)
 	return found >= ARRAY_SIZE(needed);
 }
 
+/* Does a hook of that moment, as text or as a program of the host, call a program of @names? */
+static bool calls_any(const struct fabricate *f, enum fab_hook_when when, const char *const *names)
+{
+	const struct fab_hooks *hooks = &f->o->hooks[when];
+
+	for (size_t i = 0; i < hooks->n; i++) {
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
+		const char *script = hooks->v[i].script;
+
+		if (hooks->v[i].chrooted || hooks_special(script))
+			continue;
+		if (!needs_shell(script))
+			(void)file_read(AT_FDCWD, script, SCRIPT_MAX, &text, NULL);
+		for (const char *const *name = names; *name; name++)
+			if (strstr(text.len ? sb_str(&text) : script, *name))
+				return true;
+	}
+	return false;
+}
+
+static bool has_apt(const struct fabricate *f, enum fab_hook_when when)
+{
+	size_t n = when == FAB_HOOK_CUSTOMIZE ? f->plan->n : f->plan->nbase;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(f->plan->packages[i].name, "apt") == 0)
+			return true;
+	return false;
+}
+
+static const char *const dev_programs[] = { "dpkg-architecture", NULL };
+
+/*
+ * mmdebstrap's hooks have the host's apt from the beginning.  Those that call it while the tree
+ * has none, or want what no tree has, run beside it.
+ */
+static bool wants_tools(const struct fabricate *f, enum fab_hook_when when)
+{
+	static const char *const apt_programs[] = { "apt-get", "apt-cache", "apt-config",
+						    "apt-helper", NULL };
+
+	return calls_any(f, when, dev_programs) ||
+	       ((when == FAB_HOOK_SETUP || !has_apt(f, when)) && calls_any(f, when, apt_programs));
+}
+
 /*
  * The root that hooks run in beside the new one: the packages themselves, or where there are
- * no such (with --variant=custom, or as the hooks are to say where packages are) one with the
- * host's release.
+ * no such (with --variant=custom, or as the hooks are to say where packages are), or they lack
+ * what a hook calls, one with the host's release.
  */
-static int start_aside(struct carrier *c, struct error *e)
+static int start_aside(struct carrier *c, enum fab_hook_when when, struct error *e)
 {
+	const char *include = calls_any(c->f, when, dev_programs) ? "dpkg-dev,mount" : "mount";
 	cleanup_share struct share made = SHARE_INIT;
 	cleanup_free char *path = NULL;
 	int ret;
 
-	if (has_shell(c->f->plan)) {
+	if (has_shell(c->f->plan) && !wants_tools(c->f, when)) {
 		ret = fabricate_tools(c->f, e);
 		return ret ? ret : guest_start_tools(&c->guest, c->f, &c->f->tools.share, e);
 	}
-	ret = fabricate_tools_root(NULL, "mount", NULL, c->f->machine, c->f->progress, &path, e);
+	ret = fabricate_tools_root(NULL, include, NULL, c->f->machine, c->f->progress, &path, e);
 	if (ret == 0)
 		ret = share_open(&made, path, SHARE_READ, e);
 	return ret ? ret : guest_start_tools(&c->guest, c->f, &made, e);
@@ -430,7 +479,7 @@ static int run_aside(struct fabricate *f, enum fab_hook_when when, struct error 
 	int ret = cage_leave(f, e);
 
 	if (ret == 0)
-		ret = start_aside(&c, e);
+		ret = start_aside(&c, when, e);
 	if (ret == 0 && when != FAB_HOOK_SETUP)
 		ret = guest_run(c.guest, "mounting in the new root", mounts, NULL, -1, e);
 	if (ret == 0)
@@ -448,7 +497,8 @@ int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e)
 
 	if (!f->o->hooks[when].n)
 		return 0;
-	if (when == FAB_HOOK_SETUP || !has_shell(f->plan))
+	/* nothing is there yet, or nothing is configured, and hooks may turn it all around */
+	if (when <= FAB_HOOK_EXTRACT || !has_shell(f->plan) || wants_tools(f, when))
 		return run_aside(f, when, e);
 	ret = cage_enter(f, true, e);
 	c.guest = f->guest;

@@ -29,6 +29,7 @@ struct fabricate {
 	struct strv dirs;		/* made by the setup */
 	struct strv links;		/* the top's links into usr/ */
 	bool usrmerge;			/* those that usrmerge would have made */
+	bool late_links;		/* setup hooks come first, and find none */
 	bool hooks;			/* some run in the cage */
 	bool reinstall;			/* extract hooks: dpkg itself installs the first stage */
 	struct work tools;		/* what hooks run on that do not run in the tree */
@@ -85,8 +86,8 @@ int fabricate_filters(const struct fab_options *o, struct strv *filters, struct 
 
 /* Indexes as apt-get update leaves them. */
 int fabricate_put_lists(struct fabricate *f, struct share_tree *t, struct error *e);
-/* apt's note of what was installed for others only. */
-int fabricate_put_states(struct fabricate *f, struct share_tree *t, struct error *e);
+/* Adds to apt's note of what was installed for others only. */
+int fabricate_put_states(struct fabricate *f, struct error *e);
 
 /* ---- crew.c: fetching and unpacking ---- */
 

@@ -16,10 +16,8 @@
 
 #define MAX_SOURCES ((size_t)1 << 20)
 
-static int read_source(struct share_tree *t, const char *path, struct fab_sources_file *out,
-		       struct error *e)
+static int read_file(struct share_tree *t, const char *path, struct strbuf *text, struct error *e)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	const char *name;
 	int dir = share_parent(t, path, &name, e), ret = 0;
 	cleanup_close int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
@@ -27,11 +25,20 @@ static int read_source(struct share_tree *t, const char *path, struct fab_source
 
 	if (fd < 0)
 		return dir < 0 ? dir : err_sys(e, errno, "cannot read '/%s' of the new root", path);
-	ret = fd_read_all(fd, MAX_SOURCES, &text);
-	if (ret < 0)
-		return err_sys(e, -ret, "cannot read '/%s' of the new root", path);
-	*out = (struct fab_sources_file){ xstrdup(path), sb_steal(&text), str_ends(path, ".sources") };
-	return 0;
+	ret = fd_read_all(fd, MAX_SOURCES, text);
+	return ret < 0 ? err_sys(e, -ret, "cannot read '/%s' of the new root", path) : 0;
+}
+
+static int read_source(struct share_tree *t, const char *path, struct fab_sources_file *out,
+		       struct error *e)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	int ret = read_file(t, path, &text, e);
+
+	if (ret == 0)
+		*out = (struct fab_sources_file){ xstrdup(path), sb_steal(&text),
+						  str_ends(path, ".sources") };
+	return ret;
 }
 
 /* What apt reads as sources in the tree, in its order. */
@@ -75,8 +82,29 @@ static bool same_sources(const struct fab_options *a, const struct fab_options *
 	return true;
 }
 
+/* What is installed in the tree, of dpkg's status. */
+static char *read_installed(struct share_tree *t)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, out = STRBUF_INIT;
+
+	if (read_file(t, "var/lib/dpkg/status", &text, NULL) < 0)
+		return NULL;
+	for (const char *p = sb_str(&text), *end; *p; p = end) {
+		cleanup_free char *stanza = NULL;
+
+		end = strstr(p, "\n\n");
+		end = end ? end + 2 : p + strlen(p);
+		stanza = xstrndup(p, (size_t)(end - p));
+		if (strstr(stanza, "\nStatus: install ok installed\n"))
+			sb_adds(&out, stanza);
+	}
+	return out.len ? sb_steal(&out) : NULL;
+}
+
 struct replan {
-	struct fab_options o;	/* the request's, but for the sources */
+	struct fab_options o;	/* the request's, but for the sources, and what is installed */
+	bool own_sources;	/* they are not the request's */
+	char *installed;
 	struct debian_archive *archive;
 	struct plan plan;
 };
@@ -87,11 +115,13 @@ void fabricate_replan_end(struct fabricate *f)
 
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->o.nsources; i++) {
+	for (size_t i = 0; r->own_sources && i < r->o.nsources; i++) {
 		free(r->o.sources[i].path);
 		free(r->o.sources[i].content);
 	}
-	free(r->o.sources);
+	if (r->own_sources)
+		free(r->o.sources);
+	free(r->installed);
 	plan_release(&r->plan);
 	debian_archive_close(r->archive);
 	free_ptr(&f->replan);
@@ -108,19 +138,22 @@ int fabricate_need_sources(const struct fab_options *o, struct error *e)
 int fabricate_replan(struct fabricate *f, struct share_tree *t, struct error *e)
 {
 	struct replan *r;
-	int ret;
+	bool update = !fab_skips(f->o, "update");
+	int ret = 0;
 
-	if (fab_skips(f->o, "update"))
-		return 0;
 	r = xcalloc(1, sizeof(*r));
 	f->replan = r;
 	r->o = *f->o;
-	ret = read_sources(t, &r->o, e);
-	if (ret == 0)
+	if (update)
+		ret = read_sources(t, &r->o, e);
+	r->own_sources = update;
+	if (ret == 0 && update)
 		ret = fabricate_need_sources(&r->o, e);
-	if (ret < 0 || same_sources(f->o, &r->o))
+	r->installed = read_installed(t);
+	r->o.installed = r->installed;
+	if (ret < 0 || (!r->installed && (!update || same_sources(f->o, &r->o))))
 		return ret;
-	progress_stage(f->progress, "planning with the sources of the setup hooks", 0);
+	progress_stage(f->progress, "planning with what setup hooks left", 0);
 	ret = plan_open_archive(&r->o, f->progress, &r->archive, e);
 	if (ret == 0)
 		ret = debian_archive_update(r->archive, e);
@@ -132,5 +165,5 @@ int fabricate_replan(struct fabricate *f, struct share_tree *t, struct error *e)
 	f->plan = &r->plan;
 	f->archive = r->archive;
 	f->replanned = true;
-	return fabricate_setup_for_plan(f, t, e);
+	return 0;
 }

@@ -211,6 +211,9 @@ int configure_rest(struct fabricate *f, struct error *e)
 	if (f->plan->nbase == f->plan->n)
 		return 0;
 	ret = crew_end(f, e);
+	/* not before: apt would forget what is not installed when a hook calls it */
+	if (ret == 0)
+		ret = fabricate_put_states(f, e);
 	if (ret == 0) {
 		if (f->progress && !str_eq(f->progress->stage, "configuring"))
 			progress_stage(f->progress, "configuring", f->plan->n);

@@ -149,8 +149,8 @@ static int make_links(struct fabricate *f, struct share_tree *t, struct error *e
 	/* where dpkg installs it, usrmerge converts the tree itself */
 	if (f->reinstall)
 		f->usrmerge = false;
-	/* a setup hook may have made them itself */
-	for (size_t i = 0; (f->usrmerge || shipped) && i < (lib64 ? 4 : 3) && ret == 0; i++) {
+	/* a setup hook may have made them itself, or directories in their place */
+	for (size_t i = 0; i < (lib64 ? 4 : 3) && ret == 0; i++) {
 		struct share_attr a = { .mode = S_IFLNK | 0777, .mtime = { 0, UTIME_OMIT } }, there;
 		cleanup_free char *target = xasprintf("usr/%s", names[i]);
 
@@ -159,8 +159,10 @@ static int make_links(struct fabricate *f, struct share_tree *t, struct error *e
 				f->usrmerge = false;
 				continue;
 			}
-		} else {
+		} else if (f->usrmerge || shipped) {
 			ret = share_symlink(t, names[i], target, &a, e);
+		} else {
+			continue;
 		}
 		if (ret == 0)
 			ret = share_mkdir(t, target, &dir_attr, e);
@@ -195,6 +197,10 @@ static int put_apt_config(const struct fabricate *f, struct share_tree *t, const
 	for (size_t i = 0; i < arches->n; i++)
 		sb_addf(&text, " \"%s\";%s", arches->v[i], i + 1 == arches->n ? " };\n" : "");
 	sb_addf(&text, "Dir \"%s\";\nDPkg::Chroot-Directory \"%s\";\n", root, root);
+	/* the keys of who runs apt, as mmdebstrap has it; the new root need not have any */
+	if (strcmp(root, "/") != 0)
+		sb_adds(&text, "Dir::Etc::Trusted \"/etc/apt/trusted.gpg\";\n"
+			"Dir::Etc::TrustedParts \"/etc/apt/trusted.gpg.d/\";\n");
 	return put(t, path, &text, e);
 }
 
@@ -223,7 +229,7 @@ int fabricate_setup_for_plan(struct fabricate *f, struct share_tree *t, struct e
 		if (ret == 0)
 			ret = share_setattr(t, archives, &private, e);
 	}
-	return ret ? ret : make_links(f, t, e);
+	return ret || f->late_links ? ret : make_links(f, t, e);
 }
 
 int fabricate_setup(struct fabricate *f, struct error *e)
@@ -290,18 +296,14 @@ int fabricate_check_setup(struct fabricate *f, struct error *e)
 		share_tree_new(f->share->fd, SHARE_PARENTS | SHARE_REPLACE | SHARE_KEEP_DIRS);
 	cleanup_strv struct strv names = STRV_INIT;
 	struct share_attr there;
-	struct stat st;
-	const char *name;
-	int admin = share_parent(t, "var/lib/dpkg/status", &name, NULL);
 	int ret = fabricate_replan(f, t, e);
+
+	f->late_links = false;
+	if (ret == 0)
+		ret = fabricate_setup_for_plan(f, t, e);
 
 	if (ret < 0)
 		return ret;
-	if (f->plan->n && admin >= 0 && fstatat(admin, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_size > 0)
-		return err_set(e, EOPNOTSUPP, "a setup hook installed packages, which comes too "
-			       "late: packages are chosen already; do it in an essential or "
-			       "customize hook, or name them with --include");
 	if (share_stat(t, "etc/apt/preferences", &there, NULL) == 0)
 		strv_add(&names, "preferences");
 	else
@@ -391,7 +393,7 @@ int fabricate_prepare(struct fabricate *f, struct error *e)
 	/* in the end mmdebstrap, too, leaves none */
 	if (ret == 0 && (f->hooks || fab_skips(f->o, "cleanup/apt/lists")))
 		ret = fabricate_put_lists(f, t, e);
-	return ret ? ret : fabricate_put_states(f, t, e);
+	return ret;
 }
 
 /* ---- after it ---- */

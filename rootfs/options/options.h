@@ -72,6 +72,7 @@ struct fab_options {
 	struct strv architectures;	/* native first */
 	struct strv mirrors;	/* the MIRROR operands as typed */
 	struct strv aptopts, dpkgopts;	/* as typed: text or the name of a readable file */
+	const char *installed;		/* dpkg's status of what setup hooks installed; NULL: nothing */
 	char *apt_text, *dpkg_text;	/* made from them, as 99mmdebstrap has it; NULL: none */
 	struct fab_aptconf apt;		/* what apt_text says */
 	struct strv keyrings;	/* absolute paths of files or directories */

@@ -47,6 +47,14 @@ static int add_indexes(const struct choice *c, struct error *e)
 	}
 	for (size_t i = 0; i < rq->ndebs && !r; i++)
 		r = solve_add_deb(c->s, rq->debs[i], rq->deb_paths[i], e);
+	if (!r && rq->installed >= 0) {
+		const struct solve_source status = {
+			.fd = rq->installed, .path = "/var/lib/dpkg/status", .suite = "",
+			.pin = 100, .installed = true,
+		};
+
+		r = solve_add_index(c->s, &status, e);
+	}
 	return r;
 }
 

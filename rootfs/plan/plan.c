@@ -91,9 +91,10 @@ static int choose(struct plan_request *rq, struct progress *progress, struct pla
 	static const struct confine confine = { .memory = 4ULL << 30, .cpu_seconds = 300 };
 	cleanup_strbuf struct strbuf answer = STRBUF_INIT;
 	cleanup_free int *fds = xcalloc(rq->nindexes + rq->ndebs + 1, sizeof(int));
+	size_t nfds = rq->nindexes + rq->ndebs;
 	struct worker w = {
 		.what = "choose packages from the package lists", .confine = &confine,
-		.fds = fds, .nfds = rq->nindexes + rq->ndebs, .max_result = 256 << 20,
+		.fds = fds, .max_result = 256 << 20,
 		.progress = progress, .prepare = plan_prepare, .work = plan_choose, .arg = rq,
 	};
 	int r;
@@ -102,6 +103,9 @@ static int choose(struct plan_request *rq, struct progress *progress, struct pla
 		fds[i] = rq->indexes[i].fd;
 	for (size_t i = 0; i < rq->ndebs; i++)
 		fds[rq->nindexes + i] = rq->debs[i];
+	if (rq->installed >= 0)
+		fds[nfds++] = rq->installed;
+	w.nfds = nfds;
 	r = worker_run(&w, &answer, e);
 	return r ? r : plan_read_answer(rq, &answer, plan, e);
 }
@@ -109,7 +113,7 @@ static int choose(struct plan_request *rq, struct progress *progress, struct pla
 int plan_make(const struct fab_options *o, struct debian_archive *a, struct progress *progress,
 	      struct plan *plan, struct error *e)
 {
-	struct plan_request rq = { .o = o };
+	struct plan_request rq = { .o = o, .installed = -1 };
 	cleanup_free int *fds = xcalloc(o->include.n + 1, sizeof(int));
 	cleanup_free const char **paths = xcalloc(o->include.n + 1, sizeof(*paths));
 	int r;
@@ -117,12 +121,17 @@ int plan_make(const struct fab_options *o, struct debian_archive *a, struct prog
 	memset(plan, 0, sizeof(*plan));
 	rq.nindexes = debian_indexes(a, &rq.indexes);
 	r = read_aptopts(&rq, e);
+	if (!r && o->installed) {
+		rq.installed = memfd_with("status", o->installed, strlen(o->installed), e);
+		r = rq.installed < 0 ? rq.installed : 0;
+	}
 	if (!r)
 		r = open_debs(&rq, fds, paths, e);
 	if (!r)
 		r = choose(&rq, progress, plan, e);
 	for (size_t i = 0; i < rq.ndebs; i++)
 		close(fds[i]);
+	close_fd(&rq.installed);
 	if (r)
 		plan_release(plan);
 	return r;

@@ -19,6 +19,7 @@ struct plan_request {
 	const int *debs;	/* package files named in o->include, open, in their order */
 	const char **deb_paths;
 	size_t ndebs;
+	int installed;		/* dpkg's status of what is there already; -1: nothing is */
 	const char *target;	/* APT::Default-Release; NULL */
 	bool recommends, suggests;
 };

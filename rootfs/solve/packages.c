@@ -65,6 +65,14 @@ static void choose_candidate(struct solve *s, struct solve_pkg *p)
 	p->cand0 = p->cand;
 }
 
+/* What is there is neither upgraded nor removed here. */
+static void note_installed(struct solve *s, struct solve_pkg *p)
+{
+	for (Id v = p->versions; v; v = s->vers[v].next)
+		if (solve_index_of(s, v)->source.installed)
+			p->current = p->inst = p->cand = p->cand0 = v;
+}
+
 /* Numbers names in the order in which apt would first meet them. */
 static void number_names(struct solve *s)
 {
@@ -139,6 +147,7 @@ int solve_finish(struct solve *s, struct error *e)
 		if (s->config.apt_is_essential && strcmp(pool_id2str(s->pool, p->name), "apt") == 0)
 			p->essential = p->important = true;
 		choose_candidate(s, p);
+		note_installed(s, p);
 	}
 	pool_addfileprovides(s->pool);
 	pool_createwhatprovides(s->pool);

@@ -49,9 +49,13 @@ struct solve_source {
 	const char *suite;	/* as in the sources */
 	const char *name, *codename;	/* Suite and Codename of the Release file; may be NULL */
 	int pin;		/* apt's priority: 500, 100, 1, ... */
+	bool installed;		/* dpkg's status instead: these are there, and stay as they are */
 };
 
-/* Stanzas that make no sense are left out; -EBADMSG for what cannot be read at all. */
+/*
+ * What is installed comes last, as it does not count among the indexes of an answer.
+ * Stanzas that make no sense are left out; -EBADMSG for what cannot be read at all.
+ */
 int solve_add_index(struct solve *s, const struct solve_source *source, struct error *e);
 /* A package file, open at offset 0; it is selected by @path. */
 int solve_add_deb(struct solve *s, int fd, const char *path, struct error *e);

@@ -224,13 +224,16 @@ int dpkg_db_write(struct share_tree *tree, const struct unpacked *pkgs, size_t n
 		  struct error *e)
 {
 	const struct unpacked **natives = xcalloc(n, sizeof(struct unpacked *));
+	cleanup_strbuf struct strbuf status = STRBUF_INIT;
 	size_t count = 0;
 	int ret;
 
 	for (size_t i = 0; i < n; i++)
 		if (pkgs[i].native)
 			natives[count++] = &pkgs[i];
-	ret = enter(tree, natives, count, false, e);
+	/* setup hooks may have installed something */
+	ret = enter(tree, natives, count, unpack_read(tree, "var/lib/dpkg/status", &status, NULL) == 0 &&
+		    status.len, e);
 	free(natives);
 	return ret;
 }

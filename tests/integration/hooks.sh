@@ -60,7 +60,7 @@ test_every_hook()
 		trixie x.tar
 	cat >wanted <<-EOT
 		setup setup 0
-		extract extract 0 /
+		extract extract 0 /target/
 		again
 		essential 1
 		chrooted 0 /
@@ -107,6 +107,34 @@ test_sources_of_a_setup_hook_are_where_packages_come_from()
 	[ ! -e y.tar ] || fail "a target of what failed"
 	status 2 fabricate -q --variant=extract --include=pen-plain --setup-hook=true '' y.tar 2>err
 	contains "there are no sources of packages" err
+}
+
+# limit: 600
+test_what_a_setup_hook_installs_is_there()
+{
+	mirrored
+	# shellcheck disable=SC2016
+	hook install 'mkdir -p "$1/tmp/p/DEBIAN"' \
+		'printf "%s\n" "Package: bsdextrautils" "Version: 0" "Architecture: all" \
+			"Maintainer: x <x@y>" "Description: own" >"$1/tmp/p/DEBIAN/control"' \
+		'dpkg-deb --build "$1/tmp/p" "$1/tmp/p.deb"' \
+		'dpkg --root="$1" --log="$1/var/log/dpkg.log" --install "$1/tmp/p.deb"' \
+		'rm -r "$1/tmp/p" "$1/tmp/p.deb"'
+	# the tree has no apt, which a hook may call all the same
+	# shellcheck disable=SC2016
+	fabricate -q --no-cache --variant=essential --include=ncal --setup-hook="$T/install" \
+		--essential-hook='apt-get --version >"$1/etc/apt-version"' \
+		--essential-hook='echo "$1" >"$1/etc/target"' \
+		--essential-hook='apt-config dump Dir | head -n 1 >"$1/etc/apt-dir"' trixie x.tar
+	content x.tar var/lib/dpkg/status >status
+	grep -A 9 '^Package: bsdextrautils$' status | grep -q '^Version: 0$' || fail "it was replaced"
+	grep -q '^Package: ncal$' status || fail "what was asked for is not there"
+	contains "$(printf 'Package: ncal\nStatus: install ok installed')" status
+	equal /target/ "$(content x.tar etc/target)"
+	content x.tar etc/apt-version | grep -q '^apt '
+	# what is there of it counts, not its words in apt's notes
+	content x.tar var/lib/apt/extended_states >states
+	! grep -q bsdextrautils states || fail "it is marked"
 }
 
 # limit: 600
