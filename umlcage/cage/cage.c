@@ -25,6 +25,7 @@
 #include "umlcage/cage/jail.h"
 #include "umlcage/cage/launch.h"
 #include "umlcage/cage/namespaces.h"
+#include "umlcage/cage/syscalls.h"
 #include "umlcage/cage/stats.h"
 
 enum { BOOT_TIMEOUT_MS = 60000, STOP_TIMEOUT_MS = 120000, LINK_BUFFER = 4 << 20, TAIL_LINES = 8 };
@@ -239,8 +240,8 @@ static int prepare_jail(struct start *s, struct place *place, enum wall wall, st
 
 	struct jail_config jail = {
 		.paths = paths, .npaths = n, .require = (enum jail_require)cfg->require_jail,
-		.no_namespaces = wall != WALL_FULL, .no_warden = wall == WALL_BARE, .max_abi = JAIL_ANY_ABI, .place = place,
-		.progress = cfg->progress,
+		.no_namespaces = wall != WALL_FULL, .no_warden = wall == WALL_BARE,
+		.max_abi = JAIL_ANY_ABI, .place = place, .progress = cfg->progress,
 		.processes = cfg->pids ? cfg->pids + OWN_PROCESSES : 0,
 		.file_size = cfg->disk ? limits_file_size(cfg) : 0,
 	};
@@ -296,8 +297,7 @@ static int start_without_namespaces(struct cage *c, struct start *s, struct erro
 	if (ret == 0)
 		return 0;
 	if (cfg->require_jail != CAGE_REQUIRE_NOTHING)
-		return err_set(e, ENOSYS, "this host cannot bound what the cage's kernel asks by name, and "
-			       "--require-jail was given: %s", err_text(&why));
+		return err_move(e, &why);
 	jail_release(&s->jail);
 	progress_warn(cfg->progress, "the cage's kernel could see names, sizes and times of your files, "
 		      "and change the times of links: %s", err_text(&why));
@@ -477,6 +477,9 @@ int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *
 		ret = err_sys(e, errno, "cannot open the kernel '%s'", cfg->kernel);
 	if (ret == 0)
 		ret = limits_check(cfg, e);
+	if (ret == 0 && !cfg->ptrace_mode && !syscalls_can_filter())
+		ret = err_set(e, ENOSYS, "this host cannot filter system calls (seccomp), which the "
+			      "processes of a cage are run with; --ptrace runs them without");
 	if (ret == 0)
 		ret = open_networks(c, &s, e);
 	if (ret == 0 && cfg->root.upper == CAGE_UPPER_COW && cfg->root.upper_fd < 0)

@@ -28,6 +28,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -266,6 +267,13 @@ int syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg, 
 	prog->len = (unsigned short)(code.len / sizeof(struct sock_filter));
 	prog->filter = (struct sock_filter *)(void *)sb_steal(&code);
 	return 0;
+}
+
+bool syscalls_can_filter(void)
+{
+	const uint32_t action = SECCOMP_RET_ERRNO;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
 void syscalls_own_pid(struct sock_fprog *prog, pid_t pid)

@@ -12,6 +12,9 @@
 /* Stands for the kernel's own PID, which is not known before fork(); none is as large. */
 #define SYSCALLS_OWN_PID 0x3fffff01
 
+/* Whether this host has such filters at all. */
+bool syscalls_can_filter(void);
+
 struct syscalls_config {
 	bool first;	/* for the first process of a PID namespace */
 	bool warden;	/* what it cannot judge is asked of one: see warden.h */

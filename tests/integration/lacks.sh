@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# Hosts that lack what walls are made of: see tests/support/lacks.c.  On each, a cage does what it
+# does elsewhere, or says what it cannot; the walls themselves are `make check-wall`'s.
+
+# on WHAT OPTION... -- COMMAND...: run on a host that lacks it
+on()
+{
+	local lacks=$1
+	shift
+	(export LD_PRELOAD=$HOST_PROGRAMS/lacks.so UMLCAGE_TEST_LACKS=$lacks
+	 run_exec "$@")
+}
+
+# works WHAT OPTION...: the root, a share, links in it, its owners, the network helper
+works()
+{
+	local lacks=$1
+	shift
+	rm -rf share bound
+	mkdir bound
+	on "$lacks" "$@" --share share:/mnt --bind bound:/bound -- sh -ec '
+		echo text >/mnt/file; chown 1000:1001 /mnt/file; chmod 4751 /mnt/file
+		ln -s file /mnt/link; touch -h -d @1000000 /mnt/link; ln -s link /bound/link
+		readlink /mnt/link /bound/link; stat -c "%u:%g %a %Y" /mnt/file /mnt/link | head -n 1
+		stat -c %Y /mnt/link; (sleep 100 & kill $!; wait $!) 2>/dev/null || true; cat /sys/class/net/vec0/mtu' >out 2>err ||
+		{ cat out err; fail "it does not work without $lacks"; }
+	equal "file link 1000:1001 4751 1000000" \
+		"$(sed -n '1,2p' out | tr '\n' ' ')$(sed -n '3s/ [0-9]*$//p' out) $(sed -n 4p out)" "what it says"
+	equal link "$(readlink bound/link)"
+	"$UMLCAGE" share verify share
+}
+
+test_all_there()
+{
+	works ""
+	equal "" "$(cat err)" "what it says"
+}
+
+test_old_landlock()
+{
+	on landlock=2 --require-jail -- true || host_cannot "no Landlock at all"
+	works landlock=2
+	equal "" "$(cat err)" "what it says"
+}
+
+test_no_landlock()
+{
+	works landlock=0
+	contains "neither Landlock nor user namespaces" err
+	status 125 on landlock=0 --require-jail -- true 2>err
+	contains "Landlock" err
+}
+
+# namespaces: yes
+test_no_landlock_but_namespaces()
+{
+	unshare --user --mount --pid --ipc --net --uts --fork true 2>/dev/null ||
+		host_cannot "no namespaces for users here"
+	works landlock=0
+	status 125 on landlock=0 --require-jail -- true 2>err
+	contains "Landlock" err
+}
+
+test_no_filters()
+{
+	status 125 on filter -- true 2>err
+	contains "--ptrace" err
+	works filter --ptrace
+	contains "cannot filter system calls" err
+	status 125 on filter --ptrace --require-jail -- true 2>err
+	contains "cannot filter system calls" err
+}
