@@ -109,7 +109,8 @@ $(FILTER): $(O)/obj/tests/support/container-filter.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs libseccomp) $(LDLIBS)
 
 # programs that tests run on the host, against the libraries
-HOST_PROGS := $(patsubst tests/support/%.c,$(TEST_OUT)/host/%,$(wildcard tests/support/host-*.c))
+HOST_PROGS := $(patsubst tests/support/%.c,$(TEST_OUT)/host/%,$(wildcard tests/support/host-*.c)) \
+	$(TEST_OUT)/host/lacks.so
 
 $(TEST_OUT)/host/%: $(O)/obj/tests/support/%.o $(call layer_libs,cage)
 	@mkdir -p $(@D)
@@ -121,6 +122,11 @@ $(TEST_OUT)/host/%.so: tests/support/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -shared -fPIC -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra \
 		-fvisibility=hidden -o $@ $< -ldl
+
+# what pretends that a host lacks something
+$(TEST_OUT)/host/lacks.so: tests/support/lacks.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -D_GNU_SOURCE -shared -fPIC -O2 -std=gnu11 -Wall -Wextra -o $@ $< -ldl
 
 # static programs for the guest
 $(TEST_OUT)/guest/%: tests/support/%.c tests/bench/guest.h
@@ -180,6 +186,18 @@ check-faults:
 
 check-kills:
 	+@UMLCAGE_TEST_SCALE=2500 $(MAKE) --no-print-directory check-integration TESTS=faults.kills
+
+# the walls around a cage against a kernel that makes any call of the host (tests/wall); the kernel
+# is a build of its own
+$(TEST_OUT)/guest/guest-hostile: tests/wall/guest-hostile.c tests/wall/hostcall.h tests/wall/rows.h
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -D_GNU_SOURCE -static -O2 -std=gnu11 -Wall -Wextra -o $@ $<
+
+.PHONY: check-wall
+check-wall: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS) $(TEST_OUT)/guest/guest-hostile
+	+@kernel=$$(tests/wall/build-kernel $(O)/umlcage $(O)/wall) && MAKE='$(MAKE)' \
+		UMLCAGE_TEST_KERNEL="$$kernel" tests/support/run-tests -l $(TEST_OUT)/log \
+		-t 'hostile.$(TESTS)' $(INTEGRATION_RUN) tests/wall
 
 # mmdebstrap's own tests, of Debian's source package; about half an hour (see the file)
 .PHONY: check-mmdebstrap
