@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Build files: what they mean, what is refused and where, the order of builds, what differs
+ * from a manifest, the page.  Works in a directory of its own below the current one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs/build/private.h"
+#include "tests/support/unit.h"
+#include "umlcage/base/fd.h"
+
+static struct error err = ERROR_INIT;
+static struct builds builds = BUILDS_INIT;
+static char *top, *old_cwd;
+
+static const struct opt some_opts[] = {
+	{ OPT_STRING, 0, "variant", "NAME", 0, "what to install" },
+	{ OPT_FLAG, 0, "net", NULL, 0, "the network" },
+	OPT_END,
+};
+static const struct opt_spec some_spec = { .groups = OPT_GROUPS({ NULL, some_opts, 0 }) };
+
+static int check_some(int argc, char **argv, struct error *e)
+{
+	for (int i = 1; i < argc; i++)
+		if (str_eq(argv[i], "--variant=wrong"))
+			return err_usage(e, "there is no variant 'wrong'");
+	return 0;
+}
+
+static const struct build_tools tools = { &some_spec, check_some };
+
+static void setup(void)
+{
+	char name[] = "build-test-XXXXXX";
+
+	old_cwd = getcwd(NULL, 0);
+	ck_assert_ptr_nonnull(mkdtemp(name));
+	top = path_join(old_cwd, name);
+	ck_assert_int_eq(chdir(top), 0);
+}
+
+static void teardown(void)
+{
+	builds_release(&builds);
+	ck_assert_int_eq(chdir(old_cwd), 0);
+	remove_tree(AT_FDCWD, top, NULL);
+	free_ptr(&top);
+	free_ptr(&old_cwd);
+	err_release(&err);
+}
+
+static void put(const char *name, const char *text)
+{
+	ck_ok(file_replace(AT_FDCWD, name, text, strlen(text), 0644, &err), &err);
+}
+
+static int read_all(void)
+{
+	int ret;
+
+	builds_release(&builds);
+	ret = builds_read(&builds, &tools, NULL, 0, &err);
+	return ret < 0 ? ret : builds_order(&builds, &err);
+}
+
+START_TEST(a_file_means_what_it_says)
+{
+	const struct build *b;
+
+	put("more.inc", "[Publish]\nkeep = 3\n[Step last]\nrun = true\n");
+	put("a.build", "Include = more.inc\n[Build]\ndescription = an ${name}\n[Source]\nsuite = trixie\n"
+	    "Variant = minbase\nnet = yes\nmirror = http://one\nmirror = http://two\n[Step x]\n"
+	    "run = echo ${name} ${HOME}\n  second line\nmemory = 3G\n[Output ${name}.ext4]\nsize = 64M\n"
+	    "[Verify]\nrun = true\n[Limits]\ntimeout = 2m\n");
+	ck_ok(read_all(), &err);
+	ck_assert_uint_eq(builds.n, 1);
+	b = builds.v[0];
+	ck_assert_str_eq(b->name, "a");
+	ck_assert_str_eq(b->description, "an a");
+	ck_assert_str_eq(b->suite, "trixie");
+	ck_assert_uint_eq(b->options.n, 2);
+	ck_assert_str_eq(b->options.v[0], "--variant=minbase");
+	ck_assert_str_eq(b->options.v[1], "--net");
+	ck_assert_uint_eq(b->mirrors.n, 2);
+	ck_assert_uint_eq(b->nsteps, 2);
+	ck_assert_str_eq(b->steps[0].name, "last");
+	ck_assert_str_eq(b->steps[1].script, "echo a ${HOME}\nsecond line");
+	ck_assert_uint_eq(b->steps[1].machine.memory, 3ull << 30);
+	ck_assert_str_eq(b->outputs[0].name, "a.ext4");
+	ck_assert_uint_eq(b->outputs[0].details.size, 64ull << 20);
+	ck_assert_uint_eq(b->publish.keep, 3);
+	ck_assert_uint_eq(b->limits.timeout, 120000);
+	ck_assert_uint_eq(b->nchecks, 1);
+	ck_assert(b->wanted);
+}
+END_TEST
+
+static const struct {
+	const char *text, *says;
+} refused[] = {
+	{ "x = 1\n", "a.build:1: 'x' is in no section" },
+	{ "[Source]\nsuit = trixie\n", "a.build:2: there is no key 'suit' in [Source]; did you mean 'suite'" },
+	{ "[Source]\nvarian = x\n", "did you mean 'variant'" },
+	{ "[Source]\nnet = perhaps\n", "neither yes nor no" },
+	{ "[Source]\nlogfile = x\n", "what the build itself decides" },
+	{ "[Source]\nsuite = trixie\nvariant = wrong\n", "no variant 'wrong'" },
+	{ "[Source]\nsuite = trixie\nroot = x\n", "needs one of suite, root and build, and has more" },
+	{ "[Source]\nroot = x\nvariant = minbase\n", "is for a suite" },
+	{ "[Output]\n", "a.build:1: an output needs the name of its file" },
+	{ "[Output a/b.tar]\n", "cannot be called 'a/b.tar'" },
+	{ "[Output SHA256SUMS]\n", "cannot be called 'SHA256SUMS'" },
+	{ "[Output .tar]\n", "cannot be called '.tar'" },
+	{ "[Output a.tar]\n[Output a.tar]\n", "a.build:2: there is an output 'a.tar' already" },
+	{ "[Output ${dat}.tar]\n", "did you mean '${date}'" },
+	{ "[Publish]\nkeep = few\n", "a.build:2: keep: 'few' is not a number" },
+	{ "[Source]\nroot = x\n[Step a]\nfiles = nowhere\n", "cannot read 'nowhere'" },
+	{ "[Source]\nroot = x\n[Step a]\nrun = x\nmemory = 1M\n", "[Step a]" },
+	{ "[Source]\nbuild = nothing\n", "there is no build 'nothing'" },
+	{ "[Build]\ninclude = gone.inc\n", "a.build:2: include:" },
+	{ "[Build]\ninclude = a.build\n", "included too deep" },
+};
+
+START_TEST(what_is_wrong_is_said_with_its_place)
+{
+	put("a.build", refused[_i].text);
+	ck_assert_int_lt(read_all(), 0);
+	if (!strstr(err_text(&err), refused[_i].says))
+		ck_abort_msg("'%s' does not mention '%s'", err_text(&err), refused[_i].says);
+}
+END_TEST
+
+START_TEST(builds_come_after_what_they_build_on)
+{
+	put("a.build", "[Source]\nbuild = b\n");
+	put("b.build", "[Source]\nbuild = c\n");
+	put("c.build", "[Source]\nroot = x\n");
+	ck_ok(read_all(), &err);
+	ck_assert_str_eq(builds.v[0]->name, "c");
+	ck_assert_str_eq(builds.v[1]->name, "b");
+	ck_assert_ptr_eq(builds.v[2]->on, builds.v[1]);
+	put("c.build", "[Source]\nbuild = a\n");
+	ck_fails(read_all(), EINVAL, "builds on itself", &err);
+}
+END_TEST
+
+START_TEST(what_builds_on_another_brings_it_along)
+{
+	char *const paths[] = { (char *)"a.build" };
+
+	put("a.build", "[Source]\nbuild = b\n");
+	put("b.build", "[Source]\nroot = x\n");
+	ck_ok(builds_read(&builds, &tools, paths, 1, &err), &err);
+	ck_ok(builds_order(&builds, &err), &err);
+	ck_assert_uint_eq(builds.n, 2);
+	ck_assert(!builds.v[0]->wanted && builds.v[1]->wanted);
+}
+END_TEST
+
+START_TEST(changes_of_packages_are_told)
+{
+	struct json_object *before = json_tokener_parse(
+		"[{\"name\":\"a\",\"version\":\"1\",\"architecture\":\"all\"},"
+		"{\"name\":\"b\",\"version\":\"1\",\"architecture\":\"all\"}]");
+	struct json_object *after = json_tokener_parse(
+		"[{\"name\":\"a\",\"version\":\"2\",\"architecture\":\"all\"},"
+		"{\"name\":\"c\",\"version\":\"1\",\"architecture\":\"all\"}]");
+	cleanup_free char *changes = build_package_changes(before, after);
+	cleanup_free char *none = build_package_changes(NULL, after);
+
+	ck_assert_str_eq(changes, "~ a 1 -> 2\n+ c 1\n- b 1\n");
+	ck_assert_str_eq(none, "");
+	json_object_put(before);
+	json_object_put(after);
+}
+END_TEST
+
+START_TEST(packages_are_those_that_are_installed)
+{
+	struct json_object *list;
+
+	ck_ok(make_dirs(AT_FDCWD, "tree/var/lib/dpkg", 0755, &err), &err);
+	put("tree/var/lib/dpkg/status",
+	    "Package: a\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.2-3\n"
+	    "Description: x\n Version: 9\n\nPackage: b\nStatus: deinstall ok config-files\nVersion: 1\n\n"
+	    "Package: c\nStatus: hold ok installed\nVersion: 4");
+	list = build_packages("tree");
+	ck_assert_uint_eq(json_object_array_length(list), 2);
+	ck_assert_str_eq(json_text(json_object_array_get_idx(list, 0), "version"), "1.2-3");
+	ck_assert_str_eq(json_text(json_object_array_get_idx(list, 1), "name"), "c");
+	json_object_put(list);
+}
+END_TEST
+
+START_TEST(page_shows_what_it_is_given_as_text)
+{
+	char text[] = "step x: <script>alert(1)</script>\nlog: \"a\"&b", name[] = "a<b";
+	char folder[] = "/srv/a\"b", changes[] = "";
+	struct build_run run = { .when = 1700000000, .failed = true, .text = text, .changes = changes };
+	struct build_status status = { .name = name, .folder = folder, .checked = 1700000000,
+				       .runs = &run, .nruns = 1 };
+	const struct build_statuses s = { &status, 1 };
+	cleanup_free char *page = builds_page(&s, 1700000100);
+
+	ck_assert_ptr_null(strstr(page, "<script"));
+	ck_assert_ptr_nonnull(strstr(page, "&lt;script&gt;"));
+	ck_assert_ptr_nonnull(strstr(page, "a&lt;b"));
+	ck_assert_ptr_nonnull(strstr(page, "1 of 1 failed"));
+	run.failed = false;
+	free_ptr(&page);
+	page = builds_page(&s, 1700000100);
+	ck_assert_ptr_nonnull(strstr(page, "all 1 are good"));
+	/* nothing ran for two days */
+	free_ptr(&page);
+	page = builds_page(&s, 1700000000 + 2 * 86400);
+	ck_assert_ptr_nonnull(strstr(page, "has not run lately"));
+}
+END_TEST
+
+START_TEST(records_are_kept_newest_first)
+{
+	struct build_run run = { .when = 1, .text = (char *)"one" };
+	struct json_object *o, *runs = NULL;
+
+	for (int i = 0; i < 70; i++) {
+		run.when = i;
+		build_record(top, "a", &run);
+	}
+	build_record(top, "a", NULL);
+	o = build_records(top);
+	ck_assert(json_object_object_get_ex(o, "runs", &runs));
+	ck_assert_int_le((int)json_object_array_length(runs), 61);
+	ck_assert_int_eq((int)json_number(json_object_array_get_idx(runs, 0), "when"), 69);
+	ck_assert_int_gt((int)json_number(o, "checked"), 0);
+	json_object_put(o);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("build");
+	TCase *tc = tcase_create("build");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_file_means_what_it_says);
+	tcase_add_loop_test(tc, what_is_wrong_is_said_with_its_place, 0, (int)ARRAY_SIZE(refused));
+	tcase_add_test(tc, builds_come_after_what_they_build_on);
+	tcase_add_test(tc, what_builds_on_another_brings_it_along);
+	tcase_add_test(tc, changes_of_packages_are_told);
+	tcase_add_test(tc, packages_are_those_that_are_installed);
+	tcase_add_test(tc, page_shows_what_it_is_given_as_text);
+	tcase_add_test(tc, records_are_kept_newest_first);
+	suite_add_tcase(s, tc);
+	return unit_run(s);
+}
