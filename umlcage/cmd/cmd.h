@@ -35,7 +35,8 @@ struct command {
 	int (*check)(const struct command *self, int argc, char **argv, struct error *e);
 };
 
-extern const struct command command_build, command_cache, command_debootstrap, command_doctor, command_fabricate,
+extern const struct command command_build, command_cache, command_debootstrap, command_doctor,
+	command_fabricate,
 	command_help, command_kernel, command_root, command_run, command_session, command_share,
 	command_shell, command_umlcage;
 

@@ -437,7 +437,8 @@ static int start_again(const struct session_record *r, struct error *e)
 	if (keep)
 		ret = mend(keep, e);
 	else
-		fputs("umlcage: its changes were not kept: they are lost, and it starts from its root\n", stderr);
+		fputs("umlcage: its changes were not kept: they are lost, and it starts from its root\n",
+		      stderr);
 	if (ret < 0)
 		return ret;
 	if (folder && chdir(folder) < 0)
@@ -494,7 +495,8 @@ static const struct command command_list = {
 }, command_remove = {
 	"remove", "forgets sessions that were lost", &remove_spec, run_remove, NULL, NULL,
 }, command_recover = {
-	"recover", "starts a lost session again, with what it kept", &recover_spec, run_recover, NULL, NULL,
+	"recover", "starts a lost session again, with what it kept", &recover_spec, run_recover,
+	NULL, NULL,
 }, command_pause = {
 	"pause", "stops a session where it is", &pause_spec, run_plain, NULL, NULL,
 }, command_resume = {
@@ -509,8 +511,9 @@ static const struct command command_list = {
 
 static const struct command *const subcommands[] = {
 	&command_session_start, &command_session_exec, &command_session_shell, &command_list,
-	&command_ps, &command_session_copy, &command_session_commit, &command_logs, &command_stop, &command_kill,
-	&command_wait, &command_pause, &command_resume, &command_publish, &command_unpublish, &command_recover, &command_remove, NULL,
+	&command_ps, &command_session_copy, &command_session_commit, &command_logs, &command_stop,
+	&command_kill, &command_wait, &command_pause, &command_resume, &command_publish,
+	&command_unpublish, &command_recover, &command_remove, NULL,
 };
 
 const struct command command_session = {
