@@ -157,6 +157,8 @@ ROW(link_out) { CALL3(SYS_mkdirat, share_fd, S("f"), 0700); return CALL5(SYS_ren
 ROW(rename_in) { return CALL4(SYS_renameat, AT_FDCWD, at("goes-3"), share_fd, S("got-too")); }
 ROW(rename_exchange) { CALL3(SYS_mkdirat, share_fd, S("g"), 0700); return CALL5(SYS_renameat2, share_fd, S("g"), AT_FDCWD, at("dir"), 2); }
 ROW(do_mknod) { return CALL4(SYS_mknodat, AT_FDCWD, at("made-fifo"), S_IFIFO | 0600, 0); }
+/* the one that needs no privilege */
+ROW(mknod_device) { return CALL4(SYS_mknodat, AT_FDCWD, at("made-device"), S_IFCHR, 0); }
 ROW(do_chmod) { return CALL2(SYS_chmod, at("secret"), 0640); }
 ROW(do_fchmodat) { return CALL3(SYS_fchmodat, AT_FDCWD, at("secret"), 0644); }
 ROW(do_fchmodat2) { return CALL4(452, AT_FDCWD, at("secret"), 0604, 0); }
@@ -419,6 +421,7 @@ enum {
 	LANDLOCK = 4,	/* of any age */
 	SCOPES = 8,	/* from ABI 6 on */
 	NAMES = 16,	/* namespaces */
+	ANY = 31,
 	HOST = 32,	/* any host, walls or not */
 };
 
