@@ -144,10 +144,11 @@ static int compile(const struct confine *c, struct strbuf *code)
 
 static void no_end(int sig)
 {
-	static const char words[] = "umlcage: out of memory: a system call filter cannot be made\n";
-
 	(void)sig;
-	_exit(write(STDERR_FILENO, words, sizeof(words) - 1) < 0 ? 1 : memory_status(-1));
+	/* it came amid the library's work, which may hold a lock that cleaning up waits for */
+	(void)signal(SIGALRM, SIG_DFL);
+	(void)alarm(FILTER_SECONDS);
+	memory_end("umlcage: out of memory: a system call filter cannot be made\n");
 }
 
 void confine_guard(bool on)

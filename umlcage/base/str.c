@@ -13,11 +13,9 @@
 static int exit_status = 1;
 static void (*last_act)(void);
 
-int memory_status(int status)
+void memory_status(int status)
 {
-	if (status >= 0)
-		exit_status = status;
-	return exit_status;
+	exit_status = status;
 }
 
 void memory_last_act(void (*fn)(void))
@@ -25,18 +23,22 @@ void memory_last_act(void (*fn)(void))
 	last_act = fn;
 }
 
-static void __attribute__((noreturn)) out_of_memory(void)
+void memory_end(const char *words)
 {
-	static const char msg[] = "umlcage: out of memory\n";
 	void (*fn)(void) = last_act;
 
 	/* only once: it may itself run out of it */
 	last_act = NULL;
-	if (write(STDERR_FILENO, msg, sizeof(msg) - 1) < 0)
+	if (write(STDERR_FILENO, words, strlen(words)) < 0)
 		exit_status = exit_status ? exit_status : 1;
 	if (fn)
 		fn();
 	_exit(exit_status);
+}
+
+static void __attribute__((noreturn)) out_of_memory(void)
+{
+	memory_end("umlcage: out of memory\n");
 }
 
 static void *checked(void *p)

@@ -16,7 +16,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-int memory_status(int status);	/* < 0: only tells */
+void memory_status(int status);
+/* That end, with a line for standard error. */
+void memory_end(const char *words) __attribute__((noreturn));
 void memory_last_act(void (*fn)(void));
 
 void *xmalloc(size_t size);
