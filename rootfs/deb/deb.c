@@ -135,7 +135,11 @@ static int read_control(struct deb *d, struct error *e)
 
 		struct deb_member *m = &d->members[d->n++];
 
-		*m = (struct deb_member){ xstrdup(name), archive_entry_perm(entry), STRBUF_INIT };
+		*m = (struct deb_member){
+			.name = xstrdup(name), .mode = archive_entry_perm(entry),
+			.mtime = { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
+			.data = STRBUF_INIT,
+		};
 		for (;;) {
 			size_t room = 16384;
 			ssize_t got = deb_read(d, sb_reserve(&m->data, room), room, e);

@@ -10,14 +10,16 @@
 #include <archive_entry.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "umlcage/base/error.h"
 #include "umlcage/base/str.h"
 
-/* A file of control.tar: "postinst", its permission bits, its contents. */
+/* A file of control.tar: "postinst", its permission bits, its time, its contents. */
 struct deb_member {
 	char *name;
 	unsigned int mode;
+	struct timespec mtime;
 	struct strbuf data;
 };
 

@@ -462,6 +462,8 @@ static int write_info(struct job *j, struct error *e)
 		strv_add(&p->info, m->name);
 
 		attr.mode = S_IFREG | m->mode;
+		attr.mtime = m->mtime;
+
 		int ret = share_file(j->tree, path, &attr, m->data.s, m->data.len, e);
 
 		if (ret < 0)
@@ -478,7 +480,7 @@ static int write_info(struct job *j, struct error *e)
 
 		strv_add(&p->info, "md5sums");
 		p->summed = true;
-		attr.mode = S_IFREG | 0644;
+		attr = (struct share_attr){ .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
 		return share_file(j->tree, path, &attr, j->sums->s, j->sums->len, e);
 	}
 	return 0;

@@ -45,6 +45,7 @@ START_TEST(one_package_as_dpkg_leaves_it)
 	ck_assert_str_eq(text_of("var/lib/dpkg/triggers/File"), "/usr/share/one one:amd64/noawait\n");
 	ck_assert_str_eq(text_of("var/lib/dpkg/triggers/one-done"), "one:amd64\n");
 	ck_assert_uint_eq(look("var/lib/dpkg/info/one:amd64.postinst").mode, S_IFREG | 0755);
+	ck_assert_int_eq(look("var/lib/dpkg/info/one:amd64.postinst").mtime.tv_sec, 1700000000);
 	ck_assert_uint_eq(look("usr/su").mode, S_IFREG | 04755);
 	ck_assert_uint_eq(look("usr/again").gid, 42);
 	ck_assert_uint_eq(look("usr/mem").mode, S_IFCHR | 0640);
