@@ -251,7 +251,7 @@ bench: bench-prepare
 bench-prepare:
 	@tests/support/prepare bench
 
-bench-run: all $(BENCH_PROGS) $(O)/agent/pack
+bench-run: all $(BENCH_PROGS) $(O)/agent/pack $(TEST_OUT)/host/lacks.so
 	@UMLCAGE=$(abspath $(O))/umlcage BENCH_PROGS=$(abspath $(TEST_OUT))/bench \
 		BENCH_PACK=$(abspath $(O))/agent/pack \
 		tests/support/bench $(O)/bench $(sort $(wildcard tests/bench/*.sh))
