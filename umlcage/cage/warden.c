@@ -29,6 +29,10 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
 
+/* Newer than Debian 12's linux/seccomp.h. */
+#define NOTIF_SET_FLAGS		SECCOMP_IOW(4, __u64)
+#define NOTIF_SYNC_WAKE_UP	(1UL << 0)
+
 /* The kernel's limits of names, attributes and their values (linux/limits.h). */
 enum { NAME_BYTES = 256, LINK_BYTES = 4096, ATTR_BYTES = 256, VALUE_BYTES = 65536, PATH_BYTES = 4096 };
 enum { WRITABLE_MAX = 128 };
@@ -410,6 +414,8 @@ static bool receive_listener(struct keeper *k)
 	if (!h || n != (ssize_t)sizeof(pid) || k->listener >= 0)
 		return false;
 	memcpy(&k->listener, CMSG_DATA(h), sizeof(k->listener));
+	/* since Linux 6.6: one waits for the other anyway, so that they take turns on one processor */
+	(void)ioctl(k->listener, NOTIF_SET_FLAGS, NOTIF_SYNC_WAKE_UP);
 	k->kernel = pid;
 	k->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	return true;
