@@ -19,7 +19,7 @@ enum { CHUNK = 256 * 1024 };
 static void must(int ok)
 {
 	if (ok != 1)
-		abort();
+		memory_end("umlcage: out of memory: a hash cannot be made\n");
 }
 
 static void start(struct hash *h, const EVP_MD *md)
