@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What may follow --root: a share's directory, a filesystem image, an archive or an image of
- * containers (imported once into the cache, by its contents), or the name of a root the user keeps, which is a
- * share in the data directory's roots/.
+ * containers (imported once into the cache, by its contents), or the name of a root the user
+ * keeps, which is a share in the data directory's roots/.
  */
 #ifndef UMLCAGE_SHARE_ROOTS_H
 #define UMLCAGE_SHARE_ROOTS_H

@@ -86,8 +86,9 @@ static int expand(const struct reader *r, const struct ini_entry *entry, const c
 			const char *near = str_closest(name, names);
 
 			return ini_error(r->ini, entry, e, "there is no variable '${%s}'%s%s%s; there are "
-					 "${date}, ${name} and ${git}", name, near ? "; did you mean '${" : "",
-					 near ? near : "", near ? "}'?" : "");
+					 "${date}, ${name} and ${git}", name,
+					 near ? "; did you mean '${" : "", near ? near : "",
+					 near ? "}'?" : "");
 		}
 		sb_addc(&sb, *p++);
 	}

@@ -289,7 +289,15 @@ CALL(in_utimensat)
 }
 static int share_file(void) { return openat(w.share_fd, "file", O_RDWR); }
 CALL(in_futimens) { return syscall(SYS_utimensat, share_file(), NULL, NULL, 0); }
-CALL(in_fchmod) { struct stat st; int fd = share_file(); return fchmod(fd, 0700) < 0 || syscall(SYS_fstat, fd, &st) < 0 ? -1 : (st.st_mode & 0777) == 0700 ? 0 : -1; }
+CALL(in_fchmod)
+{
+	int fd = share_file();
+	struct stat st;
+
+	if (fchmod(fd, 0700) < 0 || syscall(SYS_fstat, fd, &st) < 0)
+		return -1;
+	return (st.st_mode & 0777) == 0700 ? 0 : -1;
+}
 CALL(in_fsetxattr)
 {
 	char b[9] = "";

@@ -35,7 +35,8 @@ static const struct opt install_opts[] = {
 };
 
 static const struct opt with_opts[] = {
-	{ OPT_STRING, 0, "with", "WHAT", OPT_STR(struct timer_options, how), "only those of systemd or cron" },
+	{ OPT_STRING, 0, "with", "WHAT", OPT_STR(struct timer_options, how),
+	  "only those of systemd or cron" },
 	OPT_END,
 };
 

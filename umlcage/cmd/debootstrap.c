@@ -179,8 +179,8 @@ static const struct opt_spec spec = {
 			     { NULL, machine_opts, offsetof(struct job, machine) },
 			     { NULL, machine_time_opts, offsetof(struct job, machine) }),
 	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression, an image "
-		    "(.ext4,\n.squashfs, .erofs, .oci.tar, ...), or - for a tar on standard output.  Without MIRROR, UMLCAGE_MIRROR or the host's own "
-		    "mirror is used.",
+		    "(.ext4,\n.squashfs, .erofs, .oci.tar, ...), or - for a tar on standard output.  "
+		    "Without MIRROR,\nUMLCAGE_MIRROR or the host's own mirror is used.",
 };
 
 /* The command in the cage. */

@@ -57,8 +57,8 @@ int guest_report(const struct cage_exit *exit, const struct guest_options *o, ui
 			"give it more with --memory\n", size);
 	else if (exit->full && exit->status)
 		fprintf(stderr, "umlcage: files in the cage's memory%s can grow no more; give "
-			"it more with --memory (or --disk, if given), or let changes go to the disk with --scratch=disk\n",
-			size);
+			"it more with --memory (or --disk, if given), or let changes go to the disk with "
+			"--scratch=disk\n", size);
 	else if (exit->timed_out && !quiet)
 		fprintf(stderr, "umlcage: the command timed out after %g s\n",
 			(double)o->timeout / 1000);
