@@ -63,7 +63,7 @@ static int read_extra(struct build *b, struct error *e)
 		cleanup_free char *asset = xasprintf("%s.config", given), *text = asset_text(asset);
 		cleanup_strbuf struct strbuf file = STRBUF_INIT;
 		cleanup_config struct config check = CONFIG_INIT;
-		const char *name = strrchr(given, '/');
+		const char *name = given ? strrchr(given, '/') : NULL;
 		int ret = 0;
 
 		if (!text) {

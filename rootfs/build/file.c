@@ -242,7 +242,7 @@ static int set_key(struct reader *r, const struct ini_entry *entry, struct error
 	struct build_output *o;
 	int ret = expand(r, entry, entry->value, script, &value, e);
 
-	if (ret < 0)
+	if (ret < 0 || !value)
 		return ret;
 	/* options point to it */
 	strv_take(&b->values, value);

@@ -323,6 +323,7 @@ int build_tree(const struct build_env *env, struct build *b, const struct build_
 		cleanup_free char *before = steal_ptr(path);
 		cleanup_close int lock = -1, former = held;
 
+		(void)former;
 		free_ptr(what);
 		*what = tree_name(b, i);
 		if (i == 0 && b->base) {

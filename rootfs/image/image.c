@@ -51,7 +51,7 @@ static void mke2fs_command(const struct job *j, struct strv *argv)
 	/* nothing is kept back for root, and directories that grow find inodes */
 	strv_add(argv, "-m0");
 	if (!j->t->details->size)
-		strv_addf(argv, "-N%llu", (unsigned long long)(j->needs.inodes * 9 / 8 + 64));
+		strv_addf(argv, "-N%llu", (unsigned long long)j->needs.inodes * 9 / 8 + 64);
 	strv_addf(argv, "-U%s", uuid);
 	strv_addf(argv, "-Ehash_seed=%s,root_owner=%u:%u", seed, j->needs.top.uid,
 		  j->needs.top.gid);

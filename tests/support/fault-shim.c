@@ -167,6 +167,8 @@ static void __attribute__((constructor)) begin(void)
 
 /* ---- calls ---- */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types, names and whole lists of arguments */
+
 /*
  * REPLACE(returned, fails with, name, kinds, (parameters), (arguments)): the call as it is but
  * for the ones that fail.
@@ -357,6 +359,8 @@ static unsigned int opening(int flags)
 		va_end(ap);						\
 		return fails(opening(flags), #name) ? -1 : NEXT(name) args; \
 	}
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 OPENS(open, (const char *p, int flags, ...), (p, flags, mode))
 OPENS(open64, (const char *p, int flags, ...), (p, flags, mode))

@@ -50,10 +50,10 @@ static const struct column columns[] = {
 /* Adds a row; is it one to worry about? */
 static bool add(struct table *t, const struct build_status *s)
 {
-	const struct build_run *last = s->nruns ? &s->runs[0] : NULL, *made = NULL;
+	const struct build_run *last = s->nruns ? s->runs : NULL, *made = NULL;
 	bool failed = last && last->failed;
 
-	for (size_t i = 0; i < s->nruns && !made; i++)
+	for (size_t i = 0; last && i < s->nruns && !made; i++)
 		made = s->runs[i].failed ? NULL : &s->runs[i];
 
 	const struct cell cells[COLUMNS] = {

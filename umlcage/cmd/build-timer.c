@@ -105,14 +105,15 @@ static int unit_path(const char *name, char **path, struct error *e)
 {
 	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	cleanup_free char *dir = NULL;
+	int ret;
 
 	if (!config && !home)
 		return err_set(e, ENOENT, "cannot tell the home directory; set HOME");
 	dir = config ? path_join(config, UNITS) : xasprintf("%s/.config/" UNITS, home);
-	if (make_dirs(AT_FDCWD, dir, 0777, e) < 0)
-		return -e->errnum;
-	*path = path_join(dir, name);
-	return 0;
+	ret = make_dirs(AT_FDCWD, dir, 0777, e);
+	if (ret == 0)
+		*path = path_join(dir, name);
+	return ret;
 }
 
 /* The same path has the same unit. */
@@ -192,9 +193,11 @@ static int remove_units(const char *what, bool *found, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
 		cleanup_free char *full = xasprintf("%s%s", name, endings[i]), *path = NULL;
 
-		if (unit_path(full, &path, e) < 0)
-			return -e->errnum;
-		*found |= unlink(path) == 0;
+		int ret = unit_path(full, &path, e);
+
+		if (ret < 0)
+			return ret;
+		*found |= path && unlink(path) == 0;
 	}
 	(void)systemctl("daemon-reload", NULL, NULL);
 	return 0;
@@ -206,7 +209,7 @@ static int list_units(void)
 	cleanup_strv struct strv names = STRV_INIT;
 	cleanup_close int fd = -1;
 
-	if (unit_path("", &path, NULL) < 0)
+	if (unit_path("", &path, NULL) < 0 || !path)
 		return 0;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || dir_names(fd, &names, NULL) < 0)

@@ -306,6 +306,7 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 		      c->o.simulate ? simulate(&c->o, &progress, e) :
 		      fabricate_request(&c->o, &c->machine, &progress, e);
 	progress_end(&progress);
+	c->o.out.maker = NULL;
 	image_maker_release(&im);
 	return ret;
 }

@@ -58,7 +58,7 @@ int session_claim(struct session *s, const char *name, const struct session_reco
 		ret = listen_at(s, e);
 	if (ret == 0)
 		ret = session_log_path(name, &log, e);
-	if (ret < 0)
+	if (ret < 0 || !log)
 		return ret;
 	s->log = open(log, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	return s->log < 0 ? err_sys(e, errno, "cannot make the log '%s'", log) : 0;

@@ -47,12 +47,14 @@ int wire_send(int fd, const struct strv *words, const int *fds, size_t nfds)
 	memcpy(out.s, &len, sizeof(len));
 	iov = (struct iovec){ out.s, out.len };
 	if (nfds) {
+		struct cmsghdr *c = (struct cmsghdr *)(void *)control.space;
+
 		m.msg_control = control.space;
 		m.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
-		CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
-		CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, nfds * sizeof(int));
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
 	}
 	do
 		n = sendmsg(fd, &m, MSG_NOSIGNAL);
