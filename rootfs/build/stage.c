@@ -31,11 +31,11 @@
 static enum error_kind kind_of(int status)
 {
 	static const enum error_kind kinds[] = {
-		[2] = ERR_USAGE, [3] = ERR_ABSENT, [4] = ERR_NETWORK, [5] = ERR_PACKAGES,
-		[6] = ERR_DISK,
+		[0] = ERR_OTHER, [1] = ERR_OTHER, [2] = ERR_USAGE, [3] = ERR_ABSENT,
+		[4] = ERR_NETWORK, [5] = ERR_PACKAGES, [6] = ERR_DISK,
 	};
 
-	return status >= 2 && (size_t)status < ARRAY_SIZE(kinds) ? kinds[status] : ERR_OTHER;
+	return status >= 0 && (size_t)status < ARRAY_SIZE(kinds) ? kinds[status] : ERR_OTHER;
 }
 
 static int wait_for(pid_t pid, int *status, struct error *e)

@@ -150,7 +150,7 @@ static void __attribute__((constructor)) begin(void)
 	fd = syscall(SYS_openat, AT_FDCWD, file, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	map = (void *)syscall(SYS_mmap, NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED,
+	map = (void *)syscall(SYS_mmap, (void *)0, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED,
 			      fd, 0);
 	(void)syscall(SYS_close, fd);
 	if (map == MAP_FAILED)

@@ -253,7 +253,7 @@ static int write_crontab(const char *text, struct error *e)
 	cleanup_close int in = memfd_with("crontab", text, strlen(text), e);
 	const struct proc_fd fds[] = { { in, 0 }, { STDERR_FILENO, 2 } };
 	struct proc_opts opts = { .argv = argv, .fds = fds, .nfds = 2 };
-	int status, ret;
+	int status = 0, ret;
 	pid_t pid;
 
 	if (in < 0)
