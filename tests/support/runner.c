@@ -23,7 +23,7 @@
  *	# reports: REASON	no look for what the kernel reports
  *
  * A script whose tests need a kernel and a root has the line "# needs: build"; the tests of
- * build.sh, which make these, then run too.
+ * build.sh, which make these, then run too, and first.
  *
  * A test skips with `host_cannot REASON` if the host truly cannot; status 77 in any other
  * way is a failure.  Output is shown of failed tests only.  Descriptor 3, where there is
@@ -124,6 +124,20 @@ static void drop_idle_builds(void)
 		if (needed || !is_build(&tests[i]))
 			tests[kept++] = tests[i];
 	ntests = kept;
+}
+
+/* Those of build.sh come before whatever their kernel and root are for. */
+static void builds_first(void)
+{
+	struct test *sorted = xcalloc(ntests + 1, sizeof(*sorted));
+	size_t n = 0;
+
+	for (int builds = 1; builds >= 0; builds--)
+		for (size_t i = 0; i < ntests; i++)
+			if (is_build(&tests[i]) == builds)
+				sorted[n++] = tests[i];
+	free(tests);
+	tests = sorted;
 }
 
 /* @seconds for the rounds of a test, of which UMLCAGE_TEST_SCALE may ask for more than usual. */
@@ -545,6 +559,7 @@ int main(int argc, char **argv)
 		if (read_script(argv[i]) < 0)
 			return 2;
 	drop_idle_builds();
+	builds_first();
 	own_processes();
 	confine_mounts();
 
