@@ -199,6 +199,14 @@ check-wall: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS) $(TEST_OUT)/gue
 		UMLCAGE_TEST_KERNEL="$$kernel" tests/support/run-tests -l $(TEST_OUT)/log \
 		-t 'hostile.$(TESTS)' $(INTEGRATION_RUN) tests/wall
 
+# what people run as root, unmodified, on the full kernel: container engines, image tools,
+# systemd.  Needs a mirror, and takes long.
+.PHONY: check-tools
+check-tools: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
+	+@kernel="$$($(O)/umlcage kernel build --config=full)" && MAKE='$(MAKE)' \
+		UMLCAGE_TEST_KERNEL="$$kernel" tests/support/run-tests -l $(TEST_OUT)/log \
+		-t '$(or $(TESTS),tools-*)' $(INTEGRATION_RUN) tests/tools
+
 # mmdebstrap's own tests, of Debian's source package; about half an hour (see the file)
 .PHONY: check-mmdebstrap
 check-mmdebstrap: all

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Container engines, unmodified, on the full kernel.
+#
+# What they store is on a tmpfs: they want an overlay of their own, which cannot lie on another.
+
+# a root of trixie with these packages, made once
+tools()
+{
+	mirrored
+	fabricate -q --variant=minbase --include="$1" trixie tools.tar
+}
+
+# an image's file system of the same kind as people push: busybox and nothing else
+base()
+{
+	mirrored
+	fabricate -q --variant=extract --include=busybox-static trixie tree.tar
+	mkdir base
+	tar -xf tree.tar -C base --no-same-owner ./usr/bin/busybox
+	mkdir -p base/bin base/etc base/tmp
+	for applet in sh cat echo ls id wc sleep; do
+		ln -s ../usr/bin/busybox "base/bin/$applet"
+	done
+	tar -C base -cf base.tar .
+}
+
+containerfile()
+{
+	cat >Containerfile <<-'END'
+	FROM base AS build
+	ARG WHAT
+	RUN echo "made of $WHAT" >/made; id -u >>/made
+	FROM base
+	COPY --from=build /made /etc/made
+	RUN wc -l </etc/made >/etc/lines
+	CMD ["cat", "/etc/made", "/etc/lines"]
+	END
+}
+
+# limit: 300
+test_docker_builds_and_runs()
+{
+	tools docker.io,docker-cli,docker-buildx,iptables,ca-certificates
+	base
+	containerfile
+	run -m 2G -q --root tools.tar --bind "$PWD:/src:ro" -C /src -- sh -euc '
+		mkdir -p /var/lib/docker
+		mount -t tmpfs -o size=1g none /var/lib/docker
+		dockerd >/run/dockerd.log 2>&1 &
+		n=0
+		until docker version >/dev/null 2>&1; do
+			n=$((n + 1))
+			[ $n -lt 300 ] || { cat /run/dockerd.log >&2; exit 9; }
+			sleep 0.2
+		done
+		docker import base.tar base >/dev/null
+		mkdir /ctx && cp Containerfile /ctx/Dockerfile
+		docker build -q --build-arg WHAT=parts -t result /ctx >/dev/null
+		docker run --rm result
+		docker run --rm --memory 64m --cpus 0.5 base sh -c "cat /sys/fs/cgroup/memory.max"
+		docker build --progress=plain --build-arg WHAT=parts -t again /ctx 2>&1 | grep -c CACHED
+		docker run --rm base sh -c "echo out; echo err >&2; exit 7" || echo "status $?"
+	' >out 2>err || { cat err >&2; fail "docker: see above"; }
+	printf 'made of parts\n0\n2\n67108864\n3\nout\nstatus 7\n' >want
+	diff want out
+}
+
+# limit: 300
+test_podman_builds_runs_and_publishes()
+{
+	tools podman,buildah,crun,netavark,aardvark-dns,nftables,ca-certificates
+	base
+	containerfile
+	run -m 2G -q --root tools.tar --bind "$PWD:/src:ro" -C /src -- sh -euc '
+		mkdir -p /var/lib/containers
+		mount -t tmpfs -o size=1g none /var/lib/containers
+		podman import -q base.tar localhost/base >/dev/null
+		mkdir /ctx && sed "s,FROM base,FROM localhost/base," Containerfile >/ctx/Containerfile
+		buildah bud -q --build-arg WHAT=parts -t result /ctx >/dev/null
+		podman run --rm result
+		podman run -d --name web -p 8080:80 localhost/base \
+			sh -c "while :; do echo hello | /usr/bin/busybox nc -l -p 80; done" >/dev/null
+		podman exec web echo inside
+		n=0
+		until bash -c "exec 3<>/dev/tcp/127.0.0.1/8080 && cat <&3" 2>/dev/null; do
+			n=$((n + 1))
+			[ $n -lt 50 ]
+			sleep 0.2
+		done
+		podman rm -f -t 0 web >/dev/null
+	' >out 2>err || { cat err >&2; fail "podman: see above"; }
+	printf 'made of parts\n0\n2\ninside\nhello\n' >want
+	diff want out
+}
