@@ -181,8 +181,9 @@ check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 # 50 times as many faults as `make check` injects, some hours, and 500 rounds in which something
 # is killed; UMLCAGE_TEST_SEED=N for others
 .PHONY: check-faults check-kills
-check-faults:
-	+@UMLCAGE_TEST_SCALE=5000 $(MAKE) --no-print-directory check-integration TESTS='$(or $(TESTS),faults.[!k])'
+check-faults: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
+	+@MAKE='$(MAKE)' UMLCAGE_TEST_SCALE=5000 tests/support/run-tests -l $(TEST_OUT)/log \
+		-t '$(or $(TESTS),faults*.[!k])' $(INTEGRATION_RUN) tests/faults
 
 check-kills:
 	+@UMLCAGE_TEST_SCALE=2500 $(MAKE) --no-print-directory check-integration TESTS=faults.kills

@@ -3,7 +3,8 @@
 #
 # Commands while calls to the C library fail on order, one kind of fault and one point at a time:
 # see tests/support/faults.  UMLCAGE_TEST_SCALE scales how many points of each kind are tried,
-# and UMLCAGE_TEST_SEED picks others; `make check-faults` takes 50 times as many as `make check`.
+# and UMLCAGE_TEST_SEED picks others; `make check-faults` takes 50 times as many as `make check`,
+# and more commands (tests/faults).
 
 faults()
 {
@@ -21,18 +22,6 @@ test_shares()
 test_stores()
 {
 	faults --only kernel-list --only root-import --only cache-list --only cache-prune
-}
-
-# limit: 300
-test_fabricate()
-{
-	faults --only fabricate-tar --only fabricate-share --only fabricate-again
-}
-
-# limit: 300
-test_cages()
-{
-	faults --only run --only run-share --only run-keep --only run-commit
 }
 
 # Processes ended, stopped and starved at random; a round is a command and what comes after it.
