@@ -108,3 +108,19 @@ test_every_key_of_every_command_is_known()
 		equal "" "$(groff -man -Tutf8 -ww -z page 2>&1)" "warnings of groff"
 	fi
 }
+
+# as setpriv and su leave HOME: another user's
+test_a_home_that_cannot_be_entered_has_no_settings()
+{
+	mkdir -p closed/.config/umlcage tree
+	echo "[share import]" >closed/.config/umlcage/umlcage.conf
+	tar -cf tree.tar tree
+	chmod 0 closed/.config/umlcage/umlcage.conf
+	status 1 env -u XDG_CONFIG_HOME HOME="$PWD/closed" "$UMLCAGE" share import -q tree.tar s 2>err
+	contains "Permission denied" err
+	[ ! -e s ]
+	chmod 0 closed
+	env -u XDG_CONFIG_HOME HOME="$PWD/closed" "$UMLCAGE" share import -q tree.tar s
+	chmod 755 closed
+	chmod 644 closed/.config/umlcage/umlcage.conf
+}

@@ -74,7 +74,9 @@ static int open_file(const struct settings_options *o, const struct ini **ini, s
 	struct kept *k;
 	int ret;
 
-	if (!path || (!must && access(path, F_OK) < 0 && errno == ENOENT))
+	/* EACCES: in a home that is another user's, as setpriv and su leave it in HOME */
+	if (!path || (!must && access(path, F_OK) < 0 &&
+		      (errno == ENOENT || errno == ENOTDIR || errno == EACCES)))
 		return 0;
 	k = xcalloc(1, sizeof(*k));
 	ret = ini_read(&k->ini, AT_FDCWD, path, e);
