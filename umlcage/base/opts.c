@@ -118,6 +118,14 @@ static int apply(const struct opt *o, void *value, const char *given, const char
 	return 0;
 }
 
+/* What may be suggested: the long names, without those of other tools. */
+static void own_names(const struct places *all, struct strv *names)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].opt->name && all->v[i].opt->kind != OPT_FOREIGN)
+			strv_add(names, all->v[i].opt->name);
+}
+
 static int unknown(const struct places *all, char **argv, int arg_error, struct error *e)
 {
 	const char *given = argv[optind - 1], *near = NULL;
@@ -128,9 +136,7 @@ static int unknown(const struct places *all, char **argv, int arg_error, struct 
 		given = letter;
 	if (arg_error == ':')
 		return err_usage(e, "option '%s' needs an argument; see '%s --help'", given, argv[0]);
-	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].opt->name && all->v[i].opt->kind != OPT_FOREIGN)
-			strv_add(&names, all->v[i].opt->name);
+	own_names(all, &names);
 	if (str_starts(given, "--")) {
 		cleanup_free char *word = xstrndup(given + 2, strcspn(given + 2, "="));
 
@@ -249,9 +255,7 @@ const char *opts_nearest(const struct opt_spec *spec, const char *name)
 	const char *near;
 
 	places_collect(&all, spec);
-	for (size_t i = 0; i < all.n; i++)
-		if (all.v[i].opt->name)
-			strv_add(&names, all.v[i].opt->name);
+	own_names(&all, &names);
 	near = str_closest(name, (const char *const *)strv_argv(&names));
 	/* the string of the table, not of the list that ends here */
 	for (size_t i = 0; near && i < all.n; i++)
