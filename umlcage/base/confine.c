@@ -118,28 +118,35 @@ static bool is_whole(const struct strbuf *code)
 	return n && code->len % sizeof(*f) == 0 && BPF_CLASS(f[n - 1].code) == BPF_RET;
 }
 
+int confine_export(void *filter, struct strbuf *code)
+{
+	cleanup_close int fd = memfd_create("filter", MFD_CLOEXEC);
+	int ret = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
+
+	if (ret == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		ret = -errno;
+	if (ret == 0)
+		ret = fd_read_all(fd, FILTER_MAX, code);
+	return ret < 0 ? ret : is_whole(code) ? 0 : -EIO;
+}
+
 /* The filter as the kernel takes it, in @code. */
 static int compile(const struct confine *c, struct strbuf *code)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	cleanup_close int fd = memfd_create("filter", MFD_CLOEXEC);
 	int ret;
 
 	if (!ctx)
 		return -ENOMEM;
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	ret = fd < 0 ? -errno : add_basic(ctx);
+	ret = add_basic(ctx);
 	if (ret == 0)
 		ret = add_calls(ctx, c);
 	if (ret == 0)
-		ret = seccomp_export_bpf(ctx, fd);
+		ret = confine_export(ctx, code);
 	seccomp_release(ctx);
-	if (ret == 0 && lseek(fd, 0, SEEK_SET) < 0)
-		ret = -errno;
-	if (ret == 0)
-		ret = fd_read_all(fd, FILTER_MAX, code);
-	return ret < 0 ? ret : is_whole(code) ? 0 : -EIO;
+	return ret;
 }
 
 static void no_end(int sig)

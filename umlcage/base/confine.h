@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "umlcage/base/error.h"
+#include "umlcage/base/str.h"
 
 /* A file, or what is beneath a directory, that may still be opened by name. */
 struct confine_path {
@@ -60,5 +61,12 @@ int confine_enter(const struct confine *c, struct error *e);
  * on and off, some seconds of it end the process with the status for want of memory.
  */
 void confine_guard(bool on);
+
+/*
+ * A filter of libseccomp (a scmp_filter_ctx) as the kernel takes it, an array of struct
+ * sock_filter, appended to @code, which is empty.  -EIO if not all of it came: the library does
+ * not look.
+ */
+int confine_export(void *filter, struct strbuf *code);
 
 #endif

@@ -245,25 +245,20 @@ static int fill(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
 int syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg, struct error *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	cleanup_close int fd = memfd_with("filter", "", 0, e);
 	cleanup_strbuf struct strbuf code = STRBUF_INIT;
 	int ret;
 
 	*prog = (struct sock_fprog){ 0 };
-	if (!ctx || fd < 0) {
-		seccomp_release(ctx);
+	if (!ctx)
 		return err_set(e, ENOMEM, "cannot make the system call filter");
-	}
 	confine_guard(true);
 	ret = fill(ctx, cfg);
 	if (ret == 0)
-		ret = seccomp_export_bpf(ctx, fd);
+		ret = confine_export(ctx, &code);
 	confine_guard(false);
 	seccomp_release(ctx);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot make the system call filter");
-	if (lseek(fd, 0, SEEK_SET) < 0 || fd_read_all(fd, 1 << 20, &code) < 0)
-		return err_set(e, EIO, "cannot read the system call filter");
 	prog->len = (unsigned short)(code.len / sizeof(struct sock_filter));
 	prog->filter = (struct sock_filter *)(void *)sb_steal(&code);
 	return 0;
