@@ -217,8 +217,9 @@ END_TEST
 START_TEST(cow_round_trip)
 {
 	struct cow_header h = { .mtime = 0x5f5e1000, .size = 5000000001ULL, .sector_size = 512,
-				.alignment = 4096, .backing_file = "/a/b" }, got;
-	unsigned char bytes[COW_HEADER_SIZE];
+				.alignment = 4096, .backing_file = "/a/b",
+				.exact = true, .mtime_nsec = 999999999 }, got;
+	unsigned char bytes[COW_EXACT_SIZE];
 	uint64_t bitmap, data, total;
 
 	cow_encode(&h, bytes);
@@ -226,6 +227,8 @@ START_TEST(cow_round_trip)
 	ck_assert_mem_eq(bytes, "OOOM\0\0\0\3", 8);
 	ck_assert_int_eq(cow_decode(bytes, sizeof(bytes), &got), 0);
 	ck_assert_uint_eq(got.mtime, h.mtime);
+	ck_assert(got.exact);
+	ck_assert_uint_eq(got.mtime_nsec, h.mtime_nsec);
 	ck_assert_uint_eq(got.size, h.size);
 	ck_assert_str_eq(got.backing_file, "/a/b");
 	cow_layout(&got, &bitmap, &data, &total);
@@ -233,6 +236,13 @@ START_TEST(cow_round_trip)
 	/* 9765626 sectors: 1220704 bytes of bitmap */
 	ck_assert_uint_eq(data, (8192 + 1220704 + 4095) / 4096 * 4096);
 	ck_assert_uint_eq(total, data + h.size);
+	/* somebody else's: seconds only, or no room before the bitmap for more */
+	ck_assert_int_eq(cow_decode(bytes, COW_HEADER_SIZE, &got), 0);
+	ck_assert(!got.exact);
+	h.alignment = 4;
+	cow_encode(&h, bytes);
+	ck_assert_int_eq(cow_decode(bytes, sizeof(bytes), &got), 0);
+	ck_assert(!got.exact);
 }
 END_TEST
 
@@ -240,7 +250,7 @@ START_TEST(cow_refuses)
 {
 	struct cow_header h = { .size = 1 << 20, .sector_size = 512, .alignment = 4096,
 				.backing_file = "x" }, got;
-	unsigned char good[COW_HEADER_SIZE], bad[COW_HEADER_SIZE];
+	unsigned char good[COW_EXACT_SIZE], bad[COW_EXACT_SIZE];
 
 	cow_encode(&h, good);
 	ck_assert_int_eq(cow_decode(good, 100, &got), -EBADMSG);
@@ -264,12 +274,21 @@ START_TEST(cow_files)
 {
 	cleanup_error struct error e = ERROR_INIT;
 	cleanup_close int cow = memfd_create("cow", 0), image = memfd_create("image", 0);
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1000, .tv_nsec = 5 } };
 	struct stat st;
 
 	ck_assert_int_eq(ftruncate(image, 10 << 20), 0);
+	ck_assert_int_eq(futimens(image, times), 0);
 	ck_assert_int_eq(cow_create(cow, image, "/i", &e), 0);
 	ck_assert_int_eq(fstat(cow, &st), 0);
 	ck_assert_int_eq(st.st_size, 8192 + 4096 + (10 << 20));
+	ck_assert_int_eq(cow_check(cow, image, "c", &e), 0);
+	times[1].tv_nsec = 6;	/* written again within the second */
+	ck_assert_int_eq(futimens(image, times), 0);
+	ck_assert_int_eq(cow_check(cow, image, "c", &e), -ESTALE);
+	err_release(&e);
+	times[1].tv_nsec = 5;
+	ck_assert_int_eq(futimens(image, times), 0);
 	ck_assert_int_eq(cow_check(cow, image, "c", &e), 0);
 	ck_assert_int_eq(ftruncate(image, 11 << 20), 0);
 	ck_assert_int_eq(cow_check(cow, image, "c", &e), -ESTALE);
