@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# needs: build
+# The scripts for build services (umlcage/doc/ci), called as their services call them.
+
+scripts=$(dirname "$UMLCAGE")/../share/doc/umlcage/examples/ci
+machine=(${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --memory "$(little 96)")
+
+# A root with a git; all that is asked of it here is to be there.
+make_root()
+{
+	run --commit builder -- sh -c 'printf "#!/bin/sh\n" >/usr/bin/git && chmod 755 /usr/bin/git'
+}
+
+# as GitLab Runner's executors/custom does: its variables, the stage's own arguments, then its
+gitlab()
+{
+	env CUSTOM_ENV_CI_RUNNER_ID=7 CUSTOM_ENV_CI_CONCURRENT_ID=0 CUSTOM_ENV_CI_JOB_ID=42 \
+		BUILD_FAILURE_EXIT_CODE=11 SYSTEM_FAILURE_EXIT_CODE=12 BUILD_EXIT_CODE_FILE="$T/code" \
+		CUSTOM_ENV_CI_JOB_IMAGE="${image-builder}" "$scripts/gitlab-executor" "$@"
+}
+
+no_sessions()
+{
+	[ "$("$UMLCAGE" session list --json | tr -d ' \n')" = "[]" ]
+}
+
+test_gitlab_job()
+{
+	make_root
+	gitlab config >config.json
+	python3 -c 'import json; c = json.load(open("config.json"))
+assert c["builds_dir"] == "/builds" and c["builds_dir_is_shared"] is False, c
+assert c["driver"]["name"] == "umlcage" and c["driver"]["version"], c'
+	gitlab prepare "${machine[@]}" >out
+	contains "in a cage on 'builder'" out
+	# stages of one job share their cage
+	printf 'echo source >/builds/file\n' >get_sources
+	printf 'set -e\ncat /builds/file\nid -u\nread line || echo end\n' >step_script
+	gitlab run get_sources get_sources
+	equal "source 0 end" "$(gitlab run step_script step_script | tr '\n' ' ' | sed 's/ $//')"
+	printf 'echo why >&2; exit 3\n' >bad
+	status 11 gitlab run bad step_script 2>err
+	equal why "$(cat err)"
+	equal 3 "$(cat code)" "the script's own status"
+	# the script's 125 is the script's
+	printf 'exit 125\n' >bad
+	status 11 gitlab run bad step_script
+	equal 125 "$(cat code)"
+	# a cage that is gone is not the job's failure
+	"$UMLCAGE" session kill gitlab-7-0-42
+	status 12 gitlab run step_script after_script 2>err
+	contains "the cage of this job is gone" err
+	gitlab cleanup
+	gitlab cleanup
+	no_sessions || fail "a session is left"
+}
+
+test_gitlab_refuses_before_it_begins()
+{
+	local image
+	for image in /etc ../x .hidden 'a b' 'registry.example/x'; do
+		status 12 gitlab prepare "${machine[@]}" 2>err
+		contains "is not the name of a root" err
+	done
+	image=nosuch
+	status 12 gitlab prepare "${machine[@]}" 2>err
+	contains "no cage on 'nosuch'" err
+	status 12 gitlab dance 2>err
+	contains usage err
+}
+
+test_step_of_actions()
+{
+	mkdir work
+	cd work
+	: >../output
+	# shellcheck disable=SC2016
+	printf 'id -u >who\npwd >where\necho built=yes >>"$GITHUB_OUTPUT"\necho $CI $SECRET\n' >../script
+	equal yes "$(CI=yes SECRET=no GITHUB_OUTPUT=$T/output UMLCAGE=$UMLCAGE "$scripts/umlcage-step" ../script \
+		"${machine[@]}" ${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"})"
+	equal 0 "$(cat who)"
+	equal "$PWD" "$(cat where)"
+	equal "$(id -u)" "$(stat -c %u who)" "the owner outside"
+	equal built=yes "$(cat ../output)"
+	printf 'false\necho not here\n' >../script
+	status 1 "$scripts/umlcage-step" ../script "${machine[@]}" \
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} >out
+	equal "" "$(cat out)" "after a command that failed"
+	status 2 "$scripts/umlcage-step" 2>err
+	contains usage err
+}
+
+test_roots_that_are_not_made_for_it()
+{
+	run --commit plain -- true
+	image=plain:latest
+	status 12 gitlab prepare "${machine[@]}" 2>err
+	contains "the root 'plain' has no git" err
+	gitlab cleanup
+	no_sessions || fail "a session is left"
+
+	# Buildkite's hook takes any
+	mkdir -p "$HOME/.config/umlcage"
+	printf '[run]\nmemory = %s\n' "$(little 96)" >"$HOME/.config/umlcage/umlcage.conf"
+	[ -z "${UMLCAGE_TEST_KERNEL-}" ] || echo "kernel = $UMLCAGE_TEST_KERNEL" >>"$HOME/.config/umlcage/umlcage.conf"
+	# shellcheck disable=SC2016
+	equal "0 7" "$(UMLCAGE_ROOT=plain BUILDKITE_BUILD_NUMBER=7 \
+		BUILDKITE_COMMAND='echo $(id -u) $BUILDKITE_BUILD_NUMBER' "$scripts/buildkite-command")"
+	status 5 env UMLCAGE_ROOT=plain BUILDKITE_COMMAND='exit 5' "$scripts/buildkite-command"
+	status 2 env UMLCAGE_ROOT=/etc BUILDKITE_COMMAND='exit 5' "$scripts/buildkite-command" 2>err
+	contains "not the name of a root" err
+	# a step without a root is run as it was
+	equal "$(id -u)" "$(BUILDKITE_COMMAND='id -u' "$scripts/buildkite-command")"
+}
