@@ -65,6 +65,26 @@ test_completion_knows_commands_and_options()
 	contains "bash, zsh, fish" err
 }
 
+# doc/equivalents: what stands on the right is understood, to the last option
+test_equivalents_of_other_tools_are_commands()
+{
+	local n=0 line words command doc
+	doc=$(dirname "$UMLCAGE")/../share/doc/umlcage/equivalents
+	while read -r line; do
+		read -ra words <<<"$line"
+		command=("${words[1]}")
+		case ${words[1]} in
+		session | root | share)
+			command+=("${words[2]}")
+			;;
+		esac
+		"$UMLCAGE" "${command[@]}" --print-config "${words[@]:$((1 + ${#command[@]}))}" >out 2>&1 ||
+			fail "'$line': $(cat out)"
+		n=$((n + 1))
+	done < <(sed -n 's/^|.*| \(umlcage .*\) |$/\1/p' "$doc")
+	[ $n -gt 45 ] || fail "only $n commands in the tables"
+}
+
 test_words_that_were_meant()
 {
 	status 2 "$UMLCAGE" fabrciate 2>err
