@@ -14,13 +14,16 @@ $(eval $(call module,deb,rootfs/deb,deb.c,libarchive,base))
 $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c packages.c release.c release-fetch.c sources.c,\
 	libarchive libcrypto,fetch deb822 base))
 
+# programs of other processors: qemu-user, and the roots that need it
+$(eval $(call module,emulate,rootfs/emulate,emulate.c fetch.c,libarchive,deb debian cage base))
+
 # which packages, by apt's rules
 $(eval $(call module,solve,rootfs/solve,filter.c index.c mark.c order.c packages.c pattern.c sat.c select.c,\
 	libsolv libsolvext,deb deb822 base))
 
 # what fabricate was asked for
 $(eval $(call module,options,rootfs/options,aptconf.c environment.c options.c sources.c texts.c words.c,,\
-	debian target base))
+	emulate debian target base))
 
 # the plan: packages and the steps by which dpkg would install them
 $(eval $(call module,plan,rootfs/plan,answer.c choose.c local.c plan.c,libcrypto,solve options debian base))
@@ -36,11 +39,11 @@ $(eval $(call module,cache,rootfs/cache,list.c recipe.c secrets.c trees.c,libcry
 
 # from a plan to a target
 $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabricate.c hooks.c hooks-pack.c \
-	replan.c request.c second.c setup.c tools.c work.c,libarchive,machine cache plan unpack cage roots target share debian))
+	replan.c request.c second.c setup.c tools.c work.c,libarchive,machine cache plan unpack emulate cage roots target share debian))
 
 # images of file systems by tools in a cage
 $(eval $(call module,image,rootfs/image,ext4.c image.c measure.c,,fabricate machine cage target share base))
 
 # build files
 $(eval $(call module,build,rootfs/build,file.c keys.c packages.c page.c publish.c record.c run.c sections.c stage.c status.c step.c,\
-	json-c,image fabricate machine places cage cache roots target share base))
+	json-c,image fabricate emulate machine places cage cache roots target share base))

@@ -54,6 +54,11 @@ void etc_place(bool layered, bool booted);
 /* Before the end: what was made in the root for their sake goes. */
 void etc_remove(void);
 
+/* ---- emulate.c ---- */
+
+/* Registers the emulators of MSG_SETUP with the kernel; before the switch to the new root. */
+int emulators_register(const struct proto_msg *m, struct error *e);
+
 /* ---- root.c ---- */
 
 /* Mounts what MSG_SETUP asks for and makes it the root of the agent and its children. */

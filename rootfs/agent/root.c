@@ -285,6 +285,8 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 	if (ret == 0)
 		ret = mount_root(m, &layered, e);
 	if (ret == 0)
+		ret = emulators_register(m, e);
+	if (ret == 0)
 		ret = kernelfs_mount(user_net, booted, e);
 	if (ret == 0)
 		ret = switch_root(e);

@@ -8,6 +8,8 @@
 
 #include "hostfs-bridge/roots/roots.h"
 #include "rootfs/build/private.h"
+#include "rootfs/emulate/emulate.h"
+#include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 
@@ -104,6 +106,8 @@ int build_step(const struct build_env *env, const struct build *b, const struct 
 	struct places_options where = s->places;
 	cleanup_strv struct strv binds = STRV_INIT;
 	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
+	cleanup_free char *suite = fabricate_host_suite();
+	cleanup_emulators struct emulators emulators = EMULATORS_INIT;
 	struct places places = PLACES_INIT;
 	struct cage_config cfg = CAGE_CONFIG_INIT;
 	struct cage *cage = NULL;
@@ -124,6 +128,11 @@ int build_step(const struct build_env *env, const struct build *b, const struct 
 	cfg.booted = true;
 	cfg.progress = env->progress;
 	ret = places_open(&places, &where, &spec, &cfg, e);
+	if (ret == 0)
+		ret = emulate_ensure_root(&emulators, spec.kind == ROOT_SHARE ? places.root.fd : -1,
+					  &s->machine.emulate, suite, NULL, env->progress, e);
+	cfg.emulators = emulators.v;
+	cfg.nemulators = emulators.n;
 	if (ret == 0)
 		ret = cage_start(&cage, &cfg, e);
 	if (ret == 0)

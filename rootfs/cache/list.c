@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the cache holds and how to make it smaller.  Files of archives/ and indexes/ may go
+ * What the cache holds and how to make it smaller.  Files of archives/, indexes/ and emulators/ may go
  * at any time: who has one open keeps it.  Entries of trees/ and roots/ are directories
  * that are locked while in use.
  */
@@ -20,7 +20,8 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/xdg.h"
 
-static const char *const kinds[] = { "trees", "stages", "tools", "roots", "archives", "indexes" };
+static const char *const kinds[] = { "trees", "stages", "tools", "roots", "archives", "indexes",
+				     "emulators" };
 
 static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used)
 {

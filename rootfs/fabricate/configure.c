@@ -104,6 +104,8 @@ static void describe(struct guest *g, const struct share *root, const struct cag
 	cfg->root.nosync = true;
 	cfg->mounts = target;
 	cfg->nmounts = target ? 1 : 0;
+	cfg->emulators = f->emulators.v;
+	cfg->nemulators = f->emulators.n;
 	/* ports and the host are for the command that the machine was described for */
 	cfg->forwards = NULL;
 	cfg->nforwards = 0;

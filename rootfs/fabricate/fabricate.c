@@ -177,6 +177,23 @@ static int make_target(struct fabricate *f, struct target *out, struct fabricate
 	return ret;
 }
 
+/* Those of the tree's architectures, and those that are asked for besides. */
+static int get_emulators(struct fabricate *f, struct error *e)
+{
+	const struct strv *lists[] = { &f->o->architectures, &f->machine->emulate };
+	cleanup_free char *suite = fabricate_host_suite();
+	int ret = 0;
+
+	if (!fabricate_needs_cage(f->o, f->plan) && !f->o->hooks[FAB_HOOK_SETUP].n)
+		return 0;
+	for (size_t k = 0; k < ARRAY_SIZE(lists); k++)
+		for (size_t i = 0; i < lists[k]->n && ret == 0; i++)
+			if (!str_eq(lists[k]->v[i], debian_native_architecture()))
+				ret = emulate_ensure(&f->emulators, lists[k]->v[i], suite, NULL,
+						     f->progress, e);
+	return ret;
+}
+
 int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_archive *a,
 		  const struct machine *machine, const char *kernel, struct progress *progress,
 		  struct fabricate_times *times,
@@ -193,7 +210,9 @@ int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_
 	f.reinstall = o->variant != FAB_EXTRACT && o->hooks[FAB_HOOK_EXTRACT].n;
 	*times = (struct fabricate_times){ 0 };
 	interrupt_begin();
-	ret = make_target(&f, &o->out, times, e);
+	ret = get_emulators(&f, e);
+	if (ret == 0)
+		ret = make_target(&f, &o->out, times, e);
 	guest_free(&f.guest);
 	guest_free(&f.next);
 	crew_stop(&f);
@@ -203,6 +222,7 @@ int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_
 	times->replanned = f.replanned;
 	fabricate_replan_end(&f);
 	work_end(&f.tools);
+	emulate_close(&f.emulators);
 	strv_release(&f.dirs);
 	strv_release(&f.links);
 	progress_end(progress);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "hostfs-bridge/share/share.h"
+#include "rootfs/emulate/emulate.h"
 #include "rootfs/fabricate/fabricate.h"
 #include "rootfs/options/options.h"
 #include "rootfs/unpack/unpack.h"
@@ -32,6 +33,7 @@ struct fabricate {
 	bool late_links;		/* setup hooks come first, and find none */
 	bool hooks;			/* some run in the cage */
 	bool reinstall;			/* extract hooks: dpkg itself installs the first stage */
+	struct emulators emulators;	/* for programs of other architectures than this machine's */
 	struct work tools;		/* what hooks run on that do not run in the tree */
 	struct guest *guest;		/* NULL: no cage runs */
 	bool online;			/* it has the network */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "rootfs/debian/debian.h"
+#include "rootfs/emulate/emulate.h"
 #include "rootfs/options/private.h"
 
 void fab_options_init(struct fab_options *o)
@@ -197,12 +198,13 @@ int fab_options_resolve(struct fab_options *o, struct progress *progress, struct
 		strv_add(&o->components, "main");
 	if (!o->architectures.n)
 		strv_add(&o->architectures, debian_native_architecture());
-	if (o->architectures.n > 1 ||
-	    strcmp(o->architectures.v[0], debian_native_architecture()) != 0)
-		return err_usage(e, "cannot make a root for '%s': only this machine's "
-				 "architecture, %s, can be run in a cage",
-				 o->architectures.v[o->architectures.n - 1],
-				 debian_native_architecture());
+	for (size_t i = 0; i < o->architectures.n; i++)
+		if (!str_eq(o->architectures.v[i], debian_native_architecture()) &&
+		    emulate_check(o->architectures.v[i], e) < 0)
+			return -EINVAL;
+	if (o->architectures.n > 1)
+		return err_usage(e, "--architectures: packages of one architecture can be chosen, not of "
+				 "'%s' besides", o->architectures.v[1]);
 	r = fab_resolve_texts(o, e);
 	if (!r)
 		r = resolve_target(o, e);

@@ -69,7 +69,7 @@ test_reasons()
 	refuses "did you mean 'cleanup/apt'" --skip=cleanup/atp
 	refuses "line 1: 'garbage' has no value" --aptopt=garbage
 	refuses "'path-exclude' has no pattern" --dpkgopt=path-exclude
-	refuses "mips64el" --architectures=mips64el
+	refuses "emulators for arm64" --architectures=hurd-i386
 	refuses "unknown pattern" --variant=custom --include='?nonsense'
 }
 

@@ -218,7 +218,8 @@ static int prepare_jail(struct start *s, struct place *place, enum wall wall, st
 {
 	const struct cage_config *cfg = s->cfg;
 	size_t n = 0;
-	cleanup_free struct jail_path *paths = xcalloc(4 + cfg->nmounts, sizeof(*paths));
+	cleanup_free struct jail_path *paths = xcalloc(4 + cfg->nmounts + cfg->nemulators,
+						       sizeof(*paths));
 	bool share = cfg->root.kind == CAGE_ROOT_SHARE;
 	bool written = share ? cfg->root.upper == CAGE_UPPER_NONE : s->fds.upper < 0;
 
@@ -234,6 +235,8 @@ static int prepare_jail(struct start *s, struct place *place, enum wall wall, st
 		paths[n++] = (struct jail_path){ .fd = m->fd, .directory = !m->file, .plain = m->plain,
 						 .writable = !m->read_only };
 	}
+	for (size_t i = 0; i < cfg->nemulators; i++)
+		paths[n++] = (struct jail_path){ .fd = cfg->emulators[i].fd, .plain = true };
 
 	/* kept for the next address spaces, and those beside them of the kernel's own */
 	enum { OWN_PROCESSES = 96 };
@@ -390,6 +393,13 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 
 		proto_string(&m, F_MOUNT, spec);
 	}
+	for (size_t i = 0; i < cfg->nemulators; i++) {
+		const struct cage_emulator *em = &cfg->emulators[i];
+		cleanup_free char *spec = xasprintf(LAUNCH_EMULATOR_TAG " %s %s %s", i, em->name,
+						    em->magic, em->mask);
+
+		proto_string(&m, F_EMULATOR, spec);
+	}
 	proto_number(&m, F_NET, cfg->net != CAGE_NET_NONE);
 	proto_number(&m, F_DNS, cfg->resolv_conf && cfg->net == CAGE_NET_NAT);
 	proto_number(&m, F_IPV6, cfg->net == CAGE_NET_NAT && net_host_has_ipv6());
@@ -457,6 +467,8 @@ int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *
 	c->pidfd = c->console.fd = c->stats = -1;
 	c->stats_out = cfg->stats_fd;
 	c->stats_json = cfg->stats_json;
+	if (cfg->nemulators == 1 && cfg->emulators[0].variable)
+		c->variable = xstrdup(cfg->emulators[0].variable);
 	c->warden = (struct warden)WARDEN_INIT;
 	cgroup_read(&c->groups, "");
 	copy_console(&c->console, cfg->console_fd);
@@ -577,6 +589,7 @@ void cage_free(struct cage *c)
 	loop_release(c);
 	cgroup_release(&c->groups);
 	free(c->failure);
+	free(c->variable);
 	free(c->what);
 	free(c);
 }

@@ -66,6 +66,14 @@ struct cage_mount {
 	bool nosync;
 };
 
+/* A program of this machine that runs those of another processor in the cage, see binfmt_misc. */
+struct cage_emulator {
+	int fd;			/* open for reading; it must be linked statically */
+	const char *name;	/* a word */
+	const char *magic, *mask;	/* as /proc/sys/fs/binfmt_misc/register takes them */
+	const char *variable;	/* "NAME=VALUE" for commands, if this is the only one; or NULL */
+};
+
 enum cage_net {
 	CAGE_NET_NAT,		/* out through the host, published ports in */
 	CAGE_NET_RESTRICTED,	/* published ports only */
@@ -96,6 +104,8 @@ struct cage_config {
 	struct cage_root root;
 	const struct cage_mount *mounts;
 	size_t nmounts;
+	const struct cage_emulator *emulators;
+	size_t nemulators;
 	const char *owner;		/* USER[:GROUP] of the guest, whose in plain mounts is what
 					   belongs to this user; NULL: root */
 	enum cage_net net;

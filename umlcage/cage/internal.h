@@ -32,6 +32,7 @@ struct cage {
 	struct console console;
 	int stats, stats_out;	/* what the kernel counts in, where it goes; -1: nothing */
 	bool stats_json;
+	char *variable;		/* of its emulator; NULL: none */
 	int console_index;
 	struct control control;
 	int64_t ends_ms;	/* when it is to be over; INT64_MAX: never */

@@ -124,6 +124,9 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		strv_addf(&l->argv, "humfs=" LAUNCH_MOUNT_TAG ":%d", i,
 			  map_fd(l, cfg->mounts[i].fd));
+	for (size_t i = 0; i < cfg->nemulators; i++)
+		strv_addf(&l->argv, "humfs=" LAUNCH_EMULATOR_TAG ":%d", i,
+			  map_fd(l, cfg->emulators[i].fd));
 }
 
 void launch_release(struct launch *l)

@@ -31,8 +31,9 @@ struct launch {
 
 enum { LAUNCH_FIRST_FD = 3 };
 
-/* Tags of humfs shares: "root", "upper" and these for cfg->mounts. */
+/* Tags of humfs shares: "root", "upper" and these for cfg->mounts and cfg->emulators. */
 #define LAUNCH_MOUNT_TAG "m%zu"
+#define LAUNCH_EMULATOR_TAG "e%zu"
 
 void launch_plan(struct launch *l, const struct cage_config *cfg, const struct launch_fds *fds);
 void launch_release(struct launch *l);

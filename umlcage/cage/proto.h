@@ -80,7 +80,8 @@ enum proto_field_id {
 	F_FULL,		/* number: 1 if no file in guest memory can grow */
 	F_OWNER,	/* string: of struct cage_config */
 	F_DISK,		/* number: bytes that files in guest memory may take; 0: nearly all of it */
-	F_LAST = F_DISK,
+	F_EMULATOR,	/* string, repeated: "TAG NAME MAGIC MASK", see struct cage_emulator */
+	F_LAST = F_EMULATOR,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

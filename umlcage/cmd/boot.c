@@ -121,8 +121,55 @@ static bool check_end(pid_t *pid)
 	return status == 0;
 }
 
+/*
+ * Opens the emulators in @archs.  1: one is missing and cannot be had, and it was said why, unless
+ * the cage is of use without (!@needed).
+ */
+static int open_emulators(struct boot *b, const struct strv *archs, bool needed, struct error *e)
+{
+	struct machine *m = &b->o->machine;
+	int ret = 0;
+
+	for (size_t i = 0; i < archs->n && ret == 0; i++) {
+		ret = emulate_open(&b->emulators, archs->v[i], false, e);
+		if (ret <= 0)
+			continue;
+		if (!strv_has(&m->emulate, archs->v[i]))
+			strv_add(&m->emulate, archs->v[i]);
+		progress_end(&b->progress);
+		ret = workshop_root(b->o->places.root, b->o->mirror, m, b->progress.verbosity, e);
+		if (ret == 0)
+			ret = emulate_open(&b->emulators, archs->v[i], false, e);
+		if (ret != 0 && ret != -EINTR && !needed) {
+			err_release(e);
+			progress_warn(&b->progress, "programs of %s in the root cannot be run",
+				      archs->v[i]);
+			ret = 0;
+		}
+	}
+	return ret;
+}
+
+/* For programs of other processors: what was asked for, and what the root is made of. */
+static int find_emulators(struct boot *b, struct error *e)
+{
+	cleanup_strv struct strv needed = STRV_INIT, useful = STRV_INIT;
+	int ret;
+
+	strv_addv(&needed, (const char *const *)strv_argv(&b->o->machine.emulate));
+	if (b->spec.kind == ROOT_SHARE && b->places.root.fd >= 0)
+		emulate_detect(b->places.root.fd, &needed, &useful);
+	ret = open_emulators(b, &needed, true, e);
+	if (ret == 0)
+		ret = open_emulators(b, &useful, false, e);
+	b->cfg.emulators = b->emulators.v;
+	b->cfg.nemulators = b->emulators.n;
+	return ret;
+}
+
 static void release_places(struct boot *b)
 {
+	emulate_close(&b->emulators);
 	cage_free(b->cage);
 	b->cage = NULL;
 	places_close(&b->places);
@@ -139,6 +186,8 @@ static int open_and_start(struct boot *b, bool check, struct error *e)
 
 	if (ret == 0)
 		ret = places_open(&b->places, &b->o->places, &b->spec, &b->cfg, e);
+	if (ret == 0)
+		ret = find_emulators(b, e);
 	if (ret != 0 || b->o->print_command)
 		return ret;
 	progress_end(&b->progress);
@@ -160,6 +209,9 @@ int boot_check(struct boot *b, struct boot_options *o, struct error *e)
 	b->cfg.progress = &b->progress;
 	if (check_hostname(o->hostname, e) < 0 || machine_check(&o->machine, e) < 0)
 		return -e->errnum;
+	for (size_t i = 0; i < o->machine.emulate.n; i++)
+		if (emulate_check(o->machine.emulate.v[i], e) < 0)
+			return -e->errnum;
 	machine_configure(&o->machine, &b->cfg);
 	b->cfg.hostname = o->hostname;
 	b->cfg.booted = true;

@@ -7,6 +7,7 @@
 #define UMLCAGE_CMD_BOOT_H
 
 #include "kernel-config/kernel.h"
+#include "rootfs/emulate/emulate.h"
 #include "umlcage/base/opts.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/cage/cage.h"
@@ -37,11 +38,12 @@ struct boot {
 	struct kernel_info kernel;
 	struct root_spec spec;
 	struct places places;
+	struct emulators emulators;
 	struct cage *cage;
 };
 
 #define BOOT_INIT { .cfg = CAGE_CONFIG_INIT, .kernel = KERNEL_INFO_INIT, .spec = ROOT_SPEC_INIT, \
-		    .places = PLACES_INIT }
+		    .places = PLACES_INIT, .emulators = EMULATORS_INIT }
 
 /* Refuses what cannot work before anything is built, made or opened. */
 int boot_check(struct boot *b, struct boot_options *o, struct error *e);

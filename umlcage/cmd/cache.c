@@ -128,7 +128,7 @@ static const struct opt prune_opts[] = {
 	{ OPT_DURATION, 0, "max-age", "TIME", OPT_U64(struct prune_options, age),
 	  "remove what was not used for so long (30d, 12h)" },
 	{ OPT_STRING, 0, "kind", "KIND", OPT_STR(struct prune_options, kind),
-	  "only trees, tools, roots, archives or indexes" },
+	  "only trees, tools, roots, archives, indexes or emulators" },
 	{ OPT_FLAG, 0, "everything", NULL, OPT_BOOL(struct prune_options, everything),
 	  "remove all of it" },
 	OPT_END,
@@ -142,7 +142,8 @@ static const struct opt_spec prune_spec = {
 
 static int check_prune(const struct prune_options *o, struct error *e)
 {
-	static const char *const kinds[] = { "trees", "tools", "roots", "archives", "indexes", NULL };
+	static const char *const kinds[] = { "trees", "tools", "roots", "archives", "indexes",
+					     "emulators", NULL };
 	const char *const *k = kinds;
 
 	while (o->kind && *k && !str_eq(*k, o->kind))
@@ -150,7 +151,8 @@ static int check_prune(const struct prune_options *o, struct error *e)
 	if (!*k) {
 		const char *near = str_closest(o->kind, kinds);
 
-		err_usage(e, "unknown kind '%s'; there are trees, tools, roots, archives, indexes",
+		err_usage(e, "unknown kind '%s'; there are trees, tools, roots, archives, indexes, "
+			  "emulators",
 			  o->kind);
 		return near ? err_hint(e, "did you mean '%s'?", near) : -e->errnum;
 	}

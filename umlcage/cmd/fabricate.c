@@ -123,7 +123,8 @@ static const struct opt what_opts[] = {
 	{ OPT_CALL, 0, "components", "NAMES", FAB(components, STRV), "of the mirror; default main",
 	  opt_words },
 	{ OPT_CALL, 0, "architectures", "ARCH", FAB(architectures, STRV),
-	  "only this machine's own", opt_words },
+	  "of the root, the first is dpkg's; what must run of others than this machine's\n"
+	  "runs through qemu (arm64, armhf, i386, ppc64el, riscv64, s390x, ...)", opt_words },
 	{ OPT_CALL, 0, "format", "FORMAT", 0,
 	  "auto (from TARGET's name), directory (a share), tar, cpio, null; tar.zst, ...;\n"
 	  "images: ext4, ext3, ext2, squashfs, erofs, oci, oci-archive, docker-archive", opt_format },

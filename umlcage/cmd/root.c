@@ -2,6 +2,7 @@
 /* umlcage root: the roots a user keeps by name, and changes of roots that were kept. */
 #include <errno.h>
 #include <fcntl.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include "hostfs-bridge/roots/roots.h"
 #include "hostfs-bridge/share/share.h"
+#include "rootfs/emulate/emulate.h"
 #include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
@@ -374,10 +376,24 @@ static const struct opt prepare_opts[] = {
 static const struct opt_spec prepare_spec = {
 	.usage = "umlcage root prepare [options] ROOT",
 	.summary = "Makes ready what may follow --root, as the first 'umlcage run' would: unpacks an "
-		   "archive,\nfabricates 'default' or 'tools'. Prints where it is.",
+		   "archive,\nfabricates 'default' or 'tools', fetches the emulators that it needs. "
+		   "Prints where it is.",
 	.groups = OPT_GROUPS({ NULL, prepare_opts, 0 },
 			     { "the cage", machine_opts, offsetof(struct prepare_options, machine) }),
 };
+
+/* Emulators for what was asked for, and what the root is made of. */
+static int prepare_emulators(const struct prepare_options *o, const struct root_spec *spec,
+			     struct progress *progress, struct error *e)
+{
+	cleanup_emulators struct emulators em = EMULATORS_INIT;
+	cleanup_free char *suite = fabricate_host_suite();
+	cleanup_close int fd = -1;
+
+	if (spec->kind == ROOT_SHARE)
+		fd = open(spec->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return emulate_ensure_root(&em, fd, &o->machine.emulate, suite, o->mirror, progress, e);
+}
 
 static int prepare(const struct prepare_options *o, const char *root, struct error *e)
 {
@@ -393,6 +409,8 @@ static int prepare(const struct prepare_options *o, const char *root, struct err
 					   &spec.path, e);
 	else
 		ret = root_resolve(&spec, root, &progress, e);
+	if (ret == 0)
+		ret = prepare_emulators(o, &spec, &progress, e);
 	progress_end(&progress);
 	if (ret == 0)
 		puts(spec.path);

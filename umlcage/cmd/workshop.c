@@ -112,6 +112,8 @@ int workshop_root(const char *root, const char *mirror, const struct machine *m,
 	if (m->require_jail)
 		strv_addf(&argv, "--require-jail=%s",
 			  m->require_jail == CAGE_REQUIRE_FULL ? "full" : "basic");
+	for (size_t i = 0; i < m->emulate.n; i++)
+		strv_addf(&argv, "--emulate=%s", m->emulate.v[i]);
 	if (m->no_namespaces)
 		strv_add(&argv, "--no-namespaces");
 	if (m->ptrace_mode)

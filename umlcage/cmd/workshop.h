@@ -12,7 +12,8 @@
 /* Runs it in the place of this process; returns only if that fails. */
 int workshop_become(char **argv, struct error *e);
 /*
- * Has it build a kernel, or make what --root names ready.  @verbosity as of struct progress.
+ * Has it build a kernel, or make what --root names ready, with the emulators of m->emulate.
+ * @verbosity as of struct progress.
  * 0; 1: it failed and has said why; -errno; -EINTR after a signal that interrupt.h knows of.
  */
 int workshop_kernel(const struct machine *m, const char *mirror, int verbosity, struct error *e);

@@ -54,6 +54,9 @@ const struct opt machine_opts[] = {
 	{ OPT_STRING, 'k', "kernel", "KERNEL", OPT_STR(struct machine, kernel),
 	  "'full', which has what container engines, image tools and systemd want, or a\n"
 	  "file (default: a small one; those of umlcage are built on first use)" },
+	{ OPT_LIST, 0, "emulate", "ARCH", OPT_STRV(struct machine, emulate),
+	  "run programs of that architecture, too (arm64, armhf, i386, ppc64el, riscv64, s390x, ...;\n"
+	  "default: those that the root is made of); may be repeated" },
 	{ OPT_CALL, 0, "require-jail", "basic|full",
 	  OPT_FIELD(enum cage_require, struct machine, require_jail),
 	  "fail if this host cannot confine the kernel (full: with namespaces, too)", opt_require,
@@ -293,6 +296,7 @@ void machine_release(struct machine *m)
 {
 	strv_release(&m->publish);
 	strv_release(&m->env);
+	strv_release(&m->emulate);
 	strv_release(&m->net_allow);
 	strv_release(&m->net_deny);
 	close_fd(&m->policy.log_fd);

@@ -39,6 +39,7 @@ struct machine {
 	bool console;		/* the kernel's console on stderr */
 	bool die_with_parent;	/* SIGTERM when the parent process ends */
 	const char *stats;	/* a file for what the kernel counted, "": stderr; NULL: none */
+	struct strv emulate;	/* architectures whose programs it runs, besides those of its root */
 	/* machine_time_opts */
 	uint64_t lifetime;	/* milliseconds; 0: any time */
 	/* machine_net_opts */
