@@ -104,9 +104,9 @@ $(RUNNER): $(O)/obj/tests/support/runner.o $(call layer_libs,base)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(test_ldlibs) $(LDLIBS)
 
-$(FILTER): $(O)/obj/tests/support/container-filter.o
+$(FILTER): $(O)/obj/tests/support/container-filter.o $(call layer_libs,base)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs libseccomp) $(LDLIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(call layer_ldlibs,base) $(LDLIBS)
 
 # programs that tests run on the host, against the libraries
 HOST_PROGS := $(patsubst tests/support/%.c,$(TEST_OUT)/host/%,$(wildcard tests/support/host-*.c)) \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/oci/private.h"
@@ -80,7 +81,7 @@ static int find_layers(int dirfd, const struct oci_read_opts *o, enum oci_kind k
 		       struct oci_layers *out, struct error *e)
 {
 	static const struct confine_call calls[] = {
-		{ "openat", CONFINE_ANY, 0 }, { "newfstatat", CONFINE_ANY, 0 },
+		{ SYS_openat, CONFINE_ANY, 0 }, { SYS_newfstatat, CONFINE_ANY, 0 },
 	};
 	struct job job = { dirfd, kind == OCI_DOCKER, o->tag };
 	const struct confine_path path = { .fd = dirfd, .directory = true };

@@ -10,6 +10,7 @@
 #include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/meta/meta.h"
@@ -502,21 +503,21 @@ int import_in_place(struct share *s, int fd, const char *name,
 /* What writing a tree takes, beyond what confine.c allows anyway; all of it ends at Landlock's
  * one folder, or at descriptors. */
 static const struct confine_call calls[] = {
-	{ "openat", CONFINE_ANY, 0 }, { "openat2", CONFINE_ANY, 0 }, { "mkdirat", CONFINE_ANY, 0 },
-	{ "unlinkat", CONFINE_ANY, 0 }, { "linkat", CONFINE_ANY, 0 }, { "symlinkat", CONFINE_ANY, 0 },
-	{ "renameat", CONFINE_ANY, 0 }, { "renameat2", CONFINE_ANY, 0 },
-	{ "readlinkat", CONFINE_ANY, 0 }, { "newfstatat", CONFINE_ANY, 0 },
-	{ "getdents64", CONFINE_ANY, 0 }, { "pwrite64", CONFINE_ANY, 0 },
-	{ "ftruncate", CONFINE_ANY, 0 }, { "fallocate", CONFINE_ANY, 0 },
-	{ "fchmod", CONFINE_ANY, 0 }, { "utimensat", CONFINE_ANY, 0 },
-	{ "fsetxattr", CONFINE_ANY, 0 }, { "fgetxattr", CONFINE_ANY, 0 },
-	{ "flistxattr", CONFINE_ANY, 0 }, { "fremovexattr", CONFINE_ANY, 0 },
-	{ "dup", CONFINE_ANY, 0 }, { "fcntl", 1, F_DUPFD_CLOEXEC },
+	{ SYS_openat, CONFINE_ANY, 0 }, { SYS_openat2, CONFINE_ANY, 0 }, { SYS_mkdirat, CONFINE_ANY, 0 },
+	{ SYS_unlinkat, CONFINE_ANY, 0 }, { SYS_linkat, CONFINE_ANY, 0 }, { SYS_symlinkat, CONFINE_ANY, 0 },
+	{ SYS_renameat, CONFINE_ANY, 0 }, { SYS_renameat2, CONFINE_ANY, 0 },
+	{ SYS_readlinkat, CONFINE_ANY, 0 }, { SYS_newfstatat, CONFINE_ANY, 0 },
+	{ SYS_getdents64, CONFINE_ANY, 0 }, { SYS_pwrite64, CONFINE_ANY, 0 },
+	{ SYS_ftruncate, CONFINE_ANY, 0 }, { SYS_fallocate, CONFINE_ANY, 0 },
+	{ SYS_fchmod, CONFINE_ANY, 0 }, { SYS_utimensat, CONFINE_ANY, 0 },
+	{ SYS_fsetxattr, CONFINE_ANY, 0 }, { SYS_fgetxattr, CONFINE_ANY, 0 },
+	{ SYS_flistxattr, CONFINE_ANY, 0 }, { SYS_fremovexattr, CONFINE_ANY, 0 },
+	{ SYS_dup, CONFINE_ANY, 0 }, { SYS_fcntl, 1, F_DUPFD_CLOEXEC },
 	/* the decompressor is a thread, and has to be woken */
-	{ "eventfd2", CONFINE_ANY, 0 }, { "poll", CONFINE_ANY, 0 }, { "ppoll", CONFINE_ANY, 0 },
-	{ "clone", CONFINE_ANY, 0 }, { "clone3", CONFINE_ANY, 0 },
-	{ "set_tid_address", CONFINE_ANY, 0 }, { "sched_getaffinity", CONFINE_ANY, 0 },
-	{ "prlimit64", 0, 0 },
+	{ SYS_eventfd2, CONFINE_ANY, 0 }, { SYS_poll, CONFINE_ANY, 0 }, { SYS_ppoll, CONFINE_ANY, 0 },
+	{ SYS_clone, CONFINE_ANY, 0 }, { SYS_clone3, CONFINE_ANY, 0 },
+	{ SYS_set_tid_address, CONFINE_ANY, 0 }, { SYS_sched_getaffinity, CONFINE_ANY, 0 },
+	{ SYS_prlimit64, 0, 0 },
 };
 
 struct job {

@@ -2,8 +2,7 @@
 # needs: build
 #
 # What tests/integration/faults.sh does, for the commands that make roots and boot cages; only in
-# `make check-faults`, since not every point of them ends as it should yet: libseccomp crashes
-# where one of its allocations fails.
+# `make check-faults`, as it takes its time.
 
 faults()
 {

@@ -8,65 +8,58 @@
  *	container-filter COMMAND [ARGUMENT...]
  */
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static const char *const refused[] = {
-	"unshare", "setns", "mount", "umount2", "pivot_root", "fsopen", "fsconfig", "fsmount",
-	"fspick", "move_mount", "open_tree", "mount_setattr", "bpf", "perf_event_open",
-	"userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl",
-	"add_key", "request_key", "open_by_handle_at", "init_module", "finit_module",
-	"kexec_load", "swapon", "reboot", "quotactl", "acct", "syslog",
+#include "umlcage/base/callfilter.h"
+
+static const int refused[] = {
+	SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_fsopen, SYS_fsconfig, SYS_fsmount,
+	SYS_fspick, SYS_move_mount, SYS_open_tree, SYS_mount_setattr, SYS_bpf, SYS_perf_event_open,
+	SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_keyctl,
+	SYS_add_key, SYS_request_key, SYS_open_by_handle_at, SYS_init_module, SYS_finit_module,
+	SYS_kexec_load, SYS_swapon, SYS_reboot, SYS_quotactl, SYS_acct, SYS_syslog,
 };
 
-static int add_rules(scmp_filter_ctx ctx)
+static void make_filter(struct strbuf *code)
 {
-	int ret = 0;
+	struct callfilter f = CALLFILTER_INIT;
 
-	for (size_t i = 0; ret == 0 && i < sizeof(refused) / sizeof(refused[0]); i++) {
-		int nr = seccomp_syscall_resolve_name(refused[i]);
-
-		if (nr >= 0)
-			ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0);
-	}
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-				       SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(personality), 1,
-				       SCMP_A0(SCMP_CMP_EQ, ADDR_NO_RANDOMIZE));
-	return ret;
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		callfilter_add(&f, SECCOMP_RET_ERRNO | EPERM, refused[i]);
+	callfilter_add1(&f, SECCOMP_RET_ERRNO | EPERM, SYS_clone, CALL_MASKED(0, CLONE_NEWUSER, CLONE_NEWUSER));
+	callfilter_add(&f, SECCOMP_RET_ERRNO | ENOSYS, SYS_clone3);
+	callfilter_add1(&f, SECCOMP_RET_ERRNO | EPERM, SYS_personality, CALL_IS(0, ADDR_NO_RANDOMIZE));
+	/* profiles of containers let 32-bit calls pass, too */
+	callfilter_make(&f, SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW, code);
+	callfilter_release(&f);
 }
 
 int main(int argc, char **argv)
 {
+	struct strbuf code = STRBUF_INIT;
+	int ret = 0;
+
 	if (argc < 2) {
 		fprintf(stderr, "usage: container-filter COMMAND [ARGUMENT...]\n");
 		return 2;
 	}
-
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-	int ret = ctx ? add_rules(ctx) : -ENOMEM;
-
-	/* profiles of containers let 32-bit calls pass, too */
-	if (ret == 0)
-		ret = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
-	if (ret == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	make_filter(&code);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		ret = -errno;
 	if (ret == 0)
-		ret = seccomp_load(ctx);
+		ret = callfilter_enter(&code);
+	sb_release(&code);
 	if (ret < 0) {
 		fprintf(stderr, "container-filter: %s\n", strerror(-ret));
 		return 125;
 	}
-	seccomp_release(ctx);
 	execvp(argv[1], argv + 1);
 	fprintf(stderr, "container-filter: cannot run '%s': %s\n", argv[1], strerror(errno));
 	return 127;

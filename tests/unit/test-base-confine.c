@@ -417,7 +417,7 @@ static int open_below(void *arg, struct strbuf *out, struct error *e)
 
 START_TEST(opens_only_what_is_listed)
 {
-	static const struct confine_call calls[] = { { "openat", CONFINE_ANY, 0 } };
+	static const struct confine_call calls[] = { { SYS_openat, CONFINE_ANY, 0 } };
 	char dir[UNIT_PATH];
 	struct confine_path path = { .directory = true };
 

@@ -5,10 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "umlcage/base/callfilter.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/landlock.h"
 #include "umlcage/base/str.h"
@@ -36,8 +35,6 @@ enum { SANITIZED = 0 };
 enum { SANITIZED = 0 };
 #endif
 
-enum { FILTER_MAX = 65535 * sizeof(struct sock_filter), FILTER_SECONDS = 5 };
-
 static const uint64_t read_file = LANDLOCK_ACCESS_FS_READ_FILE;
 static const uint64_t read_dir = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 static const uint64_t write_file = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -50,142 +47,53 @@ static const uint64_t write_dir = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS
 
 /* ---- system calls ---- */
 
-static const char *const basic[] = {
-	"read", "readv", "pread64", "preadv", "write", "writev", "lseek", "close", "fstat",
-	"brk", "munmap", "mremap", "madvise", "futex", "rseq", "set_robust_list",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
-	"clock_gettime", "clock_getres", "gettimeofday", "time", "getrandom", "getpid", "gettid",
-	"getrusage", "sched_yield", "sysinfo", "uname", "exit", "exit_group",
+static const int basic[] = {
+	SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_write, SYS_writev, SYS_lseek,
+	SYS_close, SYS_fstat, SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_rseq,
+	SYS_set_robust_list, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
+	SYS_sigaltstack, SYS_restart_syscall, SYS_clock_gettime, SYS_clock_getres,
+	SYS_gettimeofday, SYS_time, SYS_getrandom, SYS_getpid, SYS_gettid, SYS_getrusage,
+	SYS_sched_yield, SYS_sysinfo, SYS_uname, SYS_exit, SYS_exit_group,
 };
 
-static int allow(scmp_filter_ctx ctx, const char *name, const struct scmp_arg_cmp *cmp)
-{
-	int nr = seccomp_syscall_resolve_name(name);
-
-	/* a name this libseccomp does not know yet, or that this machine has no call of */
-	if (nr == __NR_SCMP_ERROR || nr < 0)
-		return 0;
-	return cmp ? seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, 1, cmp) :
-		     seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, 0, NULL);
-}
-
-static int add_basic(scmp_filter_ctx ctx)
+static void add_basic(struct callfilter *f)
 {
 	static const int commands[] = { F_GETFD, F_SETFD, F_GETFL };
-	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(basic); i++)
+		callfilter_add(f, SECCOMP_RET_ALLOW, basic[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_fcntl, CALL_IS(1, commands[i]));
+	callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_mmap, CALL_MASKED(2, PROT_EXEC, 0));
+	callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_mprotect, CALL_MASKED(2, PROT_EXEC, 0));
 	/* fstat() of newer C libraries */
-	const struct scmp_arg_cmp of_fd = SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH);
+	callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_newfstatat,
+			CALL_MASKED(3, AT_EMPTY_PATH, AT_EMPTY_PATH));
 	/* abort() */
-	const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
-	int ret = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(basic) && ret == 0; i++)
-		ret = allow(ctx, basic[i], NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(commands) && ret == 0; i++) {
-		const struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]);
-
-		ret = allow(ctx, "fcntl", &is);
-	}
-	if (ret == 0)
-		ret = allow(ctx, "mmap", &not_executable);
-	if (ret == 0)
-		ret = allow(ctx, "mprotect", &not_executable);
-	if (ret == 0)
-		ret = allow(ctx, "newfstatat", &of_fd);
-	return ret ? ret : allow(ctx, "tgkill", &self);
+	callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_tgkill, CALL_IS(0, getpid()));
 }
 
-static int add_calls(scmp_filter_ctx ctx, const struct confine *c)
+static void add_calls(struct callfilter *f, const struct confine *c)
 {
-	int ret = 0;
-
-	for (size_t i = 0; i < c->ncalls && ret == 0; i++) {
+	for (size_t i = 0; i < c->ncalls; i++) {
 		const struct confine_call *call = &c->calls[i];
-		const struct scmp_arg_cmp is = { (unsigned int)call->arg, SCMP_CMP_EQ, call->value,
-						 0 };
 
-		ret = allow(ctx, call->name, call->arg < 0 ? NULL : &is);
+		if (call->arg == CONFINE_ANY)
+			callfilter_add(f, SECCOMP_RET_ALLOW, call->nr);
+		else
+			callfilter_add1(f, SECCOMP_RET_ALLOW, call->nr,
+					CALL_IS((unsigned int)call->arg, call->value));
 	}
-	return ret;
 }
 
-/* The library does not look at what write() says. */
-static bool is_whole(const struct strbuf *code)
+static void make_filter(const struct confine *c, struct strbuf *code)
 {
-	const struct sock_filter *f = (const void *)code->s;
-	size_t n = code->len / sizeof(*f);
+	struct callfilter f = CALLFILTER_INIT;
 
-	return n && code->len % sizeof(*f) == 0 && BPF_CLASS(f[n - 1].code) == BPF_RET;
-}
-
-int confine_export(void *filter, struct strbuf *code)
-{
-	cleanup_close int fd = memfd_create("filter", MFD_CLOEXEC);
-	int ret = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
-
-	if (ret == 0 && lseek(fd, 0, SEEK_SET) < 0)
-		ret = -errno;
-	if (ret == 0)
-		ret = fd_read_all(fd, FILTER_MAX, code);
-	return ret < 0 ? ret : is_whole(code) ? 0 : -EIO;
-}
-
-/* The filter as the kernel takes it, in @code. */
-static int compile(const struct confine *c, struct strbuf *code)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	int ret;
-
-	if (!ctx)
-		return -ENOMEM;
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	ret = add_basic(ctx);
-	if (ret == 0)
-		ret = add_calls(ctx, c);
-	if (ret == 0)
-		ret = confine_export(ctx, code);
-	seccomp_release(ctx);
-	return ret;
-}
-
-static void no_end(int sig)
-{
-	(void)sig;
-	/* it came amid the library's work, which may hold a lock that cleaning up waits for */
-	(void)signal(SIGALRM, SIG_DFL);
-	(void)alarm(FILTER_SECONDS);
-	memory_end("umlcage: out of memory: a system call filter cannot be made\n");
-}
-
-void confine_guard(bool on)
-{
-	const struct itimerval end = { .it_value = { on ? FILTER_SECONDS : 0, 0 } };
-	struct sigaction sa = { .sa_handler = on ? no_end : SIG_DFL };
-
-	(void)setitimer(ITIMER_PROF, &end, NULL);
-	(void)sigaction(SIGPROF, &sa, NULL);
-}
-
-static int make_filter(const struct confine *c, struct strbuf *code, struct error *e)
-{
-	int ret;
-
-	confine_guard(true);
-	ret = compile(c, code);
-	confine_guard(false);
-	return ret < 0 ? err_sys(e, -ret, "cannot make a system call filter") : 0;
-}
-
-/* 1: the host has no such filters. */
-static int enter_filter(const struct strbuf *code)
-{
-	const struct sock_fprog prog = {
-		.len = (unsigned short)(code->len / sizeof(struct sock_filter)),
-		.filter = (void *)code->s,
-	};
-
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0;
+	add_basic(&f);
+	add_calls(&f, c);
+	callfilter_make(&f, SECCOMP_RET_ERRNO | ENOSYS, SECCOMP_RET_KILL_PROCESS, code);
+	callfilter_release(&f);
 }
 
 /* ---- files ---- */
@@ -258,10 +166,10 @@ static rlim_t highest_descriptor(void)
 	return top;
 }
 
-static bool may_call(const struct confine *c, const char *name)
+static bool may_call(const struct confine *c, int nr)
 {
 	for (size_t i = 0; i < c->ncalls; i++)
-		if (str_eq(c->calls[i].name, name))
+		if (c->calls[i].nr == nr)
 			return true;
 	return false;
 }
@@ -270,7 +178,7 @@ static int set_limits(const struct confine *c, struct error *e)
 {
 	int ret = limit(RLIMIT_CORE, 0, e);
 
-	if (ret == 0 && !SANITIZED && !may_call(c, "clone"))
+	if (ret == 0 && !SANITIZED && !may_call(c, SYS_clone))
 		ret = limit(RLIMIT_NPROC, 0, e);
 	if (ret == 0 && !c->files)
 		ret = limit(RLIMIT_FSIZE, 0, e);
@@ -286,10 +194,9 @@ static int set_limits(const struct confine *c, struct error *e)
 int confine_enter(const struct confine *c, struct error *e)
 {
 	cleanup_strbuf struct strbuf code = STRBUF_INIT;
-	int landlock, filter, ret = make_filter(c, &code, e);
+	int landlock, ret;
 
-	if (ret < 0)
-		return ret;
+	make_filter(c, &code);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, errno, "cannot give up gaining privileges");
 	landlock = enter_landlock(c, e);
@@ -298,6 +205,5 @@ int confine_enter(const struct confine *c, struct error *e)
 	ret = set_limits(c, e);
 	if (ret < 0)
 		return ret;
-	filter = enter_filter(&code);
-	return (landlock ? CONFINE_NO_LANDLOCK : 0) | (filter ? CONFINE_NO_FILTER : 0);
+	return (landlock ? CONFINE_NO_LANDLOCK : 0) | (callfilter_enter(&code) < 0 ? CONFINE_NO_FILTER : 0);
 }

@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 #include "umlcage/base/error.h"
-#include "umlcage/base/str.h"
 
 /* A file, or what is beneath a directory, that may still be opened by name. */
 struct confine_path {
@@ -24,9 +23,9 @@ struct confine_path {
 };
 
 /* A system call beyond the basic ones, perhaps with one value of one argument only; several
- * entries of one name add up. */
+ * entries of one call add up. */
 struct confine_call {
-	const char *name;
+	int nr;		/* SYS_... */
 	int arg;	/* 0 to 5; CONFINE_ANY: whatever the arguments */
 	uint64_t value;
 };
@@ -55,18 +54,5 @@ enum { CONFINE_NO_LANDLOCK = 1, CONFINE_NO_FILTER = 2 };
  * ENOSYS.  Returns what the host lacks (0: nothing), or -errno.
  */
 int confine_enter(const struct confine *c, struct error *e);
-
-/*
- * libseccomp (2.5.4) may compute for ever where an allocation of its own fails.  Between
- * on and off, some seconds of it end the process with the status for want of memory.
- */
-void confine_guard(bool on);
-
-/*
- * A filter of libseccomp (a scmp_filter_ctx) as the kernel takes it, an array of struct
- * sock_filter, appended to @code, which is empty.  -EIO if not all of it came: the library does
- * not look.
- */
-int confine_export(void *filter, struct strbuf *code);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The system calls of a UML kernel and its stub processes, as a seccomp filter
- * made by libseccomp.  Anything else fails with ENOSYS and does not kill: the
+ * The system calls of a UML kernel and its stub processes, as a seccomp filter.
+ * Anything else fails with ENOSYS and does not kill: the
  * stubs carry a filter of their own that traps guest system calls, and of two
  * filters' answers SECCOMP_RET_TRAP goes before SECCOMP_RET_ERRNO (seccomp(2)).
  *
@@ -19,7 +19,6 @@
 #include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -32,41 +31,43 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "umlcage/base/confine.h"
+#include "umlcage/base/callfilter.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
 
-static const char *const allowed[] = {
+static const int allowed[] = {
 	/* memory */
-	"brk", "mmap", "munmap", "mprotect", "mremap", "memfd_create",
+	SYS_brk, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_memfd_create,
 	/* descriptors the cage was given, and what humfs and the block driver do with them */
-	"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
-	"pwritev2", "lseek", "close", "close_range", "dup", "dup2", "dup3", "pipe",
-	"pipe2", "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1",
-	"epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "ftruncate",
-	"fallocate", "fsync", "fdatasync", "sync_file_range", "syncfs", "copy_file_range",
-	"fadvise64", "readahead", "flock",
-	"fstat", "fstatfs", "getdents64", "fgetxattr", "flistxattr",
+	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv,
+	SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_lseek, SYS_close, SYS_close_range, SYS_dup,
+	SYS_dup2, SYS_dup3, SYS_pipe, SYS_pipe2, SYS_poll, SYS_ppoll, SYS_select, SYS_pselect6,
+	SYS_epoll_create, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_wait, SYS_epoll_pwait,
+	SYS_epoll_pwait2, SYS_eventfd2, SYS_signalfd4, SYS_ftruncate, SYS_fallocate, SYS_fsync,
+	SYS_fdatasync, SYS_sync_file_range, SYS_syncfs, SYS_copy_file_range, SYS_fadvise64,
+	SYS_readahead, SYS_flock, SYS_fstat, SYS_fstatfs, SYS_getdents64, SYS_fgetxattr,
+	SYS_flistxattr,
 	/* by name, but Landlock's to judge: opening without O_PATH (below) is; this makes and
 	   takes away entries of directories */
-	"mkdirat", "unlinkat", "renameat", "renameat2", "linkat", "symlinkat",
-	"mkdir",	/* a folder for its management console, until it finds that it cannot */
+	SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_linkat, SYS_symlinkat,
+	SYS_mkdir,	/* a folder for its management console, until it finds that it cannot */
 	/* sockets it was given or made as pairs: nothing here makes another, connects or binds */
-	"recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "recvfrom", "getsockopt", "getsockname",
-	"getpeername", "shutdown",
+	SYS_recvmsg, SYS_recvmmsg, SYS_sendmsg, SYS_sendmmsg, SYS_recvfrom, SYS_getsockopt,
+	SYS_getsockname, SYS_getpeername, SYS_shutdown,
 	/* processes and threads: stubs are cloned, executed from a memory file, controlled */
-	"exit", "exit_group", "wait4", "waitid", "set_tid_address", "set_robust_list",
-	"rseq", "futex", "sched_yield", "getpid", "gettid",
-	"getppid", "getuid", "geteuid", "getgid", "getegid", "getcpu",
+	SYS_exit, SYS_exit_group, SYS_wait4, SYS_waitid, SYS_set_tid_address,
+	SYS_set_robust_list, SYS_rseq, SYS_futex, SYS_sched_yield, SYS_getpid, SYS_gettid,
+	SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getcpu,
 	/* signals and time */
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend",
-	"rt_sigtimedwait", "sigaltstack", "pause", "restart_syscall", "nanosleep",
-	"clock_nanosleep", "clock_gettime", "clock_getres", "gettimeofday", "time",
-	"timer_create", "timer_settime", "timer_gettime", "timer_delete", "timer_getoverrun",
-	"setitimer", "getitimer", "timerfd_create", "timerfd_settime", "timerfd_gettime",
+	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigpending,
+	SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_sigaltstack, SYS_pause, SYS_restart_syscall,
+	SYS_nanosleep, SYS_clock_nanosleep, SYS_clock_gettime, SYS_clock_getres,
+	SYS_gettimeofday, SYS_time, SYS_timer_create, SYS_timer_settime, SYS_timer_gettime,
+	SYS_timer_delete, SYS_timer_getoverrun, SYS_setitimer, SYS_getitimer,
+	SYS_timerfd_create, SYS_timerfd_settime, SYS_timerfd_gettime,
 	/* the rest */
-	"uname", "sysinfo", "getrlimit", "setrlimit", "getrusage", "getrandom", "mlock", "munlock",
-	"membarrier",
+	SYS_uname, SYS_sysinfo, SYS_getrlimit, SYS_setrlimit, SYS_getrusage, SYS_getrandom,
+	SYS_mlock, SYS_munlock, SYS_membarrier,
 };
 
 /* Every namespace, and children that are somebody else's (clone(2)). */
@@ -75,39 +76,39 @@ static const char *const allowed[] = {
 
 /* The one argument that says what a call does, and its values. */
 static const struct operations {
-	const char *name;
+	int nr;
 	unsigned int arg;
 	unsigned int n;
 	uint64_t values[20];
 } operations[] = {
-	{ "madvise", 2, 9, { MADV_NORMAL, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
+	{ SYS_madvise, 2, 9, { MADV_NORMAL, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
 			     MADV_HUGEPAGE, MADV_DONTDUMP, MADV_POPULATE_WRITE,
 			     102 /* MADV_GUARD_INSTALL: stacks of threads in glibc 2.42 */ } },
-	{ "prctl", 0, 3, { PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_VMA } },
-	{ "arch_prctl", 0, 4, { ARCH_SET_FS, ARCH_GET_FS, ARCH_SET_GS, ARCH_GET_GS } },
-	{ "fcntl", 1, 10, { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_SETLK,
+	{ SYS_prctl, 0, 3, { PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_VMA } },
+	{ SYS_arch_prctl, 0, 4, { ARCH_SET_FS, ARCH_GET_FS, ARCH_SET_GS, ARCH_GET_GS } },
+	{ SYS_fcntl, 1, 10, { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_SETLK,
 			    F_GETLK, F_SETSIG, F_ADD_SEALS } },
 	/* is it a terminal, and how large; how large is a disk */
-	{ "ioctl", 1, 4, { TCGETS, TIOCGWINSZ, BLKGETSIZE, BLKGETSIZE64 } },
-	{ "seccomp", 0, 1, { SECCOMP_SET_MODE_FILTER } },
+	{ SYS_ioctl, 1, 4, { TCGETS, TIOCGWINSZ, BLKGETSIZE, BLKGETSIZE64 } },
+	{ SYS_seccomp, 0, 1, { SECCOMP_SET_MODE_FILTER } },
 	/* of a child that asked for it; nobody else can be attached to */
-	{ "ptrace", 0, 15, { PTRACE_TRACEME, PTRACE_PEEKTEXT, PTRACE_PEEKDATA, PTRACE_PEEKUSER,
+	{ SYS_ptrace, 0, 15, { PTRACE_TRACEME, PTRACE_PEEKTEXT, PTRACE_PEEKDATA, PTRACE_PEEKUSER,
 			     PTRACE_POKEUSER, PTRACE_CONT, PTRACE_KILL, PTRACE_SINGLESTEP,
 			     PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SYSCALL, PTRACE_SETOPTIONS,
 			     PTRACE_GETSIGINFO, PTRACE_GETREGSET, PTRACE_SETREGSET } },
-	{ "ptrace", 0, 2, { PTRACE_SYSEMU, PTRACE_SYSEMU_SINGLESTEP } },
+	{ SYS_ptrace, 0, 2, { PTRACE_SYSEMU, PTRACE_SYSEMU_SINGLESTEP } },
 	/* limits of itself */
-	{ "prlimit64", 0, 1, { 0 } },
+	{ SYS_prlimit64, 0, 1, { 0 } },
 	/* to whom it is connected */
-	{ "sendto", 4, 1, { 0 } },
+	{ SYS_sendto, 4, 1, { 0 } },
 	/* a descriptor, not a name */
-	{ "execveat", 4, 1, { AT_EMPTY_PATH } },
-	{ "tgkill", 0, 1, { SYSCALLS_OWN_PID } },
+	{ SYS_execveat, 4, 1, { AT_EMPTY_PATH } },
+	{ SYS_tgkill, 0, 1, { SYSCALLS_OWN_PID } },
 	/* of itself */
-	{ "sched_getaffinity", 0, 1, { 0 } },
-	{ "sched_setaffinity", 0, 1, { 0 } },
+	{ SYS_sched_getaffinity, 0, 1, { 0 } },
+	{ SYS_sched_setaffinity, 0, 1, { 0 } },
 	/* of a descriptor */
-	{ "statx", 1, 1, { 0 } },
+	{ SYS_statx, 1, 1, { 0 } },
 };
 
 /* What mknodat may make: no device, which root of the host could. */
@@ -116,19 +117,12 @@ static const unsigned int nodes[] = { S_IFIFO, S_IFSOCK };
 /* To itself, its process group, and stubs. */
 static const int signals[] = { SIGALRM, SIGKILL, SIGIO, SIGSTOP, SIGTERM, SIGCONT, SIGABRT };
 
-static int add_operations(scmp_filter_ctx ctx)
+static void add_operations(struct callfilter *f)
 {
-	int ret = 0;
-
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(operations); i++) {
-		const struct operations *o = &operations[i];
-		int nr = seccomp_syscall_resolve_name(o->name);
-
-		for (unsigned int k = 0; ret == 0 && k < o->n; k++)
-			ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
-					       SCMP_CMP64(o->arg, SCMP_CMP_EQ, o->values[k]));
-	}
-	return ret;
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+		for (unsigned int k = 0; k < operations[i].n; k++)
+			callfilter_add1(f, SECCOMP_RET_ALLOW, operations[i].nr,
+					CALL_IS(operations[i].arg, operations[i].values[k]));
 }
 
 /*
@@ -136,45 +130,34 @@ static int add_operations(scmp_filter_ctx ctx)
  * stubs.  Where there is a warden, it is asked; where there are namespaces, none of it reaches
  * anything; otherwise it is as it is, see doc/SECURITY.
  */
-static int add_unjudged(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
+static void add_unjudged(struct callfilter *f, const struct syscalls_config *cfg)
 {
-	static const char *const attributes[] = { "fchmod", "fsetxattr", "fremovexattr" };
-	uint32_t other = cfg->warden ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
-	uint32_t own = cfg->attributes == ATTRIBUTES_ASKED ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
-	/* of what cannot be opened, links: what there is of it; see humfs_user.c */
-	int ret = seccomp_rule_add(ctx, other, SCMP_SYS(statx), 1,
-				   SCMP_A2_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT));
+	static const int attributes[] = { SYS_fchmod, SYS_fsetxattr, SYS_fremovexattr };
+	uint32_t other = cfg->warden ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
+	uint32_t own = cfg->attributes == ATTRIBUTES_ASKED ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
 
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, other, SCMP_SYS(readlinkat), 0);
+	/* of what cannot be opened, links: what there is of it; see humfs_user.c */
+	callfilter_add1(f, other, SYS_statx, CALL_IS(2, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT));
+	callfilter_add(f, other, SYS_readlinkat);
 	/* fstat() of C libraries, and of the loader: of a descriptor, with an empty name */
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, other, SCMP_SYS(newfstatat), 1,
-				       SCMP_A3_64(SCMP_CMP_EQ, AT_EMPTY_PATH));
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, other, SCMP_SYS(sched_setaffinity), 1,
-				       SCMP_A0_64(SCMP_CMP_NE, 0));
-	if (ret < 0 || cfg->attributes == ATTRIBUTES_REFUSED)
-		return ret;
-	ret = seccomp_rule_add(ctx, other, SCMP_SYS(utimensat), 1,
-			       SCMP_A3_64(SCMP_CMP_EQ, AT_SYMLINK_NOFOLLOW));
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, own, SCMP_SYS(utimensat), 2,
-				       SCMP_A1_64(SCMP_CMP_EQ, 0), SCMP_A3_64(SCMP_CMP_EQ, 0));
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(attributes); i++)
-		ret = seccomp_rule_add(ctx, own, seccomp_syscall_resolve_name(attributes[i]), 0);
+	callfilter_add1(f, other, SYS_newfstatat, CALL_IS(3, AT_EMPTY_PATH));
+	callfilter_add1(f, other, SYS_sched_setaffinity, CALL_IS_NOT(0, 0));
+	if (cfg->attributes == ATTRIBUTES_REFUSED)
+		return;
+	callfilter_add1(f, other, SYS_utimensat, CALL_IS(3, AT_SYMLINK_NOFOLLOW));
+	callfilter_add2(f, own, SYS_utimensat, CALL_IS(1, 0), CALL_IS(3, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++)
+		callfilter_add(f, own, attributes[i]);
 	/* nobody but root can give files away; for all others the kernel does not ask */
-	if (ret == 0 && geteuid() == 0)
-		ret = seccomp_rule_add(ctx, own, SCMP_SYS(fchown), 0);
-	return ret;
+	if (geteuid() == 0)
+		callfilter_add(f, own, SYS_fchown);
 }
 
-static int add_signals(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
+static void add_signals(struct callfilter *f, const struct syscalls_config *cfg)
 {
-	uint32_t action = cfg->warden && cfg->ask_kill ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
-	int ret = 0;
+	uint32_t action = cfg->warden && cfg->ask_kill ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW;
 
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(signals); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		/*
 		 * The first process of a PID namespace does not die of its own signals.  The
 		 * kernel sends itself this one until it does, and exits if it cannot.
@@ -182,86 +165,43 @@ static int add_signals(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
 		if (cfg->first && signals[i] == SIGABRT)
 			continue;
 		/* a process, or 0 for its own group: no other group, and not everybody */
-		ret = seccomp_rule_add(ctx, action, SCMP_SYS(kill), 2,
-				       SCMP_A0_64(SCMP_CMP_MASKED_EQ, 0x80000000, 0),
-				       SCMP_A1_64(SCMP_CMP_EQ, (uint64_t)signals[i]));
+		callfilter_add2(f, action, SYS_kill, CALL_MASKED(0, 0x80000000, 0), CALL_IS(1, signals[i]));
 	}
-	return ret;
 }
 
-static int add_combinations(scmp_filter_ctx ctx)
+static void add_combinations(struct callfilter *f)
 {
 	static const int pairs[] = { SOCK_STREAM, SOCK_SEQPACKET };
-	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				   SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_REFUSED, 0));
 
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(pairs); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
-				       SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX),
-				       SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xf, (uint64_t)pairs[i]));
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(nodes); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mknodat), 1,
-				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, S_IFMT, nodes[i]));
+	callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_clone, CALL_MASKED(0, CLONE_REFUSED, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		callfilter_add2(f, SECCOMP_RET_ALLOW, SYS_socketpair, CALL_IS(0, AF_UNIX),
+				CALL_MASKED(1, 0xf, pairs[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+		callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_mknodat, CALL_MASKED(2, S_IFMT, nodes[i]));
 	/* O_PATH would open what Landlock is not asked about */
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-				       SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_PATH, 0));
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
-				       SCMP_A1_64(SCMP_CMP_EQ, F_SETOWN),
-				       SCMP_A2_64(SCMP_CMP_EQ, SYSCALLS_OWN_PID));
+	callfilter_add1(f, SECCOMP_RET_ALLOW, SYS_openat, CALL_MASKED(2, O_PATH, 0));
+	callfilter_add2(f, SECCOMP_RET_ALLOW, SYS_fcntl, CALL_IS(1, F_SETOWN), CALL_IS(2, SYSCALLS_OWN_PID));
 	/* that it dies with its parent, and not that it does not */
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
-				       SCMP_A0_64(SCMP_CMP_EQ, PR_SET_PDEATHSIG),
-				       SCMP_A1_64(SCMP_CMP_EQ, SIGKILL));
-	return ret;
+	callfilter_add2(f, SECCOMP_RET_ALLOW, SYS_prctl, CALL_IS(0, PR_SET_PDEATHSIG), CALL_IS(1, SIGKILL));
 }
 
-static int fill(scmp_filter_ctx ctx, const struct syscalls_config *cfg)
+void syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg)
 {
-	int ret = 0;
-
-	/* not death, either, for 32-bit calls: what its processes do is for the kernel to answer */
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-	/* a binary tree instead of a list: the filter runs on every call */
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(allowed); i++) {
-		int nr = seccomp_syscall_resolve_name(allowed[i]);
-
-		/* a name this libseccomp does not know yet is a call it cannot filter */
-		if (nr != __NR_SCMP_ERROR)
-			ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
-	}
-	if (ret == 0)
-		ret = add_operations(ctx);
-	if (ret == 0)
-		ret = add_unjudged(ctx, cfg);
-	if (ret == 0)
-		ret = add_signals(ctx, cfg);
-	return ret < 0 ? ret : add_combinations(ctx);
-}
-
-int syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg, struct error *e)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	cleanup_strbuf struct strbuf code = STRBUF_INIT;
-	int ret;
+	struct callfilter f = CALLFILTER_INIT;
 
-	*prog = (struct sock_fprog){ 0 };
-	if (!ctx)
-		return err_set(e, ENOMEM, "cannot make the system call filter");
-	confine_guard(true);
-	ret = fill(ctx, cfg);
-	if (ret == 0)
-		ret = confine_export(ctx, &code);
-	confine_guard(false);
-	seccomp_release(ctx);
-	if (ret < 0)
-		return err_sys(e, -ret, "cannot make the system call filter");
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+		callfilter_add(&f, SECCOMP_RET_ALLOW, allowed[i]);
+	add_operations(&f);
+	add_unjudged(&f, cfg);
+	add_signals(&f, cfg);
+	add_combinations(&f);
+	/* no death, either, for 32-bit calls: what its processes do is for the kernel to answer */
+	callfilter_make(&f, SECCOMP_RET_ERRNO | ENOSYS, SECCOMP_RET_ERRNO | ENOSYS, &code);
+	callfilter_release(&f);
 	prog->len = (unsigned short)(code.len / sizeof(struct sock_filter));
 	prog->filter = (struct sock_filter *)(void *)sb_steal(&code);
-	return 0;
 }
 
 bool syscalls_can_filter(void)

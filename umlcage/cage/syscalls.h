@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "umlcage/base/error.h"
-
 /* Stands for the kernel's own PID, which is not known before fork(); none is as large. */
 #define SYSCALLS_OWN_PID 0x3fffff01
 
@@ -23,7 +21,7 @@ struct syscalls_config {
 };
 
 /* Builds the filter; @prog->filter is malloc'ed. */
-int syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg, struct error *e);
+void syscalls_filter(struct sock_fprog *prog, const struct syscalls_config *cfg);
 /* Puts @pid in the place of SYSCALLS_OWN_PID; async-signal-safe. */
 void syscalls_own_pid(struct sock_fprog *prog, pid_t pid);
 

@@ -12,7 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <seccomp.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "umlcage/base/callfilter.h"
 #include "umlcage/base/confine.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
@@ -150,31 +151,23 @@ static void on_trap(int sig, siginfo_t *si, void *context)
 /* Of two filters' answers a trap goes before an error: confine_enter() comes after this. */
 static int enter_traps(void)
 {
-	static const int always[] = { SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(bind),
-				      SCMP_SYS(listen) };
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	static const int always[] = { SYS_open, SYS_openat, SYS_stat, SYS_bind, SYS_listen };
 	struct sigaction sa = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_RESTART };
-	int ret = ctx ? 0 : -ENOMEM;
+	cleanup_strbuf struct strbuf code = STRBUF_INIT;
+	struct callfilter f = CALLFILTER_INIT;
 
-	if (ret == 0 && sigaction(SIGSYS, &sa, NULL) < 0)
-		ret = -errno;
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_TRAP, SCMP_SYS(socket), 1,
-				       SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX));
+	if (sigaction(SIGSYS, &sa, NULL) < 0)
+		return -errno;
+	callfilter_add1(&f, SECCOMP_RET_TRAP, SYS_socket, CALL_IS(0, AF_UNIX));
 	/* of a path: what such a socket is here is connected already */
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_TRAP, SCMP_SYS(connect), 1,
-				       SCMP_A2_64(SCMP_CMP_EQ, sizeof(struct sockaddr_un)));
-	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(always); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_TRAP, always[i], 0);
+	callfilter_add1(&f, SECCOMP_RET_TRAP, SYS_connect, CALL_IS(2, sizeof(struct sockaddr_un)));
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		callfilter_add(&f, SECCOMP_RET_TRAP, always[i]);
 	/* by name; of a descriptor it stays fstat() */
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_TRAP, SCMP_SYS(newfstatat), 1,
-				       SCMP_A3_64(SCMP_CMP_EQ, 0));
-	if (ret == 0)
-		ret = seccomp_load(ctx);
-	seccomp_release(ctx);
-	return ret;
+	callfilter_add1(&f, SECCOMP_RET_TRAP, SYS_newfstatat, CALL_IS(3, 0));
+	callfilter_make(&f, SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, &code);
+	callfilter_release(&f);
+	return callfilter_enter(&code);
 }
 
 /* ---- giving up the rest ---- */
@@ -233,19 +226,19 @@ static void forget_environment(void)
 }
 
 static const struct confine_call calls[] = {
-	{ "socket", 0, AF_INET }, { "socket", 0, AF_INET6 },
-	{ "socketpair", 0, AF_UNIX },
-	{ "connect", CONFINE_ANY, 0 }, { "accept", CONFINE_ANY, 0 }, { "accept4", CONFINE_ANY, 0 },
-	{ "sendto", CONFINE_ANY, 0 }, { "recvfrom", CONFINE_ANY, 0 },
-	{ "sendmsg", CONFINE_ANY, 0 }, { "recvmsg", CONFINE_ANY, 0 },
-	{ "shutdown", CONFINE_ANY, 0 }, { "getsockname", CONFINE_ANY, 0 },
-	{ "getpeername", CONFINE_ANY, 0 },
-	{ "getsockopt", CONFINE_ANY, 0 }, { "setsockopt", 1, SOL_SOCKET },
-	{ "setsockopt", 1, IPPROTO_TCP }, { "setsockopt", 1, IPPROTO_IP },
-	{ "setsockopt", 1, IPPROTO_IPV6 },
-	{ "poll", CONFINE_ANY, 0 }, { "ppoll", CONFINE_ANY, 0 },
-	{ "dup3", CONFINE_ANY, 0 }, { "fcntl", 1, F_SETFL }, { "fcntl", 1, F_DUPFD_CLOEXEC },
-	{ "ioctl", 1, FIONREAD }, { "ioctl", 1, FIONBIO },
+	{ SYS_socket, 0, AF_INET }, { SYS_socket, 0, AF_INET6 },
+	{ SYS_socketpair, 0, AF_UNIX },
+	{ SYS_connect, CONFINE_ANY, 0 }, { SYS_accept, CONFINE_ANY, 0 }, { SYS_accept4, CONFINE_ANY, 0 },
+	{ SYS_sendto, CONFINE_ANY, 0 }, { SYS_recvfrom, CONFINE_ANY, 0 },
+	{ SYS_sendmsg, CONFINE_ANY, 0 }, { SYS_recvmsg, CONFINE_ANY, 0 },
+	{ SYS_shutdown, CONFINE_ANY, 0 }, { SYS_getsockname, CONFINE_ANY, 0 },
+	{ SYS_getpeername, CONFINE_ANY, 0 },
+	{ SYS_getsockopt, CONFINE_ANY, 0 }, { SYS_setsockopt, 1, SOL_SOCKET },
+	{ SYS_setsockopt, 1, IPPROTO_TCP }, { SYS_setsockopt, 1, IPPROTO_IP },
+	{ SYS_setsockopt, 1, IPPROTO_IPV6 },
+	{ SYS_poll, CONFINE_ANY, 0 }, { SYS_ppoll, CONFINE_ANY, 0 },
+	{ SYS_dup3, CONFINE_ANY, 0 }, { SYS_fcntl, 1, F_SETFL }, { SYS_fcntl, 1, F_DUPFD_CLOEXEC },
+	{ SYS_ioctl, 1, FIONREAD }, { SYS_ioctl, 1, FIONBIO },
 };
 
 static int confine(const struct helper *h)
