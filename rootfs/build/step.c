@@ -21,8 +21,26 @@
 struct listener {
 	int log;
 	struct strbuf line;	/* the one that is not complete */
-	char *last;		/* the last one that was not empty */
+	char *command;		/* the one that runs, as the shell's trace has it */
+	char *said;		/* its last line that was not empty */
 };
+
+/* "+ COMMAND", of a subshell "++ COMMAND"; exit only says what went before. */
+static void take_line(struct listener *l)
+{
+	cleanup_free char *line = sb_steal(&l->line);
+	size_t plus = strspn(line, "+");
+
+	if (!plus || line[plus] != ' ') {
+		free(l->said);
+		l->said = steal_ptr(&line);
+	} else if (strncmp(line + plus, " exit", 5) != 0) {
+		free(l->command);
+		l->command = xstrdup(line + plus + 1);
+		free(l->said);
+		l->said = NULL;
+	}
+}
 
 static void hear(int channel, const char *data, size_t len, void *arg)
 {
@@ -35,8 +53,7 @@ static void hear(int channel, const char *data, size_t len, void *arg)
 		if (data[i] != '\n' && data[i] != '\r' && l->line.len < LINE_MAX_LEN) {
 			sb_addc(&l->line, data[i]);
 		} else if (l->line.len) {
-			free(l->last);
-			l->last = sb_steal(&l->line);
+			take_line(l);
 		}
 	}
 }
@@ -56,12 +73,15 @@ static void environment(const struct build *b, const struct build_step *s, int64
 }
 
 static int ended_badly(const struct build *b, const struct build_step *s,
-		       const struct cage_exit *ended, const struct listener *l, struct error *e)
+		       const struct cage_exit *ended, struct listener *l, struct error *e)
 {
-	const char *last = l->line.len ? sb_str(&l->line) : l->last;
+	const char *last;
 
 	if (!ended->status)
 		return 0;
+	if (l->line.len)
+		take_line(l);
+	last = l->said ? l->said : l->command;
 	if (ended->timed_out)
 		err_set(e, ETIMEDOUT, "it took longer than %g s", (double)b->limits.timeout / 1000);
 	else if (ended->oom || ended->full)
@@ -72,11 +92,12 @@ static int ended_badly(const struct build *b, const struct build_step *s,
 	return err_mark(e, ERR_PACKAGES);
 }
 
+/* Each command is in the log before it runs: one that fails without a word is named by it. */
 static int run_script(const struct build_env *env, const struct build *b,
 		      const struct build_step *s, struct cage *cage, int64_t epoch,
 		      struct error *e)
 {
-	cleanup_free char *script = xasprintf("set -e\n%s%s\n", s->files ? COPY : "",
+	cleanup_free char *script = xasprintf("set -ex\n%s%s\n", s->files ? COPY : "",
 					      s->script ? s->script : "");
 	char *argv[] = { (char *)"/bin/sh", (char *)"-c", script, NULL };
 	cleanup_strv struct strv vars = STRV_INIT;
@@ -96,7 +117,8 @@ static int run_script(const struct build_env *env, const struct build *b,
 		ret = ended_badly(b, s, &ended, &l, e);
 	cage_exit_release(&ended);
 	sb_release(&l.line);
-	free(l.last);
+	free(l.command);
+	free(l.said);
 	return ret;
 }
 

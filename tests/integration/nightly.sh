@@ -136,7 +136,7 @@ test_failing_check_keeps_the_latest()
 	before=$(readlink output/one/latest)
 	sed -i 's/grep -q one/grep -q two/' one.build
 	status 5 build -q 2>err
-	contains "check 1: exit status 1" err
+	contains "check 1: exit status 1: grep -q two" err
 	equal "$before" "$(readlink output/one/latest)" latest
 	equal 1 "$(find output/one -name root.tar | wc -l)" outputs
 	no_parts
