@@ -122,6 +122,7 @@ struct build_run {
 
 struct build_status {
 	char *name, *folder;
+	char *description;	/* of the build file; NULL */
 	int64_t checked;	/* when it last ran at all; 0: never */
 	char *latest;		/* name of the folder that `latest` leads to; NULL */
 	struct build_run *runs;	/* newest first */

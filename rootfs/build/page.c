@@ -33,7 +33,11 @@ static const char head[] =
 	".meta{color:var(--dim);font-size:.9rem;margin:.2rem 0 .6rem}\n"
 	"pre{background:var(--bg);border:1px solid var(--line);border-radius:4px;padding:.6rem;"
 	"overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem;margin:.6rem 0}\n"
-	"svg{display:block;height:44px;width:100%;max-width:30rem}\n"
+	".trends{display:flex;flex-wrap:wrap;gap:.4rem 2rem}"
+	"figure{margin:.4rem 0;flex:1 1 16rem;max-width:26rem}"
+	"figcaption{color:var(--dim);font-size:.8rem;border-top:1px solid var(--line)}\n"
+	"svg{display:block;height:44px;width:100%}\n"
+	".about{margin:.2rem 0 0}\n"
 	"a{color:inherit}summary{cursor:pointer;color:var(--dim)}\n"
 	"table{border-collapse:collapse;font-size:.9rem;width:100%}td,th{text-align:left;"
 	"padding:.15rem .8rem .15rem 0;white-space:nowrap}th{color:var(--dim);font-weight:normal}\n"
@@ -78,28 +82,63 @@ static void add_link(struct strbuf *out, const struct build_status *s, const cha
 	sb_adds(out, "</a>");
 }
 
-/* How long each took, oldest first: a bar each, the ones that failed in another colour. */
-static void add_trend(struct strbuf *out, const struct build_status *s)
+static double took(const struct build_run *r)
+{
+	return r->seconds;
+}
+
+/* What failed left nothing. */
+static double weighed(const struct build_run *r)
+{
+	return r->failed ? 0 : (double)r->bytes;
+}
+
+/* One value of each run, oldest first: a bar each, the ones that failed in another colour. */
+static void add_trend(struct strbuf *out, const struct build_status *s, const char *what,
+		      double (*value)(const struct build_run *), const char *most_text)
 {
 	size_t n = s->nruns < SHOWN ? s->nruns : SHOWN;
 	double most = 0;
 
-	if (n < 2)
-		return;
 	for (size_t i = 0; i < n; i++)
-		most = s->runs[i].seconds > most ? s->runs[i].seconds : most;
-	sb_addf(out, "<svg viewBox=\"0 0 %d 44\" preserveAspectRatio=\"none\" role=\"img\" "
-		"aria-label=\"how long the last %zu runs took\">", SHOWN * 10, n);
+		most = value(&s->runs[i]) > most ? value(&s->runs[i]) : most;
+	sb_addf(out, "<figure><svg viewBox=\"0 0 %d 44\" preserveAspectRatio=\"none\" role=\"img\" "
+		"aria-label=\"%s of the last %zu runs\">", SHOWN * 10, what, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct build_run *r = &s->runs[n - 1 - i];
-		double high = most > 0 ? 4 + 40 * r->seconds / most : 4;
+		double high = most > 0 ? 2 + 42 * value(r) / most : 2;
+		cleanup_free char *size = format_size(r->bytes);
 
 		sb_addf(out, "<rect x=\"%zu\" y=\"%.1f\" width=\"8\" height=\"%.1f\" fill=\"var(%s)\">"
 			"<title>", i * 10, 44 - high, high, r->failed ? "--bad" : "--bar");
 		add_time(out, r->when);
-		sb_addf(out, ": %.1f s</title></rect>", r->seconds);
+		sb_addf(out, ": %.1f s, %s</title></rect>", r->seconds, r->failed ? "failed" : size);
 	}
-	sb_adds(out, "</svg>\n");
+	sb_addf(out, "</svg><figcaption>%s, at most %s</figcaption></figure>\n", what, most_text);
+}
+
+static void add_trends(struct strbuf *out, const struct build_status *s)
+{
+	size_t n = s->nruns < SHOWN ? s->nruns : SHOWN;
+	double longest = 0;
+	uint64_t largest = 0;
+
+	if (n < 2)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct build_run *r = &s->runs[i];
+
+		longest = r->seconds > longest ? r->seconds : longest;
+		largest = !r->failed && r->bytes > largest ? r->bytes : largest;
+	}
+
+	cleanup_free char *seconds = xasprintf("%.1f s", longest), *size = format_size(largest);
+
+	sb_adds(out, "<div class=\"trends\">");
+	add_trend(out, s, "time", took, seconds);
+	if (largest)
+		add_trend(out, s, "size", weighed, size);
+	sb_adds(out, "</div>\n");
 }
 
 static void add_runs(struct strbuf *out, const struct build_status *s)
@@ -113,7 +152,7 @@ static void add_runs(struct strbuf *out, const struct build_status *s)
 
 		sb_adds(out, "<tr><td>");
 		add_time(out, r->when);
-		sb_addf(out, "<td>%.1f s<td>%s<td>", r->seconds, r->bytes ? size : "");
+		sb_addf(out, "<td>%.1f s<td>%s<td>", r->seconds, r->failed ? "" : size);
 		add_escaped(out, first);
 		sb_adds(out, "</tr>\n");
 	}
@@ -150,7 +189,13 @@ static void add_build(struct strbuf *out, const struct build_status *s, int64_t 
 
 	sb_addf(out, "<section class=\"%s\"><h2>", kind);
 	add_escaped(out, s->name);
-	sb_addf(out, " <span class=\"state\">%s</span></h2>\n<p class=\"meta\">last run ", word);
+	sb_addf(out, " <span class=\"state\">%s</span></h2>\n", word);
+	if (s->description) {
+		sb_adds(out, "<p class=\"about\">");
+		add_escaped(out, s->description);
+		sb_adds(out, "</p>\n");
+	}
+	sb_adds(out, "<p class=\"meta\">last run ");
 	add_time(out, s->checked);
 	if (s->latest && made) {
 		cleanup_free char *size = format_size(made->bytes);
@@ -173,7 +218,7 @@ static void add_build(struct strbuf *out, const struct build_status *s, int64_t 
 		add_escaped(out, made->changes);
 		sb_adds(out, "</pre></details>\n");
 	}
-	add_trend(out, s);
+	add_trends(out, s);
 	if (s->nruns)
 		add_runs(out, s);
 	sb_adds(out, "</section>\n");

@@ -29,7 +29,8 @@ static void take_status(struct build_status *s, const struct build *b, const cha
 	char to[256];
 	ssize_t len;
 
-	*s = (struct build_status){ .name = xstrdup(b->name), .folder = build_folder(&how, b) };
+	*s = (struct build_status){ .name = xstrdup(b->name), .folder = build_folder(&how, b),
+				    .description = b->description ? xstrdup(b->description) : NULL };
 	latest = path_join(s->folder, "latest");
 	len = readlink(latest, to, sizeof(to));
 	s->latest = len > 0 && len < (ssize_t)sizeof(to) ? xstrndup(to, (size_t)len) : NULL;
@@ -67,6 +68,7 @@ void build_statuses_release(struct build_statuses *s)
 		free(b->runs);
 		free(b->name);
 		free(b->folder);
+		free(b->description);
 		free(b->latest);
 	}
 	free(s->v);
