@@ -11,7 +11,7 @@ $(eval $(call module,deb822,rootfs/deb822,deb822.c line.c,,base))
 $(eval $(call module,deb,rootfs/deb,deb.c,libarchive,base))
 
 # package archives: sources, Release files, indexes, packages
-$(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c packages.c release.c release-fetch.c sources.c,\
+$(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c packages.c release.c release-fetch.c source.c sources.c,\
 	libarchive libcrypto,fetch deb822 base))
 
 # programs of other processors: qemu-user, and the roots that need it

@@ -117,6 +117,7 @@ int debian_archive_open(const struct debian_config *config, const struct debian_
 	a->no_date = config->no_date;
 	a->allow_insecure = config->allow_insecure;
 	a->allow_unauthenticated = config->allow_unauthenticated;
+	a->with_sources = config->with_sources;
 	a->now = config->now;
 	ret = fetch_open_dir(config->cache, "archives", &a->packages_dir, &a->packages_fd, e);
 	if (ret == 0)
@@ -167,6 +168,12 @@ size_t debian_indexes(const struct debian_archive *a, const struct debian_index 
 {
 	*v = a->indexes;
 	return a->nindexes;
+}
+
+size_t debian_source_indexes(const struct debian_archive *a, const struct debian_index **v)
+{
+	*v = a->source_indexes;
+	return a->nsource_indexes;
 }
 
 void debian_archive_close(struct debian_archive *a)

@@ -117,6 +117,7 @@ struct debian_config {
 	bool no_date;			/* nor those from the future */
 	bool allow_insecure;		/* sources without a signature, as apt's */
 	bool allow_unauthenticated;	/* AllowInsecureRepositories, AllowUnauthenticated: both */
+	bool with_sources;		/* the Sources files, too, where there are some */
 	char *(*proxy)(const char *url, const void *arg);	/* as in struct fetch_config */
 	const void *proxy_arg;
 	time_t now;			/* for tests; 0: the clock */
@@ -137,12 +138,12 @@ struct debian_release {
 	bool absent;			/* there is no Release file, and that is allowed */
 };
 
-/* One verified Packages file, decompressed in the cache. */
+/* One verified Packages or Sources file, decompressed in the cache. */
 struct debian_index {
 	const struct debian_release *release;
 	char *base;			/* what Filename fields are relative to */
 	char *component;		/* "main"; "" in a flat archive */
-	char *architecture;
+	char *architecture;		/* "source" of a Sources file */
 	char *path;			/* of the decompressed file */
 	int fd;				/* the same, open: use pread, fd_dup or /proc/self/fd */
 	uint64_t size;
@@ -169,6 +170,8 @@ const struct debian_release *debian_release_at(const struct debian_archive *a, s
 /* In the order of the sources, components, architectures.  Valid until the next
  * debian_archive_update() or debian_archive_close(). */
 size_t debian_indexes(const struct debian_archive *a, const struct debian_index **v);
+/* The same of the Sources files: none without config.with_sources. */
+size_t debian_source_indexes(const struct debian_archive *a, const struct debian_index **v);
 void debian_archive_close(struct debian_archive *a);		/* NULL is fine */
 void debian_archive_closep(struct debian_archive **a);
 #define cleanup_debian_archive __attribute__((cleanup(debian_archive_closep)))
@@ -205,6 +208,50 @@ int debian_each(struct debian_archive *a,
  */
 int debian_find_newest(struct debian_archive *a, const char *pattern, struct debian_package *out,
 			struct error *e);
+
+/* ---- source packages: source.c ---- */
+
+/* A file that a .dsc, a .changes or a stanza of a Sources file lists. */
+struct debian_file {
+	char *name;		/* of a file, never a path */
+	uint64_t size;
+	char sum[SHA256_HEX + 1];
+};
+
+struct debian_files {
+	struct debian_file *v;
+	size_t n;
+};
+
+#define DEBIAN_FILES_INIT { NULL, 0 }
+
+/*
+ * Adds the files of a Checksums-Sha256 field.  -EBADMSG with @what in front for anything that is
+ * not a list of such: names are of letters, digits and what names of packages have in between.
+ */
+int debian_files_parse(struct debian_files *f, const char *field, const char *what,
+		       struct error *e);
+const struct debian_file *debian_files_find(const struct debian_files *f, const char *name);
+void debian_files_release(struct debian_files *f);
+#define cleanup_debian_files __attribute__((cleanup(debian_files_release)))
+
+struct debian_source_package {
+	const struct debian_index *index;
+	char *name, *version;
+	char *directory;	/* of its files, relative to index->base */
+	struct debian_files files;
+};
+
+#define DEBIAN_SOURCE_PACKAGE_INIT { NULL, NULL, NULL, NULL, DEBIAN_FILES_INIT }
+
+/*
+ * The source package @name, of @version or, if that is NULL, the highest that the Sources files
+ * have.  -ENOENT says what there is instead: other versions, or the source of a binary package of
+ * that name.
+ */
+int debian_find_source(struct debian_archive *a, const char *name, const char *version,
+		       struct debian_source_package *out, struct error *e);
+void debian_source_package_release(struct debian_source_package *p);
 
 /* ---- packages: packages.c ---- */
 

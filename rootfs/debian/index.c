@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Packages files: found in the Release file in the smallest form on offer, by hash
+ * Packages and Sources files: found in the Release file in the smallest form on offer, by hash
  * where the mirror has it, and kept decompressed under the sum of the
  * decompressed text, so that a solver reads it at once.
  */
@@ -38,10 +38,12 @@ struct wanted {
 	bool optional, done;
 };
 
-void debian_indexes_clear(struct debian_archive *a)
+#define SOURCE "source"	/* in the place of an architecture */
+
+static void clear(struct debian_index **v, size_t *n)
 {
-	for (size_t i = 0; i < a->nindexes; i++) {
-		struct debian_index *x = &a->indexes[i];
+	for (size_t i = 0; i < *n; i++) {
+		struct debian_index *x = &(*v)[i];
 
 		free(x->base);
 		free(x->component);
@@ -49,8 +51,14 @@ void debian_indexes_clear(struct debian_archive *a)
 		free(x->path);
 		close_fd(&x->fd);
 	}
-	free_ptr(&a->indexes);
-	a->nindexes = 0;
+	free_ptr(v);
+	*n = 0;
+}
+
+void debian_indexes_clear(struct debian_archive *a)
+{
+	clear(&a->indexes, &a->nindexes);
+	clear(&a->source_indexes, &a->nsource_indexes);
 }
 
 static int by_size(const void *a, const void *b)
@@ -369,6 +377,16 @@ static void list_release(struct list_of_wanted *l)
 	free_ptr(&l->v);
 }
 
+static char *path_of(const char *component, const char *arch)
+{
+	bool source = str_eq(arch, SOURCE);
+
+	if (!*component)
+		return xstrdup(source ? "Sources" : "Packages");
+	return source ? xasprintf("%s/source/Sources", component) :
+			xasprintf("%s/binary-%s/Packages", component, arch);
+}
+
 /* Adds one index to the list: 1, or 0 if the archive has none. */
 static int want(struct list_of_wanted *l, const struct debian_release *r, const char *component,
 		const char *arch, bool optional, struct error *e)
@@ -383,8 +401,7 @@ static int want(struct list_of_wanted *l, const struct debian_release *r, const 
 						  xstrdup(r->uri);
 	w->index.component = xstrdup(component);
 	w->index.architecture = xstrdup(arch);
-	w->path = *component ? xasprintf("%s/binary-%s/Packages", component, arch) :
-			       xstrdup("Packages");
+	w->path = path_of(component, arch);
 	for (size_t i = 0; i < l->n; i++) {
 		if (l->v[i]->index.release == r && str_eq(l->v[i]->path, w->path)) {
 			free_wanted(w);
@@ -428,8 +445,10 @@ static int want_component(const struct debian_archive *a, struct list_of_wanted 
 			  const char *component, struct error *e)
 {
 	cleanup_strv struct strv archs = STRV_INIT;
-	int found = 0, ret;
+	int found = 0, ret = a->with_sources ? want(l, r, component, SOURCE, true, e) : 0;
 
+	if (ret < 0)
+		return ret;
 	architectures_of(a, s, &archs);
 	for (size_t i = 0; i < archs.n; i++) {
 		ret = want(l, r, component, archs.v[i], false, e);
@@ -463,7 +482,10 @@ static int want_source(const struct debian_archive *a, struct list_of_wanted *l,
 	if (!r)
 		return 0;	/* optional and absent */
 	if (!s->components.n) {
-		ret = want(l, r, "", "any", false, e);
+		if (a->with_sources)
+			ret = want(l, r, "", SOURCE, true, e);
+		if (ret >= 0)
+			ret = want(l, r, "", "any", false, e);
 		return ret ? (ret < 0 ? ret : 0) :
 			err_set(e, ENOENT, "'%s %s' lists no Packages file", r->uri, r->suite);
 	}
@@ -534,10 +556,14 @@ int debian_indexes_update(struct debian_archive *a, struct error *e)
 	if (ret < 0)
 		return ret;
 	a->indexes = xcalloc(l.n + 1, sizeof(*a->indexes));
+	a->source_indexes = xcalloc(l.n + 1, sizeof(*a->source_indexes));
 	for (size_t i = 0; i < l.n; i++) {
 		if (!l.v[i]->done)	/* optional */
 			continue;
-		a->indexes[a->nindexes++] = l.v[i]->index;
+		if (str_eq(l.v[i]->index.architecture, SOURCE))
+			a->source_indexes[a->nsource_indexes++] = l.v[i]->index;
+		else
+			a->indexes[a->nindexes++] = l.v[i]->index;
 		l.v[i]->index = (struct debian_index){ .fd = -1 };
 	}
 	return 0;

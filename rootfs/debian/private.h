@@ -22,8 +22,9 @@ struct debian_archive {
 	int packages_fd, indexes_fd;		/* the same, open */
 	struct debian_release **releases;
 	size_t nreleases;
-	struct debian_index *indexes;
-	size_t nindexes;
+	bool with_sources;
+	struct debian_index *indexes, *source_indexes;
+	size_t nindexes, nsource_indexes;
 };
 
 time_t debian_archive_now(const struct debian_archive *a);
