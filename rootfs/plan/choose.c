@@ -174,6 +174,18 @@ static int second_stage(struct solve *s, const struct fab_options *o, struct err
 	return r;
 }
 
+/* One package and what it needs, on top of what is there. */
+static int choose_wanted(struct choice *c, struct error *e)
+{
+	struct solve_set set = SOLVE_SET_INIT;
+	int r = solve_select(c->s, c->rq->wanted, &set, e);
+
+	if (!r)
+		r = solve_install(c->s, &set, e);
+	solve_set_release(&set);
+	return r ? r : add_stage(c, false, e);
+}
+
 static int choose(struct choice *c, struct error *e)
 {
 	const struct fab_options *o = c->rq->o;
@@ -184,6 +196,8 @@ static int choose(struct choice *c, struct error *e)
 	if (r)
 		return r;
 	c->number = xcalloc(solve_versions(c->s), sizeof(*c->number));
+	if (c->rq->wanted)
+		return choose_wanted(c, e);
 	r = first_stage(c->s, o, e);
 	if (!r)
 		r = add_stage(c, true, e);

@@ -15,8 +15,8 @@ static char *proxy_for(const char *url, const void *arg)
 	return fab_aptconf_proxy(arg, url);
 }
 
-int plan_open_archive(const struct fab_options *o, struct progress *progress,
-		      struct debian_archive **a, struct error *e)
+static int open_archive(const struct fab_options *o, bool with_sources,
+			struct progress *progress, struct debian_archive **a, struct error *e)
 {
 	cleanup_debian_sources struct debian_sources sources = DEBIAN_SOURCES_INIT;
 	struct debian_config config = {
@@ -31,12 +31,25 @@ int plan_open_archive(const struct fab_options *o, struct progress *progress,
 			fab_aptconf_flag(&o->apt, "APT::Get::AllowUnauthenticated") == 1,
 		.proxy = proxy_for,
 		.proxy_arg = &o->apt,
+		.with_sources = with_sources,
 	};
 	int r = 0;
 
 	for (size_t i = 0; i < o->nsources && !r; i++)
 		r = debian_sources_parse(&sources, o->sources[i].content, o->sources[i].path, e);
 	return r ? r : debian_archive_open(&config, &sources, a, e);
+}
+
+int plan_open_archive(const struct fab_options *o, struct progress *progress,
+		      struct debian_archive **a, struct error *e)
+{
+	return open_archive(o, false, progress, a, e);
+}
+
+int plan_open_sources(const struct fab_options *o, struct progress *progress,
+		      struct debian_archive **a, struct error *e)
+{
+	return open_archive(o, true, progress, a, e);
 }
 
 /* What of --aptopt bears on the choice. */
@@ -63,11 +76,10 @@ static int read_aptopts(struct plan_request *rq, struct error *e)
 	return 0;
 }
 
-/* Opens the package files that are asked for by path. */
-static int open_debs(struct plan_request *rq, int *fds, const char **paths, struct error *e)
+/* Opens the package files among @include: those that are paths. */
+static int open_debs(struct plan_request *rq, const struct strv *include, int *fds,
+		     const char **paths, struct error *e)
 {
-	const struct strv *include = &rq->o->include;
-
 	rq->debs = fds;
 	rq->deb_paths = paths;
 	for (size_t i = 0; i < include->n; i++) {
@@ -126,7 +138,7 @@ int plan_make(const struct fab_options *o, struct debian_archive *a, struct prog
 		r = rq.installed < 0 ? rq.installed : 0;
 	}
 	if (!r)
-		r = open_debs(&rq, fds, paths, e);
+		r = open_debs(&rq, &o->include, fds, paths, e);
 	if (!r)
 		r = choose(&rq, progress, plan, e);
 	for (size_t i = 0; i < rq.ndebs; i++)
@@ -137,19 +149,104 @@ int plan_make(const struct fab_options *o, struct debian_archive *a, struct prog
 	return r;
 }
 
+static void package_release(struct plan_package *p)
+{
+	free(p->name);
+	free(p->version);
+	free(p->arch);
+	free(p->section);
+	free(p->priority);
+	free(p->uri);
+	free(p->path);
+}
+
+/* ---- on top of what is there ---- */
+
+/* Takes the package @name, which is none, out of the plan and its steps. */
+static void leave_out(struct plan *plan, const char *name)
+{
+	size_t at = 0, kept = 0;
+
+	while (at < plan->n && strcmp(plan->packages[at].name, name) != 0)
+		at++;
+	if (at == plan->n)
+		return;
+	package_release(&plan->packages[at]);
+	memmove(&plan->packages[at], &plan->packages[at + 1],
+		(--plan->n - at) * sizeof(*plan->packages));
+	for (size_t i = 0; i < plan->nsteps; i++) {
+		struct plan_step st = plan->steps[i];
+		size_t n = 0;
+
+		for (size_t k = 0; k < st.n; k++)
+			if (st.pkgs[k] != at)
+				st.pkgs[n++] = st.pkgs[k] - (st.pkgs[k] > at);
+		st.n = n;
+		if (n || st.kind == PLAN_CONFIGURE_PENDING)
+			plan->steps[kept++] = st;
+		else
+			free(st.pkgs);
+	}
+	plan->nsteps = kept;
+}
+
+/* The wish as an index of its own, in the form in which all are. */
+static int wish_index(const struct plan_wish *wish, struct debian_index *index, struct error *e)
+{
+	cleanup_free char *text = xasprintf("%sFilename: %s.deb\nSize: 0\nSHA256: %064d\n\n",
+					    wish->control, wish->name, 0);
+	static const struct debian_release release = { .suite = (char *)"" };
+	int fd = memfd_with("wish", text, strlen(text), e);
+
+	*index = (struct debian_index){ .release = &release, .base = (char *)"", .fd = fd,
+					.path = (char *)"build dependencies", .size = strlen(text) };
+	return fd < 0 ? fd : 0;
+}
+
+int plan_dependencies(const struct plan_wish *wish, const struct fab_options *o,
+		      struct debian_archive *a, struct progress *progress, struct plan *plan,
+		      struct error *e)
+{
+	struct plan_request rq = { .o = o, .installed = -1, .wanted = wish->name };
+	static const struct strv none = STRV_INIT;
+	const struct strv *debs = wish->debs ? wish->debs : &none;
+	cleanup_free int *fds = xcalloc(debs->n + 1, sizeof(int));
+	cleanup_free const char **paths = xcalloc(debs->n + 1, sizeof(*paths));
+	cleanup_free struct debian_index *indexes = NULL;
+	const struct debian_index *theirs;
+	size_t n = debian_indexes(a, &theirs);
+	struct debian_index own;
+	int r;
+
+	memset(plan, 0, sizeof(*plan));
+	r = wish_index(wish, &own, e);
+	if (r)
+		return r;
+	indexes = xcalloc(n + 1, sizeof(*indexes));
+	if (n)
+		memcpy(indexes, theirs, n * sizeof(*indexes));
+	indexes[n] = own;
+	rq.indexes = indexes;
+	rq.nindexes = n + 1;
+	rq.installed = memfd_with("status", wish->status, strlen(wish->status), e);
+	r = rq.installed < 0 ? rq.installed : open_debs(&rq, debs, fds, paths, e);
+	if (!r)
+		r = choose(&rq, progress, plan, e);
+	for (size_t i = 0; i < rq.ndebs; i++)
+		close(fds[i]);
+	close_fd(&rq.installed);
+	close(own.fd);
+	if (r)
+		plan_release(plan);
+	else
+		leave_out(plan, wish->name);
+	return r;
+}
+
 void plan_release(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->n; i++) {
-		struct plan_package *p = &plan->packages[i];
-
-		free(p->name);
-		free(p->version);
-		free(p->arch);
-		free(p->section);
-		free(p->priority);
-		free(p->uri);
-		free(p->path);
-	}
+	for (size_t i = 0; i < plan->n; i++)
+		package_release(&plan->packages[i]);
 	for (size_t i = 0; i < plan->nsteps; i++)
 		free(plan->steps[i].pkgs);
 	free(plan->packages);

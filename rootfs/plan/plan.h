@@ -64,6 +64,9 @@ struct plan {
 /* Opens the archive session for @o's sources, keyrings and architectures. */
 int plan_open_archive(const struct fab_options *o, struct progress *progress,
 		      struct debian_archive **a, struct error *e);
+/* The same with the Sources files. */
+int plan_open_sources(const struct fab_options *o, struct progress *progress,
+		      struct debian_archive **a, struct error *e);
 /*
  * Chooses from the indexes of @a (after debian_archive_update(), which makes an older plan
  * stale), in a confined process.  An unsatisfiable request is -EINVAL, a usage error with the
@@ -71,6 +74,20 @@ int plan_open_archive(const struct fab_options *o, struct progress *progress,
  */
 int plan_make(const struct fab_options *o, struct debian_archive *a, struct progress *progress,
 	      struct plan *plan, struct error *e);
+/*
+ * What apt-get would install, without what is only recommended, so that @control, the stanza of
+ * a package @name that is none, had its Depends, and nothing that it conflicts with: how
+ * sbuild has apt choose build dependencies.  @status is dpkg's of what is there, which stays;
+ * @debs are package files that may be chosen beside what the indexes have.  The package itself
+ * is not in the plan.  Errors as of plan_make().
+ */
+struct plan_wish {
+	const char *name, *control, *status;
+	const struct strv *debs;	/* absolute paths; NULL: none */
+};
+int plan_dependencies(const struct plan_wish *wish, const struct fab_options *o,
+		      struct debian_archive *a, struct progress *progress, struct plan *plan,
+		      struct error *e);
 void plan_release(struct plan *plan);
 
 /* The plan as `--simulate` prints it, one line a package; malloc'ed. */

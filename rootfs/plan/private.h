@@ -16,7 +16,8 @@ struct plan_request {
 	const struct fab_options *o;
 	const struct debian_index *indexes;
 	size_t nindexes;
-	const int *debs;	/* package files named in o->include, open, in their order */
+	const char *wanted;	/* a package to install on top of what is there; NULL: all of @o */
+	const int *debs;	/* package files, open: those named in o->include, in their order */
 	const char **deb_paths;
 	size_t ndebs;
 	int installed;		/* dpkg's status of what is there already; -1: nothing is */
