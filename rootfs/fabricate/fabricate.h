@@ -74,6 +74,24 @@ int fabricate_tools_root(const char *suite, const char *include, const char *mir
 			 const struct machine *machine, struct progress *progress, char **path,
 			 struct error *e);
 
+/*
+ * A root of the cache for cages to use in place, under overlays: what @o describes, kept under
+ * @what, the suite and everything it was made from, until that changes.  Two calls, since sources
+ * are resolved and indexes read in between:
+ *
+ *	fabricate_kept_prepare(o, e);	says where it is made
+ *	fab_options_resolve(o, ...); plan_open_archive(o, ..., &a, ...); debian_archive_update(a, e);
+ *	fabricate_kept_root(o, "buildd", machine, kernel, a, ..., &path, e);
+ *
+ * *@path is malloc'ed: a share.  Who opens it keeps it from being pruned.
+ */
+int fabricate_kept_prepare(struct fab_options *o, struct error *e);
+int fabricate_kept_root(struct fab_options *o, const char *what, const struct machine *machine,
+			const struct kernel_info *kernel, struct debian_archive *a,
+			struct progress *progress, char **path, struct error *e);
+/* Notes on the root at @path that it was made now. */
+int fabricate_note_time(const char *path, struct error *e);
+
 /* It is to be made anew, and no kept changes need it as it is. */
 bool fabricate_tools_old(const char *path);
 /*

@@ -234,7 +234,7 @@ static int make_tools(const char *suite, const char *include, const char *mirror
 	return r;
 }
 
-static int note_time(const char *path, struct error *e)
+int fabricate_note_time(const char *path, struct error *e)
 {
 	cleanup_free char *text = xasprintf("%lld", (long long)time(NULL));
 
@@ -306,7 +306,7 @@ static int renew_tools(const char *suite, const char *include, const char *mirro
 	remove_unused(next);
 	r = make_tools(suite, include, mirror, machine, next, progress, e);
 	if (!r)
-		r = note_time(next, e);
+		r = fabricate_note_time(next, e);
 	if (!r)
 		r = seal_tools(next, e);
 	if (!r && rename(full, old) < 0 && errno != ENOENT)
