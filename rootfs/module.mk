@@ -47,3 +47,7 @@ $(eval $(call module,image,rootfs/image,ext4.c image.c measure.c,,fabricate mach
 # build files
 $(eval $(call module,build,rootfs/build,file.c keys.c packages.c page.c publish.c record.c run.c sections.c stage.c status.c step.c,\
 	json-c,image fabricate emulate machine places cage cache roots target share base))
+
+# packages from their sources
+$(eval $(call module,debbuild,rootfs/debbuild,debbuild.c depends.c log.c output.c record.c source.c steps.c,\
+	json-c,fabricate plan options debian fetch deb822 machine cage roots share base))

@@ -208,6 +208,16 @@ check-tools: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 		UMLCAGE_TEST_KERNEL="$$kernel" tests/support/run-tests -l $(TEST_OUT)/log \
 		-t '$(or $(TESTS),tools-*)' $(INTEGRATION_RUN) tests/tools
 
+# packages of the archive built in cages, and as root compared with native builds.  Needs a
+# mirror, and takes long.
+.PHONY: check-deb
+check-deb: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
+	+@kernel="$$($(O)/umlcage kernel build)" && MAKE='$(MAKE)' \
+		UMLCAGE_TEST_KERNEL="$$kernel" tests/support/run-tests -l $(TEST_OUT)/log \
+		-t '$(or $(TESTS),deb-*)' $(INTEGRATION_RUN) tests/deb
+	@if [ "$$(id -u)" = 0 ]; then for suite in bookworm trixie; do \
+		tests/deb/against-native $(O)/umlcage $$suite hello zlib || exit; done; fi
+
 # mmdebstrap's own tests, of Debian's source package; about half an hour (see the file)
 .PHONY: check-mmdebstrap
 check-mmdebstrap: all

@@ -20,6 +20,7 @@ enum error_kind {
 	ERR_NETWORK,	/* a mirror, or the way to it: worth another try later */
 	ERR_PACKAGES,	/* a maintainer script, dpkg or a hook failed */
 	ERR_DISK,	/* no space, a limit, a medium that cannot be read or written */
+	ERR_BUILD,	/* what was to be built does not build */
 	ERR_OTHER,
 };
 

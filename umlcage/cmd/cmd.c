@@ -17,7 +17,8 @@ int cmd_status(const struct error *e)
 {
 	static const int status[] = {
 		[ERR_USAGE] = EXIT_USAGE, [ERR_ABSENT] = EXIT_ABSENT, [ERR_NETWORK] = EXIT_NETWORK,
-		[ERR_PACKAGES] = EXIT_PACKAGES, [ERR_DISK] = EXIT_DISK, [ERR_OTHER] = EXIT_FAILED,
+		[ERR_PACKAGES] = EXIT_PACKAGES, [ERR_DISK] = EXIT_DISK, [ERR_BUILD] = EXIT_BUILD,
+		[ERR_OTHER] = EXIT_FAILED,
 	};
 
 	return status[err_kind(e)];

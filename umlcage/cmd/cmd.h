@@ -19,6 +19,7 @@ enum {
 	EXIT_NETWORK = 4,	/* a mirror or the way to it: worth another try later */
 	EXIT_PACKAGES = 5,	/* a maintainer script, dpkg or a hook failed */
 	EXIT_DISK = 6,		/* no space, or a file system that cannot be read or written */
+	EXIT_BUILD = 7,		/* deb build: the package's own build failed */
 	EXIT_TIMEOUT = 124,	/* run: the time limit ended the command */
 	EXIT_UMLCAGE = 125,	/* run: umlcage itself failed */
 };
@@ -35,7 +36,7 @@ struct command {
 	int (*check)(const struct command *self, int argc, char **argv, struct error *e);
 };
 
-extern const struct command command_build, command_cache, command_debootstrap, command_doctor,
+extern const struct command command_build, command_cache, command_deb, command_debootstrap, command_doctor,
 	command_fabricate,
 	command_help, command_kernel, command_root, command_run, command_session, command_share,
 	command_shell, command_umlcage;

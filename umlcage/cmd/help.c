@@ -16,6 +16,7 @@ const struct help_status help_statuses[] = {
 	{ EXIT_NETWORK, "a mirror, or the way to it: worth another try later" },
 	{ EXIT_PACKAGES, "a maintainer script, dpkg or a hook failed" },
 	{ EXIT_DISK, "no space left, or a file system that cannot be read or written" },
+	{ EXIT_BUILD, "the package's own build failed (umlcage deb build)" },
 	{ 0, NULL },
 };
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Building a Debian package, as sbuild does it: the source is fetched and verified, build
+ * dependencies are chosen and fetched natively, and then all of it happens in a throwaway cage
+ * over a root of the cache: they are installed, and dpkg-buildpackage runs as a user without
+ * rights, at a path that is always the same, without a network.
+ *
+ *	struct debbuild b = DEBBUILD_INIT;
+ *	fab_options_init(&b.fab); ... the options fill b ...
+ *	debbuild_run(&b, "hello", &progress, &result, e);
+ *	debbuild_release(&b); debbuild_result_release(&result);
+ *
+ * What comes out appears in the output folder when all of it is there and verified against the
+ * .changes, which comes last; a file of another's making with that name is an error before the
+ * build where it can be foreseen, and never overwritten.  The log and a record of what happened
+ * (JSON) are there after a failure, too.
+ *
+ * Sources: Debian Policy 4 and 7, deb-src-control(5), dsc(5), deb-changes(5), sbuild(1).
+ */
+#ifndef ROOTFS_DEBBUILD_H
+#define ROOTFS_DEBBUILD_H
+
+#include "rootfs/debian/debian.h"
+#include "rootfs/options/options.h"
+#include "umlcage/base/error.h"
+#include "umlcage/base/opts.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/machine/machine.h"
+
+struct debbuild {
+	struct fab_options fab;		/* suite, mirrors, components, keyrings of the archive */
+	struct machine machine;		/* checked by the caller */
+	const char *output;		/* a folder, made if need be; NULL: see below */
+	const char *root;		/* instead of one of the cache: a share, as of --root */
+	unsigned int jobs;		/* at a time; 0: as many as the machine has processors */
+	bool arch_only, indep;		/* only architecture dependent, only independent packages */
+	bool nocheck;			/* profile and option */
+	bool net;			/* the build may reach the network */
+	bool overwrite;			/* what is in the way in the output folder */
+	bool memory_scratch;		/* changes go to the cage's memory, not to the disk */
+	struct strv profiles;
+	struct strv extra;		/* package files that dependencies may be met by */
+};
+
+#define DEBBUILD_INIT { .machine = MACHINE_INIT }
+
+/* Of struct debbuild, but for fab and machine. */
+extern const struct opt debbuild_opts[];
+
+/* In which step a build is, or failed. */
+enum debbuild_step {
+	DEBBUILD_SOURCE,	/* the source is found, fetched, verified */
+	DEBBUILD_ROOT,		/* the root that it is built in */
+	DEBBUILD_DEPENDENCIES,	/* build dependencies are chosen and fetched */
+	DEBBUILD_INSTALL,	/* the cage is set up, and they are installed in it */
+	DEBBUILD_UNPACK,	/* dpkg-source */
+	DEBBUILD_BUILD,		/* dpkg-buildpackage */
+	DEBBUILD_RESULTS,	/* what it made is verified and handed over */
+	DEBBUILD_DONE,
+	DEBBUILD_STEPS,
+};
+
+struct debbuild_result {
+	enum debbuild_step step;	/* DEBBUILD_DONE, or where it failed */
+	char *why;			/* NULL after success */
+	char *source, *version, *suite, *distribution;	/* NULL where that is not known yet */
+	const char *architecture;
+	char *folder, *log, *record;	/* paths; NULL: not begun, not written */
+	struct debian_files files;	/* in the folder */
+	struct strv installed;		/* "NAME VERSION ARCHITECTURE" of what was installed for it */
+	int64_t milliseconds[DEBBUILD_STEPS];	/* that each took; of the last one: all of it */
+	int64_t began;			/* seconds since the epoch */
+};
+
+/*
+ * Builds @what: a .dsc file, a folder with a source tree, or NAME or NAME=VERSION of the archive.
+ * @result is filled as far as it came, also on failure.  Errors by kind: ERR_BUILD the package's
+ * own build failed, ERR_PACKAGES its dependencies cannot be had or installed, and what
+ * debian_archive_update(), fabricate_run() and cage_start() have.
+ * Without an output folder it is the current one, or that which the source tree is in, if the
+ * current one is that.
+ */
+int debbuild_run(struct debbuild *b, const char *what, struct progress *progress,
+		 struct debbuild_result *result, struct error *e);
+void debbuild_release(struct debbuild *b);
+
+/* The record: one JSON object; malloc'ed. */
+char *debbuild_json(const struct debbuild_result *r);
+/* As sbuild says it: "successful", "attempted" (the build failed), "given-back" (dependencies),
+ * "failed". */
+const char *debbuild_status(const struct debbuild_result *r);
+void debbuild_result_release(struct debbuild_result *r);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this module share: the source, its dependencies, the log, the build. */
+#ifndef ROOTFS_DEBBUILD_PRIVATE_H
+#define ROOTFS_DEBBUILD_PRIVATE_H
+
+#include "rootfs/debbuild/debbuild.h"
+#include "rootfs/fabricate/fabricate.h"
+
+/* ---- source.c ---- */
+
+enum debsource_kind { SOURCE_ARCHIVE, SOURCE_DSC, SOURCE_TREE };
+
+struct debsource {
+	enum debsource_kind kind;
+	char *name, *version;		/* of the package */
+	char *upstream;			/* the version without epoch and revision */
+	char *file_version;		/* the version without epoch, as names of files have it */
+	char *distribution;		/* of a tree's changelog; NULL */
+	char *architecture;		/* the field of a .dsc; NULL for a tree */
+	struct deb822 control;		/* the stanza that has the build dependencies */
+	char *dir;			/* a tree, or where a .dsc and its files are; absolute */
+	char *dsc;			/* name of the .dsc file; NULL for a tree */
+	struct debian_files files;	/* all of the source, the .dsc, too; of a tree: none */
+};
+
+#define SOURCE_INIT { .control = DEB822_INIT }
+
+/* What @what is, and all there is to know about it without the archive. */
+int debsrc_open(struct debsource *s, const char *what, struct error *e);
+/* Fetches what is of the archive into the cache, and reads its .dsc. */
+int debsrc_fetch(struct debsource *s, struct debian_archive *a, struct error *e);
+/*
+ * Puts the files into the folder @dirfd, each verified while it is copied; of a tree those
+ * beside it that its format needs (SOURCE_VERSION.orig*.tar.*).
+ */
+int debsrc_place(const struct debsource *s, const struct debian_archive *a, int dirfd,
+		 struct error *e);
+void debsrc_release(struct debsource *s);
+
+/* ---- depends.c ---- */
+
+struct depends_for {
+	const char *arch;		/* "amd64" */
+	const struct strv *profiles;
+};
+
+/*
+ * Appends to @out what is left of the dependency field @field for that architecture and those
+ * profiles, as Depends of a binary package; nothing where nothing is.  A usage error that begins
+ * with @name for what dpkg would not read either, and for packages of another architecture.
+ */
+int depends_reduce(const char *field, const char *name, const struct depends_for *how,
+		   struct strbuf *out, struct error *e);
+/* Does the architecture wildcard @pattern ("any", "linux-any", "amd64") mean @arch? */
+bool depends_arch_is(const char *arch, const char *pattern);
+
+/* ---- log.c: in sbuild's shape ---- */
+
+enum { LOG_TAIL = 25 };
+
+struct buildlog {
+	int fd;			/* -1: none yet */
+	bool echo;		/* on standard error, too */
+	char *path;
+	struct strbuf line;	/* the one that is not complete */
+	char *tail[LOG_TAIL];	/* a ring of the last lines */
+	size_t lines;
+};
+
+#define BUILDLOG_INIT { .fd = -1, .line = STRBUF_INIT }
+
+/* Begins the log @path, which must not be there. */
+int buildlog_open(struct buildlog *l, const char *path, bool echo, struct error *e);
+void buildlog_bytes(struct buildlog *l, const char *data, size_t len);
+void buildlog_line(struct buildlog *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A title in a frame; of a package one with double lines, and the date at its end. */
+void buildlog_title(struct buildlog *l, const char *title, bool package);
+/* Forgets the last lines: those of the next command matter. */
+void buildlog_forget(struct buildlog *l);
+void buildlog_show_tail(struct buildlog *l, struct progress *progress);
+void buildlog_close(struct buildlog *l);
+
+/* ---- output.c: the folder that takes what was made ---- */
+
+/* Refuses what would be overwritten, as far as names are known before the build. */
+int output_check(const char *folder, const struct debsource *s, const char *arch, bool overwrite,
+		 struct error *e);
+/*
+ * The .changes file in @fd, which the guest wrote, and all that it lists, verified, into
+ * @files.
+ */
+int output_read(int fd, const struct debsource *s, struct debian_files *files, struct error *e);
+/*
+ * Hands the files in @from over to @folder: each copied aside, verified and synced, then given
+ * their names, the .changes last.  Equal ones that are there stay; for others -EEXIST unless
+ * @overwrite.  After an error none of them is there that was not before.
+ */
+int output_hand_over(int from, const char *folder, const struct debian_files *files, bool overwrite,
+		     struct error *e);
+/* Points the link @name in @folder at @to, unless something else than a link has that name. */
+void output_link(const char *folder, const char *name, const char *to);
+
+/* ---- steps.c: in the cage ---- */
+
+struct job {
+	struct debbuild *b;
+	struct progress *progress;
+	struct debbuild_result *r;
+	struct debsource source;
+	struct debian_archive *archive;
+	struct kernel_info kernel;
+	char *root;			/* a share */
+	struct share root_share;
+	struct plan plan;		/* of what is to be installed */
+	struct buildlog log;
+	struct work in, out, upper;
+	struct cage *cage;
+	struct strv env;		/* of the user without rights */
+	int64_t at;			/* when the step began */
+	uint64_t space;			/* bytes that the build took on the disk */
+};
+
+/* Ends the step that runs and begins another one. */
+void job_step(struct job *j, enum debbuild_step step);
+/* Boots, and goes through the steps from DEBBUILD_INSTALL on until there are files in j->out. */
+int steps_run(struct job *j, struct error *e);
+
+#endif

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Packages of the archive, built in cages: C with autotools, C by hand, C with cmake, Perl, Python.
+# tests/deb/against-native compares them with native builds, which takes root.
+
+build_one()
+{
+	mkdir -p "$1-$2"
+	"$UMLCAGE" deb build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --suite "$1" -o "$1-$2" -j 2 \
+		"$2" >names 2>err || { cat err >&2; fail "$2 of $1 does not build"; }
+	contains 'Status: successful' "$1-$2"/*_amd64.build
+	[ -n "$(find "$1-$2" -name '*.deb')" ] || fail "no packages of $2"
+	rm -rf "$1-$2"
+}
+
+# limit: 1200
+test_bookworm()
+{
+	mirrored
+	for p in hello zlib libyaml-perl python-semver libarchive; do build_one bookworm $p; done
+}
+
+# limit: 1200
+test_trixie()
+{
+	mirrored
+	for p in hello zlib libyaml-perl python-semver libarchive; do build_one trixie $p; done
+}

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# umlcage deb build: packages from their sources.  What needs more than seconds is in tests/deb.
+
+deb_build()
+{
+	"$UMLCAGE" deb build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
+}
+
+# a native source package of shell scripts, which needs nothing but dpkg-dev
+make_tree()
+{
+	mkdir -p "$1/debian/source"
+	echo '3.0 (native)' >"$1/debian/source/format"
+	printf '%s\n' "$1 (1.0) trixie; urgency=low" '' '  * A test.' '' \
+		' -- Nobody <nobody@localhost>  Sat, 01 Jan 2022 00:00:00 +0000' >"$1/debian/changelog"
+	printf '%s\n' "Source: $1" 'Section: misc' 'Priority: optional' \
+		'Maintainer: Nobody <nobody@localhost>' 'Rules-Requires-Root: binary-targets' \
+		"Build-Depends: ${2-bc <!nocheck>}" '' "Package: $1" 'Architecture: all' \
+		'Description: a test' ' of builds.' >"$1/debian/control"
+	cat >"$1/debian/rules" <<-'EOT'
+		#!/usr/bin/make -f
+		.RECIPEPREFIX = >
+		name := $(shell dpkg-parsechangelog -S Source)
+		clean:
+		> rm -rf debian/$(name) debian/files
+		build build-arch build-indep:
+		> @echo "built by $$(id -un) in $$(pwd), home $$HOME"
+		> @! getent hosts localhost.invalid
+		> @ip link 2>/dev/null | grep -q eth && exit 1 || true
+		> @case " $$DEB_BUILD_OPTIONS " in *" nocheck "*) ;; *) echo "6 * 7" | bc ;; esac
+		> @test ! -e fail
+		binary-arch:
+		binary binary-indep: build
+		> install -d debian/$(name)/DEBIAN debian/$(name)/usr/share/$(name)
+		> install -m 640 debian/changelog debian/$(name)/usr/share/$(name)/changelog
+		> chown 0:42 debian/$(name)/usr/share/$(name)/changelog
+		> dpkg-gencontrol -Pdebian/$(name)
+		> dpkg-deb --build debian/$(name) ..
+	EOT
+	chmod +x "$1/debian/rules"
+}
+
+# limit: 300
+test_build_of_a_tree()
+{
+	mirrored
+	make_tree thing
+	(cd thing && status 0 deb_build --suite trixie . >../names 2>../err) || { cat err; fail "see above"; }
+	for f in thing_1.0.dsc thing_1.0.tar.xz thing_1.0_all.deb thing_1.0_amd64.buildinfo thing_1.0_amd64.changes; do
+		[ -f "$f" ] || fail "there is no $f: $(ls)"
+	done
+	matches "*/thing_1.0_all.deb*/thing_1.0_amd64.changes" "$(cat names)"
+	contains 'built by sbuild in /build/thing-1.0, home /sbuild-nonexistent' thing_1.0_amd64.build
+	contains 'Status: successful' thing_1.0_amd64.build
+	grep -q '^42' thing_1.0_amd64.build || fail "bc did not run"
+	dpkg-deb -c thing_1.0_all.deb | grep -q '^-rw-r----- root/shadow .*changelog$\|^-rw-r----- 0/42 .*changelog$' ||
+		fail "owners: $(dpkg-deb -c thing_1.0_all.deb)"
+	contains '"status": "successful"' thing_1.0_amd64.json
+	(cd . && sha256sum thing_1.0_all.deb) | cut -c1-64 | grep -qFf - thing_1.0_amd64.json ||
+		fail "the record has another sum"
+
+	# what is there is not built over unasked; the same source may lie there
+	status 2 deb_build --suite trixie ./thing_1.0.dsc 2>err
+	contains 'is there already' err
+	status 0 deb_build --suite trixie --nocheck --overwrite -q ./thing_1.0.dsc
+	! grep -q '^Get: bc ' thing_1.0_amd64.build || fail "bc was installed for nocheck"
+	! grep -q '^42' thing_1.0_amd64.build || fail "bc ran"
+
+	# a build that fails: status 7, a log and a record, and no packages
+	touch thing/fail
+	mkdir failed
+	status 7 deb_build --suite trixie -o failed --json thing >json 2>err
+	contains '"status": "attempted"' json
+	contains '"step": "build"' json
+	contains 'dpkg-buildpackage failed' json
+	contains 'Fail-Stage: build' failed/thing_1.0_amd64.build
+	contains '  | ' err
+	[ -z "$(find failed -name '*.deb' -o -name '*.changes')" ] || fail "packages of a failed build"
+
+	# dependencies that are not to be had: status 5, named
+	make_tree other 'no-such-package (>= 2), bc'
+	status 5 deb_build --suite trixie --json other >json 2>err
+	contains '"status": "given-back"' json
+	contains '"step": "dependencies"' json
+	contains no-such-package err
+
+	# one that is given by hand
+	mkdir -p extra/DEBIAN
+	printf '%s\n' 'Package: no-such-package' 'Version: 3' 'Architecture: all' \
+		'Maintainer: Nobody <nobody@localhost>' 'Description: extra' >extra/DEBIAN/control
+	dpkg-deb --root-owner-group -b extra extra.deb >/dev/null
+	status 0 deb_build --suite trixie -q --indep --extra-package extra.deb other
+	[ -f other_1.0_all.changes ] || fail "no changes of --indep: $(ls)"
+}
+
+# limit: 120
+test_build_of_what_is_not_there()
+{
+	mirrored
+	status 3 deb_build --suite trixie no-such-source-package 2>err
+	contains "no source package 'no-such-source-package'" err
+	status 3 deb_build --suite trixie libc6-dev 2>err
+	contains "is made from 'glibc'" err
+	status 3 deb_build --suite trixie hello=0.1 2>err
+	contains "no version '0.1' of source package 'hello'; there is " err
+	status 3 deb_build ./nothing.dsc 2>err
+	contains "nothing.dsc" err
+	[ -z "$(find . -name '*.build')" ] || fail "a log of nothing"
+}
+
+test_usage()
+{
+	status 2 deb_build 2>err
+	contains 'name a package' err
+	status 2 deb_build a b 2>err
+	status 2 deb_build --arch-only --indep hello 2>err
+	contains 'exclude each other' err
+	status 2 deb_build --profiles 'no$' hello 2>err
+	contains 'not the name of a profile' err
+	status 2 deb_build 'he llo' 2>err
+	contains 'not a .dsc file, a folder' err
+	mkdir empty
+	status 3 deb_build ./empty 2>err
+	contains 'not a tree with a Debian package' err
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* umlcage deb: Debian packages from their sources. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rootfs/debbuild/debbuild.h"
+#include "umlcage/base/progress.h"
+#include "umlcage/cmd/cmd.h"
+
+struct deb_options {
+	struct debbuild b;
+	const char *suite;
+	bool json, quiet;
+	int verbose;
+};
+
+#define FAB(field, kind) OPT_##kind(struct fab_options, field)
+#define OWN(field, kind) OPT_##kind(struct deb_options, field)
+
+static int opt_keyring(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	(void)opt;
+	return fab_options_keyring(value, arg, e);
+}
+
+/* Words separated by commas or blanks. */
+static int opt_words(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	(void)opt;
+	(void)e;
+	strv_split(value, arg, ", \t\n");
+	return 0;
+}
+
+static const struct opt suite_opts[] = {
+	{ OPT_STRING, 0, "suite", "SUITE", OWN(suite, STR),
+	  "of the source and of the root (default: this machine's own, else stable)" },
+	OPT_END,
+};
+
+static const struct opt archive_opts[] = {
+	{ OPT_LIST, 0, "mirror", "MIRROR", FAB(mirrors, STRV),
+	  "an address, a sources.list line or a file of sources; again for more\n"
+	  "(--extra-repository of sbuild)" },
+	{ OPT_CALL, 0, "components", "NAMES", FAB(components, STRV), "of the mirror; default main",
+	  opt_words },
+	{ OPT_CALL, 0, "keyring", "FILE", 0,
+	  "keys that may sign the archive: a file or a directory", opt_keyring },
+	{ OPT_FLAG, 0, "no-valid-until", NULL, FAB(no_valid_until, BOOL),
+	  "take indexes that have expired" },
+	OPT_END,
+};
+
+static const struct opt shown_opts[] = {
+	{ OPT_FLAG, 0, "json", NULL, OWN(json, BOOL),
+	  "say on standard output what came of it, as JSON, also after a failure" },
+	{ OPT_FLAG, 'q', "quiet", NULL, OWN(quiet, BOOL), "only errors and warnings" },
+	{ OPT_COUNT, 'v', "verbose", NULL, OWN(verbose, INT), "the log on standard error, too" },
+	OPT_END,
+};
+
+static const struct opt_spec build_spec = {
+	.usage = "umlcage deb build [options] PACKAGE.dsc | FOLDER | NAME[=VERSION]",
+	.summary = "Builds a Debian package in a throwaway cage, as sbuild does.",
+	.groups = OPT_GROUPS(
+		{ "the archive", suite_opts, 0 },
+		{ NULL, archive_opts, offsetof(struct deb_options, b.fab) },
+		{ "the build", debbuild_opts, offsetof(struct deb_options, b) },
+		{ NULL, shown_opts, 0 },
+		{ "the cage", machine_opts, offsetof(struct deb_options, b.machine) },
+		{ NULL, machine_time_opts, offsetof(struct deb_options, b.machine) }),
+	.epilogue = "The source is fetched and verified by what the archive has signed, or is a .dsc file "
+		    "with its\nfiles, or a folder with a source tree.  Beside the packages come the .dsc and "
+		    "its files, .buildinfo\nand .changes, the log (.build) and a record of what happened "
+		    "(.json).  Exit status 7: the package's\nown build failed; 5: its dependencies cannot "
+		    "be had or installed.  'umlcage help exit-status' has all.",
+};
+
+static void report(const struct deb_options *o, const struct debbuild_result *r)
+{
+	cleanup_free char *json = NULL;
+
+	if (o->json) {
+		json = debbuild_json(r);
+		fputs(json, stdout);
+	}
+	if (o->quiet)
+		return;
+	if (r->step != DEBBUILD_DONE && r->log)
+		fprintf(stderr, "the log is %s\n", r->log);
+	if (r->step != DEBBUILD_DONE || o->json)
+		return;
+	for (size_t i = 0; i < r->files.n; i++)
+		if (str_ends(r->files.v[i].name, "deb") || str_ends(r->files.v[i].name, ".changes"))
+			printf("%s/%s\n", r->folder, r->files.v[i].name);
+}
+
+static int build(struct deb_options *o, const char *what, struct error *e)
+{
+	struct debbuild_result result = { 0 };
+	struct progress progress;
+	int ret = machine_check(&o->b.machine, e);
+
+	if (ret < 0)
+		return ret;
+	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
+	if (o->suite)
+		o->b.fab.suite = xstrdup(o->suite);
+	ret = debbuild_run(&o->b, what, &progress, &result, e);
+	report(o, &result);
+	if (ret == 0 && !o->quiet)
+		fprintf(stderr, "built '%s %s' in %.1f s: install %.1f, build %.1f\n", result.source,
+			result.version, (double)result.milliseconds[DEBBUILD_DONE] / 1000,
+			(double)result.milliseconds[DEBBUILD_INSTALL] / 1000,
+			(double)result.milliseconds[DEBBUILD_BUILD] / 1000);
+	debbuild_result_release(&result);
+	return ret;
+}
+
+static int cmd_deb_build(const struct command *self, int argc, char **argv)
+{
+	struct deb_options o = { .b = DEBBUILD_INIT };
+	struct error e = ERROR_INIT;
+	int status, ret;
+
+	fab_options_init(&o.b.fab);
+	status = cmd_parse(self->spec, &o, &argc, &argv);
+	if (status < 0) {
+		ret = argc == 1 ? build(&o, argv[0], &e) :
+		      err_usage(&e, argc ? "one package at a time" : "name a package, a .dsc file or a "
+				"folder; see 'umlcage deb build --help'");
+		status = ret < 0 ? cmd_fail(&e) : EXIT_OK;
+	}
+	debbuild_release(&o.b);
+	return status;
+}
+
+static const struct command command_deb_build = {
+	.name = "build", .help = "builds a package from its source", .spec = &build_spec,
+	.run = cmd_deb_build,
+};
+
+static const struct command *const commands[] = { &command_deb_build, NULL };
+
+const struct command command_deb = {
+	.name = "deb", .help = "builds Debian packages from their sources", .run = cmd_dispatch,
+	.sub = commands,
+	.summary = "Debian packages from their sources, in throwaway cages.",
+};
