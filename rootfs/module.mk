@@ -42,7 +42,11 @@ $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabrica
 	kept.c replan.c request.c second.c setup.c tools.c work.c,libarchive,machine cache plan unpack emulate cage roots target share debian))
 
 # images of file systems by tools in a cage
-$(eval $(call module,image,rootfs/image,ext4.c image.c measure.c,,fabricate machine cage target share base))
+$(eval $(call module,image,rootfs/image,commands.c disk.c ext4.c image.c kernel.c measure.c,,fabricate machine cage target share base))
+$(MOD_image_lib): $(O)/obj/rootfs/image/scripts.o
+$(O)/obj/rootfs/image/scripts.o: rootfs/image/scripts.S $(wildcard rootfs/image/*.sh)
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) -c -o $@ $<
 
 # build files
 $(eval $(call module,build,rootfs/build,file.c keys.c packages.c page.c publish.c record.c run.c sections.c stage.c status.c step.c,\

@@ -218,6 +218,18 @@ check-deb: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 	@if [ "$$(id -u)" = 0 ]; then for suite in bookworm trixie; do \
 		tests/deb/against-native $(O)/umlcage $$suite hello zlib || exit; done; fi
 
+# disks and other media, booted in QEMU.  Needs a mirror, QEMU and OVMF; a minute or two a boot.
+.PHONY: check-images prepare-images
+check-images: prepare-images
+	+@$(MAKE) --no-print-directory check-images-run
+
+prepare-images:
+	@tests/support/prepare images
+
+check-images-run: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
+	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(or $(TESTS),images-*)' \
+		$(INTEGRATION_RUN) tests/images
+
 # mmdebstrap's own tests, of Debian's source package; about half an hour (see the file)
 .PHONY: check-mmdebstrap
 check-mmdebstrap: all

@@ -12,8 +12,13 @@ const struct target_details target_no_details;
 const struct opt target_opts[] = {
 	{ OPT_SIZE, 0, "size", "SIZE", DETAIL(size, U64),
 	  "ext4 and its like: of the file system (default: what the tree needs, and a\n"
-	  "twentieth more)" },
-	{ OPT_STRING, 0, "fs-label", "NAME", DETAIL(label, STR), "ext4 and its like, erofs" },
+	  "twentieth more); of a disk (default: 512M more than that takes)" },
+	{ OPT_STRING, 0, "fs-label", "NAME", DETAIL(label, STR), "ext4 and its like, also on a disk; erofs" },
+	{ OPT_STRING, 0, "boot", "HOW", DETAIL(boot, STR),
+	  "disks: both (GRUB for BIOS and UEFI; the default), bios, uefi (GRUB), or for\n"
+	  "UEFI systemd-boot or uki (a unified kernel image)" },
+	{ OPT_STRING, 0, "boot-args", "WORDS", DETAIL(boot_args, STR),
+	  "disks: for the kernel that boots, beside root= and console=" },
 	{ OPT_STRING, 0, "image-tools", "SUITE", DETAIL(tools, STR),
 	  "whose programs make file systems (default: " TARGET_TOOLS ")" },
 	{ OPT_STRING, 0, "oci-entrypoint", "COMMAND", DETAIL(oci.entrypoint, STR),
@@ -58,12 +63,15 @@ char *details_key(const struct target_details *d, const char *level)
 	char size[24], hex[SHA256_HEX + 1];
 	struct hash h = { NULL };
 
-	if (!d->size && !d->label && !d->tools && !level && !oci_config_given(&d->oci))
+	if (!d->size && !d->label && !d->boot && !d->boot_args && !d->tools && !level &&
+	    !oci_config_given(&d->oci))
 		return xstrdup("");
 	hash_start(&h);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)d->size);
 	add(&h, size);
 	add(&h, d->label);
+	add(&h, d->boot);
+	add(&h, d->boot_args);
 	add(&h, d->tools);
 	add(&h, level);
 	add(&h, d->oci.entrypoint);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Targets from the first check to the last rename: see target.h. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -94,6 +95,35 @@ static bool is_oci(const struct target *t)
 	return t->format->kind == TARGET_OCI || t->format->kind == TARGET_OCI_DIRECTORY;
 }
 
+/* What goes into the menu of a boot loader as it is. */
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text) || strchr("'\"\\$;{}&|<>`#", *text))
+			return false;
+	return true;
+}
+
+static int check_boot(const struct target *t, struct error *e)
+{
+	static const char *const words[] = { TARGET_BOOT, "bios", "uefi", "systemd-boot", "uki" };
+	const struct target_details *d = t->details;
+	bool known = !d->boot;
+
+	if ((d->boot && !(t->format->boots && t->format->sized)) ||
+	    (d->boot_args && !t->format->boots))
+		return err_usage(e, "--%s is for disks that boot, and this is %s",
+				 d->boot ? "boot" : "boot-args", t->format->name);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		known |= str_eq(d->boot, words[i]);
+	if (!known)
+		return err_usage(e, "--boot: there is no '%s'; there are both, bios, uefi, systemd-boot "
+				 "and uki", d->boot);
+	if (d->boot_args && !is_plain(d->boot_args))
+		return err_usage(e, "--boot-args: no quotes, and none of \\ $ ; { } & | < > ` #");
+	return 0;
+}
+
 /* Nothing is asked that the format has no place for. */
 static int check_details(const struct target *t, struct error *e)
 {
@@ -110,6 +140,8 @@ static int check_details(const struct target *t, struct error *e)
 	if (d->label && (!*d->label || strlen(d->label) > TARGET_LABEL_MAX))
 		return err_usage(e, "--fs-label: a label has 1 to %d letters, and '%s' has %zu",
 				 TARGET_LABEL_MAX, d->label, strlen(d->label));
+	if (check_boot(t, e) < 0)
+		return -e->errnum;
 	if (!is_oci(t))
 		return oci_config_given(&d->oci) ?
 		       err_usage(e, "--oci-%s is for images of containers, and this is %s",
@@ -221,6 +253,11 @@ int target_prepare(struct target *t, struct progress *progress, struct error *e)
 		return err_set(e, EOPNOTSUPP, "cannot make '%s': for %s images there is no cage here",
 			       t->label, t->format->name);
 	return t->maker->prepare(t->maker, t, progress, e);
+}
+
+int target_check(struct target *t, struct share *s, struct error *e)
+{
+	return t->format->kind == TARGET_IMAGE && t->maker ? t->maker->check(t->maker, t, s, e) : 0;
 }
 
 /* An ordinary directory beside the name that it will have; what killed runs left goes. */

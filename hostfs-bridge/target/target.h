@@ -51,6 +51,8 @@ struct target_format {
 	unsigned int max_level;	/* of its own compression; 0: it has none */
 	bool sized;		/* a file system with room in it */
 	bool labelled;
+	bool boots;		/* a medium to boot from: the tree has to have a kernel */
+	const char *variant;	/* of what the tool makes, as it calls that */
 	bool docker;		/* TARGET_OCI: as docker load takes it */
 };
 
@@ -65,11 +67,14 @@ struct target_compression {
 struct target_details {
 	uint64_t size;		/* bytes of the file system; 0: as the tree needs */
 	const char *label;
+	const char *boot;	/* of a disk: both, bios, uefi, systemd-boot, uki; NULL: TARGET_BOOT */
+	const char *boot_args;	/* for its kernel */
 	const char *tools;	/* the suite whose programs make it; NULL: TARGET_TOOLS */
 	struct oci_config oci;
 };
 
 #define TARGET_TOOLS "trixie"
+#define TARGET_BOOT "both"
 enum { TARGET_SIZE_MIN = 1 << 20, TARGET_LABEL_MAX = 15 };
 
 /* Of struct target_details. */
@@ -92,6 +97,8 @@ struct target;
 
 /* Who makes images, since that takes a cage: see rootfs/image. */
 struct target_maker {
+	/* Has the tree what the image takes?  Costs nothing; -ENOENT says what is missing. */
+	int (*check)(struct target_maker *m, const struct target *t, struct share *s, struct error *e);
 	/* Whatever it needs, before the work on the tree. */
 	int (*prepare)(struct target_maker *m, const struct target *t, struct progress *progress,
 		       struct error *e);
@@ -136,6 +143,8 @@ int target_room(const struct target *t, uint64_t bytes, struct error *e);
 
 /* Before the tree is made: what an image takes, a kernel and the tools. */
 int target_prepare(struct target *t, struct progress *progress, struct error *e);
+/* As soon as there is a tree: what it cannot become is an error now, not when tools were called. */
+int target_check(struct target *t, struct share *s, struct error *e);
 int target_begin(struct target *t, struct error *e);
 /* A directory's share between begin and commit, for making the tree in place; else NULL. */
 struct share *target_share(struct target *t);

@@ -221,6 +221,8 @@ static int write_output(struct night *n, const struct build_output *o, const cha
 	if (ret == 0)
 		ret = machine_check(&machine, e);
 	if (ret == 0)
+		ret = target_check(&t, tree, e);
+	if (ret == 0)
 		ret = target_prepare(&t, n->env->progress, e);
 	if (ret == 0)
 		ret = target_begin(&t, e);

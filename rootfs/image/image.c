@@ -16,114 +16,15 @@
 #include "umlcage/base/interrupt.h"
 #include "umlcage/cage/cage.h"
 
-/* One root has all tools.  The library is what mke2fs reads tar files with, opened when it does. */
-#define PACKAGES	"e2fsprogs,libarchive13t64,squashfs-tools,erofs-utils"
-#define IMAGE		"image"
 #define MEMORY		((uint64_t)1 << 30)
+#define ROOM		((uint64_t)512 << 20)	/* on a disk, beside the tree */
 #define SAID_MAX	((size_t)1 << 20)	/* of what a tool said */
 #define ATTEMPTS	3		/* each an eighth larger */
-
-struct job {
-	struct image_maker *im;
-	const struct target *t;
-	struct share *s;
-	struct progress *progress;
-	struct image_needs needs;
-	int64_t epoch;		/* the image's own time */
-	uint64_t size;		/* of those that have one */
-	struct work work;	/* where the image is made */
-	struct strbuf said;
-	int status;
-};
-
-/* ---- the commands ---- */
-
-static void mke2fs_command(const struct job *j, struct strv *argv)
-{
-	char uuid[37], seed[37];
-
-	image_uuid(&j->needs, 0, uuid);
-	image_uuid(&j->needs, 1, seed);
-	strv_add(argv, "mke2fs");
-	strv_add(argv, "-qF");
-	strv_addf(argv, "-t%s", j->t->format->name);
-	strv_addf(argv, "-b%u", IMAGE_BLOCK);
-	/* nothing is kept back for root, and directories that grow find inodes */
-	strv_add(argv, "-m0");
-	if (!j->t->details->size)
-		strv_addf(argv, "-N%llu", (unsigned long long)j->needs.inodes * 9 / 8 + 64);
-	strv_addf(argv, "-U%s", uuid);
-	strv_addf(argv, "-Ehash_seed=%s,root_owner=%u:%u", seed, j->needs.top.uid,
-		  j->needs.top.gid);
-	if (j->t->details->label)
-		strv_addf(argv, "-L%s", j->t->details->label);
-	strv_add(argv, "-d-");
-	strv_add(argv, IMAGE_GUEST_OUT "/" IMAGE);
-	strv_addf(argv, "%lluk", (unsigned long long)(j->size >> 10));
-}
-
-static void mksquashfs_command(const struct job *j, struct strv *argv)
-{
-	const struct share_attr *top = &j->needs.top;
-
-	strv_split(argv, "mksquashfs - " IMAGE_GUEST_OUT "/" IMAGE " -tar -quiet -no-progress "
-		   "-comp zstd", " ");
-	if (j->t->level) {
-		strv_add(argv, "-Xcompression-level");
-		strv_add(argv, j->t->level);
-	}
-	strv_add(argv, "-mkfs-time");
-	strv_addf(argv, "%lld", (long long)j->epoch);
-	/* it does not look at what a tar file says of the top */
-	strv_add(argv, "-root-mode");
-	strv_addf(argv, "%o", top->mode & 07777);
-	strv_add(argv, "-root-uid");
-	strv_addf(argv, "%u", top->uid);
-	strv_add(argv, "-root-gid");
-	strv_addf(argv, "%u", top->gid);
-	strv_add(argv, "-root-time");
-	strv_addf(argv, "%lld", (long long)(top->mtime.tv_sec > j->epoch ? j->epoch :
-					    top->mtime.tv_sec));
-}
-
-static void erofs_command(const struct job *j, struct strv *argv)
-{
-	char uuid[37];
-
-	image_uuid(&j->needs, 0, uuid);
-	strv_add(argv, "mkfs.erofs");
-	strv_add(argv, "--quiet");
-	strv_add(argv, "--mkfs-time");
-	strv_addf(argv, "-T%lld", (long long)j->epoch);
-	strv_addf(argv, "-U%s", uuid);
-	strv_addf(argv, "-zlz4hc%s%s", j->t->level ? "," : "", j->t->level ? j->t->level : "");
-	if (j->t->details->label)
-		strv_addf(argv, "-L%s", j->t->details->label);
-	strv_add(argv, "--tar=f");
-	strv_add(argv, IMAGE_GUEST_OUT "/" IMAGE);
-}
-
-static const struct tool {
-	const char *name;
-	void (*command)(const struct job *j, struct strv *argv);
-} tools[] = {
-	{ "mke2fs", mke2fs_command },
-	{ "mksquashfs", mksquashfs_command },
-	{ "mkfs.erofs", erofs_command },
-};
-
-static const struct tool *find_tool(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
-		if (str_eq(tools[i].name, name))
-			return &tools[i];
-	return NULL;
-}
 
 /* ---- the tree on its way ---- */
 
 struct feeder {
-	struct job *j;
+	struct image_job *j;
 	int fd;
 	struct error error;
 	int ret;
@@ -143,7 +44,7 @@ static void *feed(void *arg)
 
 static void hear(int channel, const char *data, size_t len, void *arg)
 {
-	struct job *j = arg;
+	struct image_job *j = arg;
 
 	(void)channel;
 	if (j->said.len < SAID_MAX)
@@ -151,7 +52,7 @@ static void hear(int channel, const char *data, size_t len, void *arg)
 }
 
 /* A command in the cage to its end; its status is the job's. */
-static int run(struct job *j, struct cage *cage, const struct strv *argv, int in, struct error *e)
+static int run(struct image_job *j, struct cage *cage, const struct strv *argv, int in, struct error *e)
 {
 	cleanup_strv struct strv env = STRV_INIT;
 	struct cage_exec exec = { .argv = strv_argv(argv), .cwd = "/", .stdin_fd = in,
@@ -162,9 +63,10 @@ static int run(struct job *j, struct cage *cage, const struct strv *argv, int in
 
 	strv_add(&env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
 	strv_add(&env, "LC_ALL=C.UTF-8");
-	/* mksquashfs is told by options, and takes either */
-	if (!str_eq(j->t->format->tool, "mksquashfs"))
+	if (!j->tool->no_epoch)
 		strv_addf(&env, "SOURCE_DATE_EPOCH=%lld", (long long)j->epoch);
+	if (j->tool->environment)
+		j->tool->environment(j, &env);
 	exec.env = strv_argv(&env);
 	ret = cage_exec(cage, &exec, &ended, e);
 	j->status = ended.status;
@@ -173,14 +75,14 @@ static int run(struct job *j, struct cage *cage, const struct strv *argv, int in
 }
 
 /* The tool runs, and is fed; what it did not want to read is no error of its own. */
-static int run_tool(struct job *j, struct cage *cage, struct error *e)
+static int run_tool(struct image_job *j, struct cage *cage, struct error *e)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
 	struct feeder f = { .j = j, .fd = -1, .error = ERROR_INIT };
 	pthread_t thread;
 	int ends[2], ret;
 
-	find_tool(j->t->format->tool)->command(j, &argv);
+	j->tool->command(j, &argv);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot make a pipe");
 	f.fd = ends[1];
@@ -200,7 +102,7 @@ static int run_tool(struct job *j, struct cage *cage, struct error *e)
 }
 
 /* debugfs repeats each command, and says what is wrong on a line of its own. */
-static int run_rest(struct job *j, struct cage *cage, struct error *e)
+static int run_rest(struct image_job *j, struct cage *cage, struct error *e)
 {
 	cleanup_strv struct strv argv = STRV_INIT, lines = STRV_INIT;
 	int ret;
@@ -220,10 +122,12 @@ static int run_rest(struct job *j, struct cage *cage, struct error *e)
 	return 0;
 }
 
-static int in_cage(struct job *j, struct error *e)
+static int in_cage(struct image_job *j, struct error *e)
 {
-	struct cage_mount out = { .fd = j->work.share.fd, .where = IMAGE_GUEST_OUT, .plain = true,
-				  .nosync = true };
+	const struct cage_mount mounts[] = {
+		{ .fd = j->work.share.fd, .where = IMAGE_GUEST_OUT, .plain = true, .nosync = true },
+		{ .fd = j->s->fd, .where = IMAGE_GUEST_TREE, .read_only = true },
+	};
 	cleanup_share struct share tools_share = SHARE_INIT;
 	struct cage_config cfg = CAGE_CONFIG_INIT;
 	struct cage *cage = NULL;
@@ -237,8 +141,8 @@ static int in_cage(struct job *j, struct error *e)
 	cfg.root.kind = CAGE_ROOT_SHARE;
 	cfg.root.upper = CAGE_UPPER_MEMORY;
 	cfg.root.fd = tools_share.fd;
-	cfg.mounts = &out;
-	cfg.nmounts = 1;
+	cfg.mounts = mounts;
+	cfg.nmounts = j->tool->script ? 2 : 1;
 	/* what else the machine is described with is for other commands */
 	cfg.forwards = NULL;
 	cfg.nforwards = 0;
@@ -249,7 +153,7 @@ static int in_cage(struct job *j, struct error *e)
 	ret = cage_start(&cage, &cfg, e);
 	if (ret == 0)
 		ret = run_tool(j, cage, e);
-	if (ret == 0 && j->status == 0 && j->t->format->sized)
+	if (ret == 0 && j->status == 0 && j->tool->rest && !j->tool->script)
 		ret = run_rest(j, cage, e);
 	if (ret == 0)
 		ret = cage_stop(cage, e);
@@ -266,21 +170,21 @@ static char *last_words(struct strbuf *said)
 	return xstrdup(lines.n ? lines.v[lines.n - 1] : "it said nothing");
 }
 
-static int tool_failed(struct job *j, struct error *e)
+static int tool_failed(struct image_job *j, struct error *e)
 {
 	cleanup_free char *words = last_words(&j->said);
 	bool full = strstr(sb_str(&j->said), "Could not allocate") ||
 		    strstr(sb_str(&j->said), "No space") || strstr(sb_str(&j->said), "too small");
 
 	err_set(e, full ? ENOSPC : EIO, "cannot make '%s': %s failed (status %d): %s", j->t->label,
-		j->t->format->tool, j->status, words);
+		j->tool->script ? "a tool" : j->tool->name, j->status, words);
 	if (full && j->t->details->size)
 		err_hint(e, "give it more with --size");
 	return -e->errnum;
 }
 
 /* Once more with more room, where it was our own idea of it that was too small. */
-static int make_file(struct job *j, struct error *e)
+static int make_file(struct image_job *j, struct error *e)
 {
 	bool ours = j->t->format->sized && !j->t->details->size;
 	int ret = 0;
@@ -300,7 +204,7 @@ static int make_file(struct job *j, struct error *e)
 	return ret;
 }
 
-static int hand_over(const struct job *j, int fd, struct error *e)
+static int hand_over(const struct image_job *j, int fd, struct error *e)
 {
 	cleanup_close int made = openat(j->work.share.fd, IMAGE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -310,41 +214,72 @@ static int hand_over(const struct job *j, int fd, struct error *e)
 }
 
 /* An image that is as large as it was asked to be has to take the tree. */
-static int find_size(struct job *j, struct error *e)
+static int find_size(struct image_job *j, struct error *e)
 {
 	cleanup_free char *asked = NULL, *needed = NULL;
 	uint64_t least = (j->needs.blocks + j->needs.inodes / 16) * IMAGE_BLOCK;
+	uint64_t other = image_disk_other(j), all = j->t->details->size;
 
-	j->size = j->t->details->size;
-	if (!j->size) {
-		j->size = image_ext4_size(&j->needs);
+	if (!all) {
+		/* a system writes where it runs */
+		j->size = image_ext4_size(&j->needs) + (j->disk.root_at ? ROOM : 0);
 		return 0;
 	}
-	if (j->size >= least)
+	if (all >= least + other) {
+		j->size = (all - other) & ~(uint64_t)(IMAGE_BLOCK - 1);
 		return 0;
-	asked = format_size(j->size);
-	needed = format_size(image_ext4_size(&j->needs));
+	}
+	asked = format_size(all);
+	needed = format_size(image_ext4_size(&j->needs) + other);
 	return err_set(e, ENOSPC, "cannot make '%s': the tree does not fit in %s; give --size about %s, "
 		       "or leave it out", j->t->label, asked, needed);
+}
+
+/* What is planned before the tools are called. */
+static int plan(struct image_job *j, struct error *e)
+{
+	int ret = 0;
+
+	if (j->t->format->boots)
+		ret = image_kernel_find(j->s, j->t->label, &j->kernel, e);
+	if (ret == 0)
+		ret = image_measure(j->s, j->t->epoch, &j->needs, e);
+	if (ret < 0)
+		return ret;
+	j->epoch = j->t->epoch >= 0 ? j->t->epoch : j->needs.newest;
+	if (j->needs.acls && str_eq(j->tool->name, "mksquashfs"))
+		progress_warn(j->progress, "%llu files have ACLs, which squashfs has no place for",
+			      (unsigned long long)j->needs.acls);
+	if (j->t->format->boots && j->t->format->sized)
+		image_disk_plan(j);
+	return j->t->format->sized ? find_size(j, e) : 0;
+}
+
+/* What the cage reads beside the tree. */
+static int put_scripts(struct image_job *j, struct error *e)
+{
+	const struct image_tool *tool = j->tool;
+	int ret = 0;
+
+	if (tool->rest)
+		ret = image_ext4_rest(j->s, j->t->epoch, j->work.share.fd, j->progress, e);
+	if (ret == 0 && tool->script)
+		ret = file_replace(j->work.share.fd, IMAGE_MAKE, tool->script,
+				   (size_t)(tool->script_end - tool->script), 0600, e);
+	return ret;
 }
 
 int image_make(struct target_maker *m, const struct target *t, struct share *s, int fd,
 	       struct progress *progress, struct share_totals *totals, struct error *e)
 {
-	struct job j = { .im = (struct image_maker *)m, .t = t, .s = s, .progress = progress,
-			 .work = WORK_INIT };
-	int ret = image_measure(s, t->epoch, &j.needs, e);
+	struct image_job j = { .im = (struct image_maker *)m, .t = t, .s = s, .progress = progress,
+			       .tool = image_tool(t->format->tool), .work = WORK_INIT };
+	int ret = plan(&j, e);
 
-	if (j.needs.acls && str_eq(t->format->tool, "mksquashfs"))
-		progress_warn(progress, "%llu files have ACLs, which squashfs has no place for",
-			      (unsigned long long)j.needs.acls);
-	j.epoch = t->epoch >= 0 ? t->epoch : j.needs.newest;
-	if (ret == 0 && t->format->sized)
-		ret = find_size(&j, e);
 	if (ret == 0)
 		ret = work_begin(&j.work, e);
-	if (ret == 0 && t->format->sized)
-		ret = image_ext4_rest(s, t->epoch, j.work.share.fd, progress, e);
+	if (ret == 0)
+		ret = put_scripts(&j, e);
 	if (ret == 0)
 		ret = make_file(&j, e);
 	if (ret == 0 && interrupted())
@@ -355,7 +290,18 @@ int image_make(struct target_maker *m, const struct target *t, struct share *s, 
 		*totals = (struct share_totals){ j.needs.inodes, j.needs.bytes };
 	work_end(&j.work);
 	sb_release(&j.said);
+	free(j.kernel.version);
 	progress_end(progress);
+	return ret;
+}
+
+int image_check(struct target_maker *m, const struct target *t, struct share *s, struct error *e)
+{
+	struct image_kernel kernel = { NULL };
+	int ret = t->format->boots ? image_kernel_find(s, t->label, &kernel, e) : 0;
+
+	(void)m;
+	free(kernel.version);
 	return ret;
 }
 
@@ -364,17 +310,21 @@ int image_prepare(struct target_maker *m, const struct target *t, struct progres
 {
 	struct image_maker *im = (struct image_maker *)m;
 	const char *suite = t->details->tools ? t->details->tools : TARGET_TOOLS;
-	int ret;
+	const struct image_tool *tool = image_tool(t->format->tool);
+	int ret = 0;
 
-	if (im->tools)
-		return 0;
-	if (!find_tool(t->format->tool))
+	if (!tool)
 		return err_set(e, EOPNOTSUPP, "cannot make '%s': nobody knows how %s is called",
 			       t->label, t->format->tool);
-	ret = machine_kernel(im->machine, im->mirror, true, progress, &im->kernel, e);
+	if (im->tools && str_eq(im->packages, tool->packages))
+		return 0;
+	if (!im->kernel.path)
+		ret = machine_kernel(im->machine, im->mirror, true, progress, &im->kernel, e);
 	if (ret < 0)
 		return ret;
-	return fabricate_tools_root(suite, PACKAGES, im->mirror, im->machine, progress,
+	free_ptr(&im->tools);
+	im->packages = tool->packages;
+	return fabricate_tools_root(suite, tool->packages, im->mirror, im->machine, progress,
 				    &im->tools, e);
 }
 

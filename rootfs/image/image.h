@@ -25,16 +25,18 @@ struct image_maker {
 	const char *mirror;		/* for tools and kernel; NULL: found */
 	struct kernel_info kernel;
 	char *tools;			/* a share; NULL: not prepared */
+	const char *packages;		/* that are in there */
 };
 
 int image_prepare(struct target_maker *m, const struct target *t, struct progress *progress,
 		  struct error *e);
+int image_check(struct target_maker *m, const struct target *t, struct share *s, struct error *e);
 int image_make(struct target_maker *m, const struct target *t, struct share *s, int fd,
 	       struct progress *progress, struct share_totals *totals, struct error *e);
 void image_maker_release(struct image_maker *im);
 
 /* @m has been checked and outlives it. */
 #define IMAGE_MAKER_INIT(m) \
-	{ .maker = { image_prepare, image_make }, .machine = (m), .kernel = KERNEL_INFO_INIT }
+	{ .maker = { image_check, image_prepare, image_make }, .machine = (m), .kernel = KERNEL_INFO_INIT }
 
 #endif

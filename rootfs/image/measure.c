@@ -69,6 +69,16 @@ static int add_entry(const struct share_entry *ent, void *arg, struct error *e)
 	return 0;
 }
 
+static void take_hex(unsigned char hash[32], const char *hex)
+{
+	for (size_t i = 0; i < 32; i++) {
+		unsigned int byte = 0;
+
+		(void)sscanf(hex + 2 * i, "%2x", &byte);
+		hash[i] = (unsigned char)byte;
+	}
+}
+
 int image_measure(struct share *s, int64_t epoch, struct image_needs *needs, struct error *e)
 {
 	struct measure m = { .needs = needs, .epoch = epoch };
@@ -86,20 +96,29 @@ int image_measure(struct share *s, int64_t epoch, struct image_needs *needs, str
 	share_links_free(&m.links);
 	needs->top.xattrs = NULL;
 	needs->top.nxattrs = 0;
-	for (size_t i = 0; i < sizeof(needs->hash); i++) {
-		unsigned int byte = 0;
-
-		(void)sscanf(hex + 2 * i, "%2x", &byte);
-		needs->hash[i] = (unsigned char)byte;
-	}
+	take_hex(needs->hash, hex);
 	return ret;
 }
 
-void image_uuid(const struct image_needs *needs, unsigned int n, char uuid[37])
+void image_uuid(const struct image_needs *needs, enum image_id id, char uuid[37])
 {
-	const unsigned char *h = needs->hash + 16 * n;
-	char hex[33];
+	unsigned char more[32];
+	const unsigned char *h = needs->hash + 16 * (id & 1);
+	char hex[SHA256_HEX + 1];
 
+	/* the first two are the hash itself */
+	if (id > IMAGE_ID_SEED) {
+		struct hash hash = { NULL };
+		const unsigned char n = (unsigned char)id;
+
+		hash_start(&hash);
+		hash_add(&hash, needs->hash, sizeof(needs->hash));
+		hash_add(&hash, &n, 1);
+		hash_end(&hash, hex);
+		hash_release(&hash);
+		take_hex(more, hex);
+		h = more;
+	}
 	hex_encode(h, 16, hex);
 	hex[12] = '8';
 	hex[16] = "89ab"[h[8] & 3];

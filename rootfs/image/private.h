@@ -8,7 +8,10 @@
 #define IMAGE_BLOCK 4096u
 /* Where the image is made, as the cage has it, and a file there. */
 #define IMAGE_GUEST_OUT "/out"
+#define IMAGE "image"
 #define IMAGE_SCRIPT "script"
+#define IMAGE_MAKE "make"
+#define IMAGE_GUEST_TREE "/tree"
 
 /* What a tree needs of a file system. */
 struct image_needs {
@@ -20,6 +23,73 @@ struct image_needs {
 	unsigned char hash[32];		/* of names, kinds, owners, sizes and times */
 };
 
+/* The kernel that a tree has. */
+struct image_kernel {
+	char *version;		/* "6.12.48+deb13-amd64": letters, digits and "+-.~_" */
+	uint64_t size, initrd_size;
+	bool links;		/* /vmlinuz and /initrd.img lead to one, and will to the next */
+};
+
+/* Where what is on a disk, in bytes. */
+struct image_disk {
+	uint64_t bios_at;	/* 0: no partition for the BIOS' loader */
+	uint64_t system_at, system_bytes;
+	uint64_t root_at;	/* 0: no disk */
+};
+
+struct image_tool;
+
+struct image_job {
+	struct image_maker *im;
+	const struct target *t;
+	const struct image_tool *tool;
+	struct share *s;
+	struct progress *progress;
+	struct image_needs needs;
+	struct image_kernel kernel;
+	struct image_disk disk;
+	int64_t epoch;		/* the image's own time */
+	uint64_t size;		/* of a file system that has one */
+	struct work work;	/* where the image is made */
+	struct strbuf said;
+	int status;
+};
+
+/* A tool gets the tree on standard input, and makes IMAGE in IMAGE_GUEST_OUT. */
+struct image_tool {
+	const char *name;
+	const char *packages;	/* of the root that it is run in */
+	void (*command)(const struct image_job *j, struct strv *argv);
+	void (*environment)(const struct image_job *j, struct strv *env);	/* may be NULL */
+	const char *script, *script_end;	/* becomes IMAGE_MAKE; NULL: it is one program */
+	bool rest;		/* image_ext4_rest() is made for it */
+	bool no_epoch;		/* it is not to have SOURCE_DATE_EPOCH */
+};
+
+/* ---- commands.c ---- */
+
+const struct image_tool *image_tool(const char *name);
+
+/* ---- kernel.c ---- */
+
+/*
+ * The newest kernel in the tree's /boot that has an initramfs: -ENOENT for none, and what to do.
+ * @label is the image's, for messages.
+ */
+int image_kernel_find(struct share *s, const char *label, struct image_kernel *k, struct error *e);
+
+/* ---- disk.c ---- */
+
+void image_disk_plan(struct image_job *j);
+/* All that is on it but the root file system, in bytes. */
+uint64_t image_disk_other(const struct image_job *j);
+void image_disk_environment(const struct image_job *j, struct strv *env);
+
+/* disk.sh */
+extern const char image_disk_script[], image_disk_script_end[];
+
+/* ---- measure.c and ext4.c ---- */
+
 int image_measure(struct share *s, int64_t epoch, struct image_needs *needs, struct error *e);
 /* Bytes of the smallest ext4 that surely takes it. */
 uint64_t image_ext4_size(const struct image_needs *needs);
@@ -29,7 +99,13 @@ uint64_t image_ext4_size(const struct image_needs *needs);
  */
 int image_ext4_rest(struct share *s, int64_t epoch, int dirfd, struct progress *progress,
 		    struct error *e);
-/* A UUID (RFC 9562, version 8) out of the hash, the @n'th of two. */
-void image_uuid(const struct image_needs *needs, unsigned int n, char uuid[37]);
+/* Identifiers of an image. */
+enum image_id {
+	IMAGE_ID_ROOT, IMAGE_ID_SEED, IMAGE_ID_DISK, IMAGE_ID_BIOS_PART, IMAGE_ID_SYSTEM_PART,
+	IMAGE_ID_ROOT_PART, IMAGE_ID_SYSTEM,
+};
+
+/* A UUID (RFC 9562, version 8) out of the hash. */
+void image_uuid(const struct image_needs *needs, enum image_id id, char uuid[37]);
 
 #endif

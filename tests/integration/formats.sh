@@ -121,6 +121,14 @@ test_what_cannot_be_is_refused_at_once()
 	status 2 export_share --level=99 s x.erofs 2>err
 	contains "a number from 0 to 12" err
 	status 2 export_share s x.ext4.gz 2>err
+	status 2 export_share --boot=grub s x.raw 2>err
+	contains "there are both, bios, uefi, systemd-boot and uki" err
+	status 2 export_share --boot=bios s x.ext4 2>err
+	contains "--boot is for disks that boot, and this is ext4" err
+	status 2 export_share --boot-args='a"b' s x.raw 2>err
+	contains "no quotes" err
+	status 3 export_share s x.raw 2>err
+	contains "the tree has no kernel (/boot/vmlinuz-*)" err
 	status 2 export_share --format=ext5 s x 2>err
 	contains "did you mean 'ext" err
 	status 2 export_share --oci-entrypoint="a 'b" s x.oci.tar 2>err

@@ -108,7 +108,9 @@ static int export(const char *dir, struct target *out, struct progress *progress
 	if (share.dirty)
 		progress_warn(progress, "the last cage that wrote to '%s' was killed; see "
 			      "'umlcage share verify'", dir);
-	ret = target_prepare(out, progress, e);
+	ret = target_check(out, &share, e);
+	if (ret == 0)
+		ret = target_prepare(out, progress, e);
 	if (ret == 0)
 		ret = target_begin(out, e);
 	if (ret == 0)
@@ -132,8 +134,9 @@ struct export_options {
 
 static const struct opt export_opts[] = {
 	{ OPT_STRING, 'f', "format", "NAME", OPT_STR(struct export_options, format),
-	  "tar, tar.zst, cpio.gz, directory, ext4, ext3, ext2, squashfs, erofs, oci,\n"
-	  "oci-archive, docker-archive (default: by the archive's name; tar for '-')" },
+	  "tar, tar.zst, cpio.gz, directory, ext4, ext3, ext2, squashfs, erofs, disk,\n"
+	  "qcow2, vmdk, vhd, oci, oci-archive, docker-archive (default: by the archive's\n"
+	  "name; tar for '-')" },
 	{ OPT_STRING, 'l', "level", "N", OPT_STR(struct export_options, level),
 	  "level of the compression (default: the compressor's own)" },
 	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct export_options, jobs),

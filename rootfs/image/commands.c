@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The tools that make images, and what each is called with. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rootfs/image/private.h"
+#include "umlcage/base/str.h"
+
+/* The library is what mke2fs reads tar files with, opened when it does. */
+#define FILE_SYSTEMS "e2fsprogs,libarchive13t64,squashfs-tools,erofs-utils"
+#define DISKS "e2fsprogs,libarchive13t64,fdisk,dosfstools,mtools,grub-common,grub-pc-bin," \
+	      "grub-efi-amd64-bin,systemd-boot-efi,systemd-ukify,qemu-utils,xorriso,squashfs-tools"
+
+static void mke2fs_command(const struct image_job *j, struct strv *argv)
+{
+	char uuid[37], seed[37];
+
+	image_uuid(&j->needs, IMAGE_ID_ROOT, uuid);
+	image_uuid(&j->needs, IMAGE_ID_SEED, seed);
+	strv_add(argv, "mke2fs");
+	strv_add(argv, "-qF");
+	strv_addf(argv, "-t%s", j->disk.root_at ? "ext4" : j->t->format->name);
+	strv_addf(argv, "-b%u", IMAGE_BLOCK);
+	/* nothing is kept back for root, and directories that grow find inodes */
+	strv_add(argv, "-m0");
+	if (!j->t->details->size)
+		strv_addf(argv, "-N%llu", (unsigned long long)j->needs.inodes * 9 / 8 + 64);
+	strv_addf(argv, "-U%s", uuid);
+	strv_addf(argv, "-Ehash_seed=%s,root_owner=%u:%u,offset=%llu%s", seed, j->needs.top.uid,
+		  j->needs.top.gid, (unsigned long long)j->disk.root_at,
+		  j->disk.root_at ? ",nodiscard" : "");
+	if (j->t->details->label)
+		strv_addf(argv, "-L%s", j->t->details->label);
+	strv_add(argv, "-d-");
+	strv_add(argv, j->disk.root_at ? IMAGE_GUEST_OUT "/disk" : IMAGE_GUEST_OUT "/" IMAGE);
+	strv_addf(argv, "%lluk", (unsigned long long)(j->size >> 10));
+}
+
+static void mksquashfs_command(const struct image_job *j, struct strv *argv)
+{
+	const struct share_attr *top = &j->needs.top;
+
+	strv_split(argv, "mksquashfs - " IMAGE_GUEST_OUT "/" IMAGE " -tar -quiet -no-progress "
+		   "-comp zstd", " ");
+	if (j->t->level) {
+		strv_add(argv, "-Xcompression-level");
+		strv_add(argv, j->t->level);
+	}
+	strv_add(argv, "-mkfs-time");
+	strv_addf(argv, "%lld", (long long)j->epoch);
+	/* it does not look at what a tar file says of the top */
+	strv_add(argv, "-root-mode");
+	strv_addf(argv, "%o", top->mode & 07777);
+	strv_add(argv, "-root-uid");
+	strv_addf(argv, "%u", top->uid);
+	strv_add(argv, "-root-gid");
+	strv_addf(argv, "%u", top->gid);
+	strv_add(argv, "-root-time");
+	strv_addf(argv, "%lld", (long long)(top->mtime.tv_sec > j->epoch ? j->epoch :
+					    top->mtime.tv_sec));
+}
+
+static void erofs_command(const struct image_job *j, struct strv *argv)
+{
+	char uuid[37];
+
+	image_uuid(&j->needs, IMAGE_ID_ROOT, uuid);
+	strv_add(argv, "mkfs.erofs");
+	strv_add(argv, "--quiet");
+	strv_add(argv, "--mkfs-time");
+	strv_addf(argv, "-T%lld", (long long)j->epoch);
+	strv_addf(argv, "-U%s", uuid);
+	strv_addf(argv, "-zlz4hc%s%s", j->t->level ? "," : "", j->t->level ? j->t->level : "");
+	if (j->t->details->label)
+		strv_addf(argv, "-L%s", j->t->details->label);
+	strv_add(argv, "--tar=f");
+	strv_add(argv, IMAGE_GUEST_OUT "/" IMAGE);
+}
+
+/* What is done in several steps is a script, which calls the tool for the root file system. */
+static void disk_command(const struct image_job *j, struct strv *argv)
+{
+	strv_split(argv, "sh -e " IMAGE_GUEST_OUT "/" IMAGE_MAKE, " ");
+	mke2fs_command(j, argv);
+}
+
+static const struct image_tool tools[] = {
+	{ .name = "mke2fs", .packages = FILE_SYSTEMS, .command = mke2fs_command, .rest = true },
+	/* it is told by options, and takes either */
+	{ .name = "mksquashfs", .packages = FILE_SYSTEMS, .command = mksquashfs_command,
+	  .no_epoch = true },
+	{ .name = "mkfs.erofs", .packages = FILE_SYSTEMS, .command = erofs_command },
+	{ .name = "disk", .packages = DISKS, .command = disk_command,
+	  .environment = image_disk_environment, .script = image_disk_script,
+	  .script_end = image_disk_script_end, .rest = true },
+};
+
+const struct image_tool *image_tool(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+		if (str_eq(tools[i].name, name))
+			return &tools[i];
+	return NULL;
+}
