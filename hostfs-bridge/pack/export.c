@@ -28,6 +28,8 @@ const struct share_format share_tar = {
 	.format = "pax", .xattrs = true, .sparse = true, .dot = true,
 };
 
+const struct share_format share_tar_bare = { .format = "pax", .xattrs = true, .sparse = true };
+
 const struct share_format share_cpio = { .format = "newc", .sockets = true, .numbered = true };
 
 struct exporter {

@@ -57,6 +57,8 @@ struct share_format {
 };
 
 extern const struct share_format share_tar;	/* pax */
+/* Without "./": mksquashfs refuses names in which that alone is in the header's field for prefixes. */
+extern const struct share_format share_tar_bare;
 extern const struct share_format share_cpio;	/* newc */
 
 struct hash;

@@ -34,7 +34,7 @@ static void *feed(void *arg)
 {
 	struct feeder *f = arg;
 	const struct share_export_opts opts = {
-		.format = &share_tar, .epoch = f->j->t->epoch, .progress = f->j->progress,
+		.format = &share_tar_bare, .epoch = f->j->t->epoch, .progress = f->j->progress,
 	};
 
 	f->ret = share_export(f->j->s, f->fd, "the tool's input", &opts, NULL, &f->error);

@@ -15,6 +15,12 @@ rich_share()
 	command -v python3 >/dev/null || host_cannot "no python3, which makes archives for the test"
 	"$TESTS_DIR/support/tar-make" rich.tar rich
 	"$UMLCAGE" share import -q rich.tar s
+	# names of about the length that a field of a tar file has
+	local length folder=usr/a-folder-that-has-a-name-of-some-length
+	mkdir -p s/$folder
+	for length in 97 98 99 100 101 102; do
+		echo $length >"s/$folder/$(printf "%0$((length - ${#folder} - 1))d" 0)"
+	done
 	"$UMLCAGE" share export -q s want.tar
 }
 
