@@ -262,6 +262,46 @@ static int store_beside(int trees, const struct recipe *recipe, const struct fab
 	return r ? r : 1;
 }
 
+/*
+ * An entry that is being made, locked.  What is not is of a run that was killed or could not
+ * remove it; the folder of all is locked in between, so that none is taken for that.
+ */
+static int begin_entry(int trees, const char *part, struct error *e)
+{
+	int entry = -1, ret = 0;
+
+	(void)flock(trees, LOCK_EX);
+	if (mkdirat(trees, part, 0700) < 0)
+		ret = err_sys(e, errno, "cannot make '%s'", part);
+	if (ret == 0) {
+		entry = openat(trees, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (entry < 0 || flock(entry, LOCK_EX | LOCK_NB) < 0)
+			ret = err_sys(e, errno, "cannot open '%s'", part);
+	}
+	(void)flock(trees, LOCK_UN);
+	if (ret < 0)
+		close_fd(&entry);
+	return ret < 0 ? ret : entry;
+}
+
+static void sweep_entries(int trees)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+
+	(void)flock(trees, LOCK_EX);
+	(void)dir_names(trees, &names, NULL);
+	for (size_t i = 0; i < names.n; i++) {
+		cleanup_close int entry = -1;
+
+		if (names.v[i][0] != '.' || !str_ends(names.v[i], ".part"))
+			continue;
+		entry = openat(trees, names.v[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (entry >= 0 && flock(entry, LOCK_EX | LOCK_NB) == 0)
+			remove_tree(trees, names.v[i], NULL);
+	}
+	(void)flock(trees, LOCK_UN);
+}
+
 static int store_new(int trees, const struct recipe *recipe, const struct fab_options *o,
 		     struct error *e)
 {
@@ -271,11 +311,9 @@ static int store_new(int trees, const struct recipe *recipe, const struct fab_op
 	cleanup_close int entry = -1;
 	int r;
 
-	if (mkdirat(trees, part, 0700) < 0)
-		return err_sys(e, errno, "cannot make '%s'", part);
-	entry = openat(trees, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (entry < 0 || flock(entry, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(e, errno, "cannot open '%s'", part);
+	entry = begin_entry(trees, part, e);
+	if (entry < 0)
+		return entry;
 	sb_addf(&manifest, "what: %s\n", what);
 	r = add_output(entry, o, &manifest, e);
 	if (!r && renameat(trees, part, trees, recipe->key) < 0) {
@@ -293,7 +331,6 @@ int tree_cache_store(const struct recipe *recipe, const struct fab_options *o, b
 		     struct error *e)
 {
 	cleanup_close int trees = -1;
-	cleanup_free char *dir = NULL;
 	struct stat st;
 	uint64_t bytes;
 	size_t count, held;
@@ -305,11 +342,9 @@ int tree_cache_store(const struct recipe *recipe, const struct fab_options *o, b
 	if (o->out.format->kind == TARGET_OCI_DIRECTORY)
 		return 0;
 	r = open_trees(&trees, e);
-	if (!r)
-		r = xdg_dir(XDG_CACHE, "trees", &dir, e);
 	if (r)
 		return r;
-	share_stage_sweep(dir, NULL);
+	sweep_entries(trees);
 	interrupt_begin();
 	r = converted ? store_beside(trees, recipe, o, e) : 0;
 	if (!r)
