@@ -121,8 +121,16 @@ static int copy_from_host(struct share_tree *t, const char *from, const char *to
 	struct share_attr a = file_attr;
 	struct stat st;
 
-	if (stat(from, &st) < 0 || file_read(AT_FDCWD, from, TEXT_MAX, &text, NULL) < 0)
+	if (stat(from, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, errno, "cannot read '%s'", from);
+	/* what is not for everybody, or not a text, the host keeps to itself */
+	if (!S_ISREG(st.st_mode) || (size_t)st.st_size > TEXT_MAX || access(from, R_OK) < 0)
 		return 0;
+
+	int ret = file_read(AT_FDCWD, from, TEXT_MAX, &text, e);
+
+	if (ret < 0)
+		return ret;
 	a.mode = S_IFREG | (st.st_mode & 07777);
 	return share_file(t, to, &a, text.s, text.len, e);
 }
