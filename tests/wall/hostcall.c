@@ -26,11 +26,15 @@ static noinline long host_call(struct hostcall *c)
 	register unsigned long a5 asm("r9") = c->args[5];
 	long ret;
 
-	/* what a clone() makes would go on here in its copy of a kernel: it ends at once */
+	/*
+	 * What a clone() makes would go on here in its copy of a kernel: it ends at once.  It has
+	 * nothing of its own but registers, as the kernel's memory is a file that both have mapped:
+	 * when it comes to run, *c and this stack may long be of another call.
+	 */
 	asm volatile("syscall\n\t"
 		     "test %%rax, %%rax\n\t"
 		     "jnz 1f\n\t"
-		     "cmpl $0, %[forks]\n\t"
+		     "test %[forks], %[forks]\n\t"
 		     "je 1f\n\t"
 		     "mov $231, %%eax\n\t"
 		     "xor %%edi, %%edi\n\t"
@@ -38,7 +42,7 @@ static noinline long host_call(struct hostcall *c)
 		     "1:"
 		     : "=a" (ret)
 		     : "a" (c->nr), "D" (c->args[0]), "S" (c->args[1]), "d" (c->args[2]),
-		       "r" (a3), "r" (a4), "r" (a5), [forks] "m" (c->forks)
+		       "r" (a3), "r" (a4), "r" (a5), [forks] "r" (c->forks)
 		     : "rcx", "r11", "memory");
 	return ret;
 }

@@ -40,26 +40,12 @@ look()
 	ps -o ni= -p $victim
 }
 
-# hostile WALLS LACKS OPTION...: runs the table; WALLS are what stands.  A kernel may die of what
-# it does to itself before it is at the end of its table: then it is tried again, from the start.
+# hostile WALLS LACKS OPTION...: runs the table; WALLS are what stands.
 hostile()
 {
-	local tries
-	[ "${UMLCAGE_TEST_KERNEL-}" ] || fail "this needs the kernel of tests/wall: make check-wall"
-	for tries in 1 2 3 4 5 6; do
-		run_table "$@"
-		[ $status -eq 125 ] && ! grep -q '^BAD\|rows' out || break
-		echo "try $tries: $(grep -m 1 'panic\|died' err || true)"
-		rm -rf home ports
-	done
-	judge_table
-}
-
-run_table()
-{
-	local walls=$1 lacks=$2
-	status=0
+	local walls=$1 lacks=$2 status=0
 	shift 2
+	[ "${UMLCAGE_TEST_KERNEL-}" ] || fail "this needs the kernel of tests/wall: make check-wall"
 	make_home
 	look >before
 	(export LD_PRELOAD=$HOST_PROGRAMS/lacks.so UMLCAGE_TEST_LACKS=$lacks
@@ -69,12 +55,7 @@ run_table()
 	look >after 2>/dev/null || true
 	kill -0 $victim 2>/dev/null && echo alive >>after
 	kill $listener $victim 2>/dev/null || true
-}
-
-judge_table()
-{
-	# a kernel that did all that to itself need not come to a good end, but to that of its table
-	[ $status -eq 0 ] || grep -q '^1[0-9][0-9] rows, 0 bad' out || { grep -v '^ok' out || true; cat err; fail "$status rows are not as they should be"; }
+	[ $status -eq 0 ] || { grep -v '^ok' out || tail -n 1 out; cat err; fail "it ended with $status"; }
 	grep -q '^1[0-9][0-9] rows, 0 bad' out || { cat out err; fail "it did not come to its end"; }
 }
 
