@@ -66,6 +66,18 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e);
 /* Writes everything back and unmounts what can be; the first trouble goes into @e. */
 int root_sync(struct error *e);
 
+/* ---- init.c ---- */
+
+/*
+ * Starts the root's own init as PID 1 of a namespace that all later children of the agent are in;
+ * *@pid is what the agent knows it by.
+ */
+int init_start(int user_net, pid_t *pid, struct error *e);
+/* Has it end what it started, and waits for its end, with patience that has one. */
+void init_stop(pid_t pid);
+/* After it has ended: the agent's own view of processes again. */
+void init_gone(void);
+
 /* ---- user.c ---- */
 
 struct user {

@@ -31,6 +31,8 @@ struct agent {
 	struct command *commands;
 	uint64_t oom_kills;
 	bool set_up, booted;
+	pid_t init;			/* the root's own; 0: none, or no more */
+	bool contained;			/* there was one */
 };
 
 static void __attribute__((noreturn)) power_off(void)
@@ -92,6 +94,9 @@ static void handle_setup(struct agent *a, const struct proto_msg *m)
 
 	if (ret == 0)
 		ret = root_setup(m, a->user_net, &e);
+	if (ret == 0 && proto_get_number(m, F_INIT, 0))
+		ret = init_start(a->user_net, &a->init, &e);
+	a->contained = a->init > 0;
 	if (ret < 0) {
 		send_simple(a, MSG_FAILED, 0, err_text(&e), -1);
 		return;
@@ -118,12 +123,19 @@ static void handle_exec(struct agent *a, const struct proto_msg *m)
 	send_simple(a, MSG_STARTED, id, NULL, -1);
 }
 
+static void __attribute__((noreturn)) shut_down(struct agent *a);
+
 static void reap(struct agent *a)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		/* it has switched the machine off, or failed: either way nothing can be run any more */
+		if (pid == a->init) {
+			a->init = 0;
+			shut_down(a);
+		}
 		for (struct command *c = a->commands; c; c = c->next) {
 			if (c->pid != pid)
 				continue;
@@ -147,8 +159,11 @@ static void reap(struct agent *a)
 static void __attribute__((noreturn)) shut_down(struct agent *a)
 {
 	cleanup_error struct error e = ERROR_INIT;
-	int64_t until = clock_ms() + GRACE_MS;
+	int64_t until;
 
+	if (a->init)
+		init_stop(a->init);
+	until = clock_ms() + GRACE_MS;
 	kill(-1, SIGTERM);
 	while (clock_ms() < until) {
 		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
@@ -162,6 +177,9 @@ static void __attribute__((noreturn)) shut_down(struct agent *a)
 		a->commands = c->next;
 		command_free(c);
 	}
+
+	if (a->contained)
+		init_gone();
 
 	int ret = root_sync(&e);
 

@@ -64,6 +64,42 @@ test_start_exec_stop()
 	contains "there is no session 'web'" err
 }
 
+test_init_of_the_root()
+{
+	# the tests' kernel has what it takes; a script does for an init
+	cat >init <<-'EOT'
+		#!/bin/sh
+		trap 'exit 0' TERM INT
+		echo "$$ $container" >/run/init
+		while :; do sleep 1 & wait $!; done
+	EOT
+	chmod 755 init
+	start web --keep web
+	(start no --init) 2>err && fail "it started without an init"
+	contains "the root has no '/sbin/init'; install one in it: systemd-sysv" err
+	session exec web -- sh -c 'cat >/sbin/init && chmod 755 /sbin/init' <init
+	session stop web
+	start web --keep web --init
+	within 20 session exec web test -e /run/init
+	equal "1 umlcage" "$(session exec web cat /run/init)" "what init sees"
+	equal "init" "$(session exec web cat /proc/1/comm)" "the first process"
+	# commands are among its processes, and have terminals and ends of their own
+	session exec web -- sh -c 'test -d /proc/$$ && test $$ -gt 1 && exit 7' && fail "no status"
+	equal 7 $? status
+	session exec web -- sh -c 'kill -9 1' && within 20 session exec web true
+	session stop web
+	start web --keep web --init
+	within 20 session exec web test -e /run/init
+	# init that ends takes the machine along, in order
+	session exec web -- sh -c 'echo kept >/srv/kept; kill -TERM 1' || true
+	session wait web 2>err || contains "there is no session" err
+	no_sessions || fail "sessions are left: $(session list)"
+	start web --keep web
+	equal kept "$(session exec web cat /srv/kept)"
+	session stop web
+	no_sessions || fail "sessions are left: $(session list)"
+}
+
 test_bytes_are_exact()
 {
 	head -c 3000000 /dev/urandom >bytes

@@ -404,6 +404,7 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 	proto_number(&m, F_DNS, cfg->resolv_conf && cfg->net == CAGE_NET_NAT);
 	proto_number(&m, F_IPV6, cfg->net == CAGE_NET_NAT && net_host_has_ipv6());
 	proto_number(&m, F_BOOTED, cfg->booted);
+	proto_number(&m, F_INIT, cfg->init);
 	(void)control_send(&c->control, &m);
 	proto_release(&m);
 }
@@ -424,8 +425,10 @@ static int wait_ready(struct cage *c, const struct cage_config *cfg, struct erro
 		if (c->failed) {
 			if (e)
 				err_release(e);
-			return err_set(e, EIO, "cannot set up the cage: %s",
-				       c->failure ? c->failure : "?");
+			err_set(e, EIO, "cannot set up the cage: %s", c->failure ? c->failure : "?");
+			/* it may be about disks, or not */
+			(void)err_mark(e, ERR_OTHER);
+			return -EIO;
 		}
 		if (ret < 0)
 			return ret;

@@ -119,6 +119,7 @@ struct cage_config {
 	 * of the machine, cgroups and other file systems of the kernel, mounts shared.
 	 */
 	bool booted;
+	bool init;			/* and have the root's own init run, as PID 1 of all commands */
 	const char *hostname;		/* NULL: "cage" */
 	int console_fd;			/* the kernel's console goes here too; -1: kept only */
 	enum cage_require require_jail;	/* what of the jail must not be missing; see jail.h */
@@ -249,7 +250,7 @@ int cage_pause(struct cage *cage, bool pause, struct error *e);
 /*
  * One turn of the loop: waits until something happens, no later than @deadline_ms of
  * clock_ms() (INT64_MAX: any time), and deals with it.  -errno when the cage is lost, with the
- * reason, or as a member says.
+ * reason, or as a member says; -ESHUTDOWN when its init has switched it off: cage_stop() it.
  */
 int cage_turn(struct cage *cage, int64_t deadline_ms, struct error *e);
 /* Turns until @command has ended, which must not free itself; NULL: until none runs. */

@@ -195,6 +195,9 @@ int cage_turn(struct cage *c, int64_t deadline_ms, struct error *e)
 		command_check(x);
 	ret = dispatch_members(c, e);
 	tell_ended(c);
+	/* its own init has ended; everything is written back */
+	if (ret == 0 && c->stopped && !c->stopping)
+		ret = err_set(e, ESHUTDOWN, "the machine was switched off from within");
 	return ret < 0 ? ret : check_kernel(c, e);
 }
 

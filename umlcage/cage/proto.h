@@ -81,7 +81,8 @@ enum proto_field_id {
 	F_OWNER,	/* string: of struct cage_config */
 	F_DISK,		/* number: bytes that files in guest memory may take; 0: nearly all of it */
 	F_EMULATOR,	/* string, repeated: "TAG NAME MAGIC MASK", see struct cage_emulator */
-	F_LAST = F_EMULATOR,
+	F_INIT,		/* number: 1 to start the root's own init */
+	F_LAST = F_INIT,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

@@ -212,7 +212,10 @@ int boot_check(struct boot *b, struct boot_options *o, struct error *e)
 	for (size_t i = 0; i < o->machine.emulate.n; i++)
 		if (emulate_check(o->machine.emulate.v[i], e) < 0)
 			return -e->errnum;
+	if (o->init && !o->machine.kernel)
+		o->machine.kernel = "full";
 	machine_configure(&o->machine, &b->cfg);
+	b->cfg.init = o->init;
 	b->cfg.hostname = o->hostname;
 	b->cfg.booted = true;
 	b->cfg.owner = o->places.owner;

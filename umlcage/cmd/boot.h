@@ -19,6 +19,7 @@ struct boot_options {
 	struct places_options places;
 	const char *hostname, *mirror;
 	bool quiet, print_command;
+	bool init;		/* the root's own, as PID 1; with --kernel=full unless another is named */
 	int verbose;
 };
 

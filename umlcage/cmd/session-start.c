@@ -24,6 +24,9 @@ enum { FILES = 16384 };		/* descriptors: several for each command, and the netwo
 #define START(field, kind) OPT_##kind(struct session_options, field)
 
 static const struct opt session_opts[] = {
+	{ OPT_FLAG, 0, "init", NULL, OPT_BOOL(struct session_options, boot.init),
+	  "start the root's own init (systemd), as PID 1 of all commands; on the kernel\n"
+	  "'full' unless --kernel names another" },
 	{ OPT_DURATION, 0, "idle-timeout", "TIME", START(idle_timeout, U64),
 	  "end it when nobody has wanted anything for TIME (90, 1.5m, 2h)" },
 	OPT_END,

@@ -492,6 +492,11 @@ int session_serve(struct session *s, struct cage *cage, const struct session_con
 	member = cage_member_add(cage, fill, dispatch, &v);
 	while (ret == 0 && !v.stopping)
 		ret = cage_turn(cage, INT64_MAX, e);
+	/* by its own init: an end like any other */
+	if (ret == -ESHUTDOWN) {
+		err_release(e);
+		ret = 0;
+	}
 	cage_member_remove(member);
 	if (v.paused)
 		(void)cage_pause(cage, false, NULL);
