@@ -30,6 +30,10 @@ const struct share_format share_tar = {
 
 const struct share_format share_tar_bare = { .format = "pax", .xattrs = true, .sparse = true };
 
+const struct share_format share_initramfs = {
+	.format = "newc", .sockets = true, .numbered = true, .init = true,
+};
+
 const struct share_format share_cpio = { .format = "newc", .sockets = true, .numbered = true };
 
 struct exporter {
@@ -44,6 +48,7 @@ struct exporter {
 	const char *zeroes;
 	struct share_totals totals;
 	unsigned int warnings;
+	bool has_init;
 };
 
 static void warn(struct exporter *ex, const char *path, const char *what)
@@ -274,11 +279,27 @@ static int export_entry(const struct share_entry *ent, void *arg, struct error *
 	if (ret != ARCHIVE_OK && ret != ARCHIVE_WARN)
 		return archive_failed(ex, ent->path, e);
 	ex->totals.entries++;
+	ex->has_init |= str_eq(ent->path, "init");
 	if (ex->totals.entries % 64 == 0)
 		progress_step(ex->opts->progress, ex->totals.bytes, 0, ent->path);
 	if (!is_file || again || !ent->host.st_size)
 		return 0;
 	return put_contents(ex, ent, e);
+}
+
+/* What a kernel starts of an initramfs. */
+static int put_init(struct exporter *ex, struct error *e)
+{
+	const struct share_attr link = { .mode = S_IFLNK | 0777,
+					 .mtime.tv_sec = ex->opts->epoch > 0 ? ex->opts->epoch : 0 };
+	const struct share_entry ent = { .path = "init", .attr = link, .target = "sbin/init" };
+
+	archive_entry_clear(ex->entry);
+	set_attr(ex, &ent);
+	archive_entry_set_size(ex->entry, 0);
+	archive_entry_set_nlink(ex->entry, 1);
+	return archive_write_header(ex->archive, ex->entry) < ARCHIVE_WARN ?
+	       archive_failed(ex, ent.path, e) : 0;
 }
 
 static int export_all(struct exporter *ex, int rootfd, struct error *e)
@@ -289,13 +310,15 @@ static int export_all(struct exporter *ex, int rootfd, struct error *e)
 	ex->archive = a;
 	archive_write_set_format_by_name(a, ex->opts->format->format);
 	/* one form of an xattr is enough; what GNU tar reads is this one */
-	if (ex->opts->format == &share_tar)
+	if (ex->opts->format->xattrs)
 		archive_write_set_format_option(a, "pax", "xattrheader", "SCHILY");
 	archive_write_set_bytes_per_block(a, 0);
 	if (archive_write_open2(a, ex, NULL, drain, NULL, NULL) != ARCHIVE_OK)
 		ret = archive_failed(ex, ".", e);
 	else
 		ret = share_walk(rootfd, 0, export_entry, ex, e);
+	if (ret == 0 && ex->opts->format->init && !ex->has_init)
+		ret = put_init(ex, e);
 	if (ret == 0 && archive_write_close(a) != ARCHIVE_OK)
 		ret = archive_failed(ex, ".", e);
 	if (ret < 0)

@@ -53,6 +53,7 @@ struct share_format {
 	bool sparse;		/* holes in files */
 	bool sockets;
 	bool dot;		/* names begin with "./" */
+	bool init;		/* it has a /init: a link to /sbin/init, if the tree has none */
 	bool numbered;		/* names of one file are told by a number, not by its first name */
 };
 
@@ -60,6 +61,7 @@ extern const struct share_format share_tar;	/* pax */
 /* Without "./": mksquashfs refuses names in which that alone is in the header's field for prefixes. */
 extern const struct share_format share_tar_bare;
 extern const struct share_format share_cpio;	/* newc */
+extern const struct share_format share_initramfs;	/* newc, for a kernel */
 
 struct hash;
 

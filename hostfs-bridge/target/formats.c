@@ -21,24 +21,28 @@ static const struct target_format formats[] = {
 	{ "oci", NULL, ".oci", "the image as a directory", TARGET_OCI_DIRECTORY, .max_level = 9 },
 	{ "tar", NULL, ".tar", "pax", TARGET_ARCHIVE, &share_tar },
 	{ "cpio", NULL, ".cpio", "newc, as for an initramfs", TARGET_ARCHIVE, &share_cpio },
+	{ "initramfs", NULL, ".initramfs", "cpio with a /init, compressed", TARGET_ARCHIVE,
+	  &share_initramfs, .compressed = "zstd" },
 	{ "null", "none", NULL, "nothing is kept", TARGET_NOTHING },
-	{ "squashfs", "sqfs", ".squashfs .sqfs", "an image", TARGET_IMAGE, NULL, "mksquashfs",
+	{ "squashfs", "sqfs", ".squashfs .sqfs", "an image", TARGET_IMAGE, .tool = "mksquashfs",
 	  .max_level = 22 },
-	{ "erofs", NULL, ".erofs", "an image", TARGET_IMAGE, NULL, "mkfs.erofs",
+	{ "erofs", NULL, ".erofs", "an image", TARGET_IMAGE, .tool = "mkfs.erofs",
 	  .max_level = 12, .labelled = true },
-	{ "ext4", NULL, ".ext4 .img", "an image", TARGET_IMAGE, NULL, "mke2fs",
+	{ "ext4", NULL, ".ext4 .img", "an image", TARGET_IMAGE, .tool = "mke2fs",
 	  .sized = true, .labelled = true },
-	{ "disk", "raw", ".raw .disk", "a disk that boots", TARGET_IMAGE, NULL, "disk",
+	{ "disk", "raw", ".raw .disk", "a disk that boots", TARGET_IMAGE, .tool = "disk",
 	  .sized = true, .labelled = true, .boots = true, .variant = "raw" },
-	{ "qcow2", NULL, ".qcow2", "such a disk, for QEMU", TARGET_IMAGE, NULL, "disk",
+	{ "qcow2", NULL, ".qcow2", "such a disk, for QEMU", TARGET_IMAGE, .tool = "disk",
 	  .sized = true, .labelled = true, .boots = true, .variant = "qcow2" },
-	{ "vmdk", NULL, ".vmdk", "such a disk, for VMware", TARGET_IMAGE, NULL, "disk",
+	{ "vmdk", NULL, ".vmdk", "such a disk, for VMware", TARGET_IMAGE, .tool = "disk",
 	  .sized = true, .labelled = true, .boots = true, .variant = "vmdk" },
-	{ "vhd", "vpc", ".vhd", "such a disk, for Hyper-V", TARGET_IMAGE, NULL, "disk",
+	{ "vhd", "vpc", ".vhd", "such a disk, for Hyper-V", TARGET_IMAGE, .tool = "disk",
 	  .sized = true, .labelled = true, .boots = true, .variant = "vpc" },
-	{ "ext3", NULL, ".ext3", "an image", TARGET_IMAGE, NULL, "mke2fs",
+	{ "iso", NULL, ".iso", "a medium that boots a live system", TARGET_IMAGE, .tool = "iso",
+	  .max_level = 22, .labelled = true, .boots = true },
+	{ "ext3", NULL, ".ext3", "an image", TARGET_IMAGE, .tool = "mke2fs",
 	  .sized = true, .labelled = true },
-	{ "ext2", NULL, ".ext2", "an image", TARGET_IMAGE, NULL, "mke2fs",
+	{ "ext2", NULL, ".ext2", "an image", TARGET_IMAGE, .tool = "mke2fs",
 	  .sized = true, .labelled = true },
 };
 
@@ -131,6 +135,14 @@ void format_by_name(const char *name, const struct target_format **format,
 			*format = &formats[i];
 	if (*format)
 		*compression = c;
+}
+
+const struct target_compression *compression_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(compressions); i++)
+		if (str_eq(compressions[i].name, name))
+			return &compressions[i];
+	return NULL;
 }
 
 /* ---- what was meant ---- */

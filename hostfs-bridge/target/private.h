@@ -15,6 +15,8 @@ const struct target_format *format_of_kind(enum target_kind kind);
  */
 void format_by_name(const char *name, const struct target_format **format,
 		    const struct target_compression **compression);
+/* By libarchive's name of it; NULL. */
+const struct target_compression *compression_find(const char *name);
 /* From --format, "cpio.gz"; a usage error for what there is not. */
 int format_parse(const char *text, const struct target_format **format,
 		 const struct target_compression **compression, struct error *e);

@@ -64,6 +64,8 @@ static int find_format(struct target *t, const struct target_request *r, const s
 	/* --format=tar leaves the compression to the name */
 	if (ret == 0 && named && !t->compression && !strchr(r->format, '.'))
 		format_by_name(t->name, &t->format, &t->compression);
+	if (ret == 0 && !t->compression && t->format->compressed)
+		t->compression = compression_find(t->format->compressed);
 	if (ret == 0 && t->compression && !share_compresses(t->compression->name))
 		return err_usage(e, "cannot make '%s': this libarchive cannot compress with %s by itself; "
 				 "take .zst, .xz or .gz", t->label, t->compression->name);
@@ -255,8 +257,22 @@ int target_prepare(struct target *t, struct progress *progress, struct error *e)
 	return t->maker->prepare(t->maker, t, progress, e);
 }
 
+/* What a kernel starts. */
+static int check_init(const struct target *t, struct share *s, struct error *e)
+{
+	cleanup_share_tree struct share_tree *tree = share_tree_new(s->fd, 0);
+	struct share_attr a;
+
+	if (share_stat(tree, "init", &a, NULL) == 0 || share_stat(tree, "sbin/init", &a, NULL) == 0)
+		return 0;
+	return err_set(e, ENOENT, "cannot make '%s': the tree has neither /init nor /sbin/init, for a kernel "
+		       "to start; install init, or make one", t->label);
+}
+
 int target_check(struct target *t, struct share *s, struct error *e)
 {
+	if (t->format->archive && t->format->archive->init)
+		return check_init(t, s, e);
 	return t->format->kind == TARGET_IMAGE && t->maker ? t->maker->check(t->maker, t, s, e) : 0;
 }
 

@@ -47,6 +47,7 @@ struct target_format {
 	const char *help;
 	enum target_kind kind;
 	const struct share_format *archive;	/* TARGET_ARCHIVE */
+	const char *compressed;	/* TARGET_ARCHIVE: how, if nothing else is asked for; NULL: not */
 	const char *tool;	/* TARGET_IMAGE: the program */
 	unsigned int max_level;	/* of its own compression; 0: it has none */
 	bool sized;		/* a file system with room in it */

@@ -40,8 +40,11 @@ static void mksquashfs_command(const struct image_job *j, struct strv *argv)
 {
 	const struct share_attr *top = &j->needs.top;
 
-	strv_split(argv, "mksquashfs - " IMAGE_GUEST_OUT "/" IMAGE " -tar -quiet -no-progress "
-		   "-comp zstd", " ");
+	strv_add(argv, "mksquashfs");
+	strv_add(argv, "-");
+	strv_add(argv, j->tool->script ? IMAGE_GUEST_OUT "/iso/live/filesystem.squashfs" :
+					 IMAGE_GUEST_OUT "/" IMAGE);
+	strv_split(argv, "-tar -quiet -no-progress -comp zstd", " ");
 	if (j->t->level) {
 		strv_add(argv, "-Xcompression-level");
 		strv_add(argv, j->t->level);
@@ -84,6 +87,12 @@ static void disk_command(const struct image_job *j, struct strv *argv)
 	mke2fs_command(j, argv);
 }
 
+static void iso_command(const struct image_job *j, struct strv *argv)
+{
+	strv_split(argv, "sh -e " IMAGE_GUEST_OUT "/" IMAGE_MAKE, " ");
+	mksquashfs_command(j, argv);
+}
+
 static const struct image_tool tools[] = {
 	{ .name = "mke2fs", .packages = FILE_SYSTEMS, .command = mke2fs_command, .rest = true },
 	/* it is told by options, and takes either */
@@ -93,6 +102,9 @@ static const struct image_tool tools[] = {
 	{ .name = "disk", .packages = DISKS, .command = disk_command,
 	  .environment = image_disk_environment, .script = image_disk_script,
 	  .script_end = image_disk_script_end, .rest = true },
+	{ .name = "iso", .packages = DISKS, .command = iso_command,
+	  .environment = image_iso_environment, .script = image_iso_script,
+	  .script_end = image_iso_script_end },
 };
 
 const struct image_tool *image_tool(const char *name)

@@ -90,6 +90,19 @@ static void add_kernel(const struct image_kernel *k, struct strv *env)
 	}
 }
 
+void image_iso_environment(const struct image_job *j, struct strv *env)
+{
+	const struct target_details *details = j->t->details;
+	char id[37];
+
+	strv_addf(env, "BOOT_ARGS=%s", details->boot_args ? details->boot_args : "");
+	strv_addf(env, "LABEL=%s", details->label ? details->label : "live");
+	add_uuid(j, env, "DISK_UUID", IMAGE_ID_DISK);
+	image_uuid(&j->needs, IMAGE_ID_SYSTEM, id);
+	strv_addf(env, "SYSTEM_ID=%.8s", id);
+	add_kernel(&j->kernel, env);
+}
+
 void image_disk_environment(const struct image_job *j, struct strv *env)
 {
 	const struct target_details *details = j->t->details;

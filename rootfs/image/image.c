@@ -235,19 +235,27 @@ static int find_size(struct image_job *j, struct error *e)
 		       "or leave it out", j->t->label, asked, needed);
 }
 
+/* What a medium boots. */
+static int find_system(const struct target *t, struct share *s, struct image_kernel *k, struct error *e)
+{
+	int ret = image_kernel_find(s, t->label, k, e);
+
+	return ret == 0 && !t->format->sized ? image_live_check(s, t->label, e) : ret;
+}
+
 /* What is planned before the tools are called. */
 static int plan(struct image_job *j, struct error *e)
 {
 	int ret = 0;
 
 	if (j->t->format->boots)
-		ret = image_kernel_find(j->s, j->t->label, &j->kernel, e);
+		ret = find_system(j->t, j->s, &j->kernel, e);
 	if (ret == 0)
 		ret = image_measure(j->s, j->t->epoch, &j->needs, e);
 	if (ret < 0)
 		return ret;
 	j->epoch = j->t->epoch >= 0 ? j->t->epoch : j->needs.newest;
-	if (j->needs.acls && str_eq(j->tool->name, "mksquashfs"))
+	if (j->needs.acls && (str_eq(j->tool->name, "mksquashfs") || str_eq(j->tool->name, "iso")))
 		progress_warn(j->progress, "%llu files have ACLs, which squashfs has no place for",
 			      (unsigned long long)j->needs.acls);
 	if (j->t->format->boots && j->t->format->sized)
@@ -298,7 +306,7 @@ int image_make(struct target_maker *m, const struct target *t, struct share *s, 
 int image_check(struct target_maker *m, const struct target *t, struct share *s, struct error *e)
 {
 	struct image_kernel kernel = { NULL };
-	int ret = t->format->boots ? image_kernel_find(s, t->label, &kernel, e) : 0;
+	int ret = t->format->boots ? find_system(t, s, &kernel, e) : 0;
 
 	(void)m;
 	free(kernel.version);

@@ -70,6 +70,17 @@ static int none(const char *label, const char *newest, bool foreign, struct erro
 		       "one, such as linux-image-amd64", label);
 }
 
+int image_live_check(struct share *s, const char *label, struct error *e)
+{
+	cleanup_share_tree struct share_tree *tree = share_tree_new(s->fd, 0);
+	struct share_attr a;
+
+	if (share_stat(tree, "usr/share/initramfs-tools/scripts/live", &a, NULL) == 0)
+		return 0;
+	return err_set(e, ENOENT, "cannot make '%s': the tree has no live-boot, whose initramfs boots live "
+		       "systems; install it", label);
+}
+
 int image_kernel_find(struct share *s, const char *label, struct image_kernel *k, struct error *e)
 {
 	cleanup_share_tree struct share_tree *tree = share_tree_new(s->fd, 0);

@@ -77,16 +77,20 @@ const struct image_tool *image_tool(const char *name);
  * @label is the image's, for messages.
  */
 int image_kernel_find(struct share *s, const char *label, struct image_kernel *k, struct error *e);
+/* Does the tree's initramfs know how to boot a live system?  -ENOENT. */
+int image_live_check(struct share *s, const char *label, struct error *e);
 
 /* ---- disk.c ---- */
 
 void image_disk_plan(struct image_job *j);
 /* All that is on it but the root file system, in bytes. */
 uint64_t image_disk_other(const struct image_job *j);
+void image_iso_environment(const struct image_job *j, struct strv *env);
 void image_disk_environment(const struct image_job *j, struct strv *env);
 
-/* disk.sh */
+/* disk.sh and iso.sh */
 extern const char image_disk_script[], image_disk_script_end[];
+extern const char image_iso_script[], image_iso_script_end[];
 
 /* ---- measure.c and ext4.c ---- */
 

@@ -146,6 +146,27 @@ test_grub_boots_with_both_firmwares()
 	boots uefi -drive if=virtio,format=qcow2,snapshot=on,file=disk.qcow2
 }
 
+# limit: 3000
+test_live_medium_boots_with_both_firmwares()
+{
+	system ,live-boot
+	export_share --level=1 system live.iso
+	export_share --level=1 system again.iso
+	cmp live.iso again.iso
+	boots bios -cdrom live.iso
+	contains overlay console.bios
+	# as a stick, too
+	boots uefi -drive if=virtio,format=raw,snapshot=on,file=live.iso
+}
+
+# limit: 1800
+test_initramfs_boots()
+{
+	system
+	export_share system system.initramfs
+	boots bios -m 2048 -append "console=ttyS0" -initrd system.initramfs -kernel system/boot/vmlinuz-*
+}
+
 # limit: 2400
 test_systemd_boot_and_unified_image_boot()
 {

@@ -115,6 +115,25 @@ test_size_and_label_are_what_is_asked_for()
 	PATH=$PATH:/sbin:/usr/sbin e2fsck -fn y.ext4
 }
 
+test_initramfs_has_an_init()
+{
+	rich_share
+	status 3 export_share s x.initramfs 2>err
+	contains "neither /init nor /sbin/init" err
+	mkdir -p s/sbin
+	echo '#!/bin/sh' >s/sbin/init
+	export_share -q s x.initramfs 2>err
+	zstd -qdc x.initramfs | cpio -tv 2>/dev/null >list
+	grep -q ' init -> sbin/init$' list || fail "a link"
+	export_share -q s y.initramfs 2>err
+	cmp x.initramfs y.initramfs
+	echo '#!/bin/sh' >s/init
+	export_share -q s x.initramfs.gz 2>err
+	gzip -dc x.initramfs.gz | cpio -tv 2>/dev/null >list
+	! grep -q -e '-> sbin/init' list || fail "it had one"
+	equal 1 "$(grep -c ' init$' list)" "/init"
+}
+
 test_what_cannot_be_is_refused_at_once()
 {
 	rich_share
@@ -135,6 +154,9 @@ test_what_cannot_be_is_refused_at_once()
 	contains "no quotes" err
 	status 3 export_share s x.raw 2>err
 	contains "the tree has no kernel (/boot/vmlinuz-*)" err
+	status 3 export_share s x.iso 2>err
+	status 2 export_share --boot=uefi s x.iso 2>err
+	contains "--boot is for disks" err
 	status 2 export_share --format=ext5 s x 2>err
 	contains "did you mean 'ext" err
 	status 2 export_share --oci-entrypoint="a 'b" s x.oci.tar 2>err
