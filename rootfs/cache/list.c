@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,6 +20,8 @@
 #include "rootfs/cache/cache.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/xdg.h"
+
+#define USAGE_XATTR "user.containers.umlcage_usage"	/* "MTIME BYTES" */
 
 static const char *const kinds[] = { "trees", "stages", "tools", "roots", "archives", "indexes",
 				     "emulators" };
@@ -51,6 +54,44 @@ static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used
 		sum += disk_usage(fd, de->d_name, depth + 1, used);
 	closedir(d);
 	return sum;
+}
+
+/* Of what is never changed once it is there but for what is added at its top. */
+static bool is_settled(const char *kind)
+{
+	return str_eq(kind, "trees") || str_eq(kind, "stages");
+}
+
+/*
+ * The same, which a finished tree has noted since it was last looked through: its top directory
+ * changes with what is put in there.
+ */
+static uint64_t noted_usage(int dirfd, const char *kind, const char *name, int64_t *used)
+{
+	cleanup_close int fd = is_settled(kind) ?
+			       openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	char text[96] = "", want[64];
+	struct stat st, manifest;
+	uint64_t bytes;
+	int len;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return disk_usage(dirfd, name, 0, used);
+	len = snprintf(want, sizeof(want), "%lld.%09ld ", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	if (fgetxattr(fd, USAGE_XATTR, text, sizeof(text) - 1) > len && str_starts(text, want) &&
+	    parse_u64(text + len, 10, UINT64_MAX, &bytes) == 0) {
+		*used = st.st_mtim.tv_sec;
+		if (fstatat(fd, "manifest", &manifest, AT_SYMLINK_NOFOLLOW) == 0) {
+			*used = manifest.st_mtim.tv_sec > *used ? manifest.st_mtim.tv_sec : *used;
+			*used = manifest.st_atim.tv_sec > *used ? manifest.st_atim.tv_sec : *used;
+		}
+		return bytes;
+	}
+	bytes = disk_usage(dirfd, name, 0, used);
+	snprintf(text, sizeof(text), "%s%llu", want, (unsigned long long)bytes);
+	/* where it cannot be noted, it is looked through again */
+	(void)fsetxattr(fd, USAGE_XATTR, text, strlen(text), 0);
+	return bytes;
 }
 
 /* When a root with tools was made, which tells when it will be renewed. */
@@ -98,7 +139,7 @@ static int list_kind(const char *kind, struct cache_items *items, struct error *
 		    strcmp(de->d_name, "lock") == 0 || str_ends(de->d_name, ".lock") ||
 		    str_starts(de->d_name, "stat-"))
 			continue;
-		it.bytes = disk_usage(dirfd(d), de->d_name, 0, &it.used);
+		it.bytes = noted_usage(dirfd(d), kind, de->d_name, &it.used);
 		it.name = xstrdup(de->d_name);
 		it.what = described(dirfd(d), de->d_name);
 		items->v = xreallocarray(items->v, items->n + 1, sizeof(*items->v));

@@ -244,6 +244,47 @@ START_TEST(a_pipe_in_a_tree_is_refused)
 }
 END_TEST
 
+/* What the one finished tree takes. */
+static uint64_t tree_bytes(int64_t *used)
+{
+	struct cache_items items;
+	uint64_t bytes;
+
+	ck_ok(cache_list(&items, &err), &err);
+	ck_assert_uint_eq(items.n, 1);
+	bytes = items.v[0].bytes;
+	*used = items.v[0].used;
+	cache_items_release(&items);
+	return bytes;
+}
+
+START_TEST(a_finished_tree_is_looked_through_once)
+{
+	const struct timespec times[2] = { { 2000000000, 0 }, { 2000000000, 0 } };
+	char text[100] = "";
+	uint64_t before;
+	int64_t used;
+
+	ck_assert_int_eq(setenv("XDG_CACHE_HOME", dir, 1), 0);
+	ck_ok(make_dirs(AT_FDCWD, "umlcage/trees/abc/share", 0700, &err), &err);
+	put("umlcage/trees/abc/manifest", "what: a tree\n", 0600);
+	put("umlcage/trees/abc/share/one", "1", 0600);
+	before = tree_bytes(&used);
+	if (getxattr("umlcage/trees/abc", "user.containers.umlcage_usage", text, sizeof(text) - 1) < 0)
+		return;	/* no place for it here */
+	/* it is noted: what is in the tree is not looked at, only when it was used */
+	put("umlcage/trees/abc/share/two", "2", 0600);
+	ck_assert_int_eq(utimensat(AT_FDCWD, "umlcage/trees/abc/manifest", times, 0), 0);
+	ck_assert_uint_eq(tree_bytes(&used), before);
+	ck_assert_int_eq(used, 2000000000);
+	/* what was put beside it is */
+	put("umlcage/trees/abc/file.tar", "3", 0600);
+	ck_assert_uint_gt(tree_bytes(&used), before);
+	before = tree_bytes(&used);
+	ck_assert_uint_eq(tree_bytes(&used), before);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("request");
@@ -256,6 +297,7 @@ int main(void)
 	tcase_add_test(t, keys_are_told_from_other_files);
 	tcase_add_test(t, copies_keep_links_modes_times_and_xattrs);
 	tcase_add_test(t, a_pipe_in_a_tree_is_refused);
+	tcase_add_test(t, a_finished_tree_is_looked_through_once);
 	suite_add_tcase(suite, t);
 	return unit_run(suite);
 }
