@@ -242,8 +242,12 @@ LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) \
 LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) -DUMLCAGE_VERSION=\"$(VERSION)\" \
 	$(PKG_CFLAGS) -std=gnu11 -Wall -Wextra
 
-.PHONY: lint lint-tidy lint-cppcheck lint-sh lint-layers lint-style
-lint: lint-prepare lint-layers lint-style lint-sh lint-tidy lint-cppcheck
+.PHONY: lint lint-tidy lint-cppcheck lint-sh lint-layers lint-style lint-docs
+lint: lint-prepare lint-layers lint-style lint-sh lint-docs lint-tidy lint-cppcheck
+
+# what there is is documented, and the other way round
+lint-docs: all
+	@tests/support/check-docs $(O)/umlcage
 
 # includes keep to what the module.mk files say of the modules
 lint-layers:

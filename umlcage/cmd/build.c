@@ -209,17 +209,16 @@ static int build(struct build_options *o, int argc, char **argv)
 
 static int cmd_build(const struct command *self, int argc, char **argv)
 {
-	static const struct command *const sub[] = { &command_build_status, &command_build_timer };
+	const struct command *sub = argc > 1 ? cmd_find(self, argv[1]) : NULL;
 	struct build_options o = { 0 };
 	int status;
 
-	for (size_t i = 0; i < ARRAY_SIZE(sub) && argc > 1; i++)
-		if (str_eq(argv[1], sub[i]->name)) {
-			cleanup_free char *name = xasprintf("%s %s", argv[0], sub[i]->name);
+	if (sub) {
+		cleanup_free char *name = xasprintf("%s %s", argv[0], sub->name);
 
-			argv[1] = name;
-			return sub[i]->run(sub[i], argc - 1, argv + 1);
-		}
+		argv[1] = name;
+		return sub->run(sub, argc - 1, argv + 1);
+	}
 	status = cmd_parse(self->spec, &o, &argc, &argv);
 	if (status < 0 && o.keys) {
 		builds_keys(cmd_build_tools(), stdout);
@@ -231,7 +230,11 @@ static int cmd_build(const struct command *self, int argc, char **argv)
 	return status;
 }
 
+static const struct command *const sub_commands[] = {
+	&command_build_status, &command_build_timer, NULL,
+};
+
 const struct command command_build = {
 	.name = "build", .help = "makes images by build files, every night", .spec = &build_spec,
-	.run = cmd_build,
+	.run = cmd_build, .sub = sub_commands,
 };

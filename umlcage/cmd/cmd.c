@@ -131,11 +131,17 @@ int cmd_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv
 	return EXIT_OK;
 }
 
-void cmd_list(const struct command *parent, const char *full_name, FILE *out)
+void cmd_list_names(const struct command *parent, FILE *out)
 {
-	fprintf(out, "usage: %s COMMAND [options]\n\n%s\n\ncommands:\n", full_name, parent->summary);
+	fputs("\ncommands:\n", out);
 	for (const struct command *const *c = parent->sub; *c; c++)
 		fprintf(out, "  %-14s%s\n", (*c)->name, (*c)->help);
+}
+
+void cmd_list(const struct command *parent, const char *full_name, FILE *out)
+{
+	fprintf(out, "usage: %s COMMAND [options]\n\n%s\n", full_name, parent->summary);
+	cmd_list_names(parent, out);
 	fprintf(out, "\n'%s COMMAND --help' explains one.\n", full_name);
 }
 

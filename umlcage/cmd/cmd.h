@@ -27,7 +27,7 @@ enum {
 struct command {
 	const char *name;
 	const char *help;	/* for lists: "runs a command as root in a cage" */
-	const struct opt_spec *spec;	/* NULL for one that has subcommands */
+	const struct opt_spec *spec;	/* NULL for one that has only subcommands */
 	/* argv[0] is "umlcage NAME"; returns the exit status of the program */
 	int (*run)(const struct command *self, int argc, char **argv);
 	const struct command *const *sub;	/* ends with NULL */
@@ -67,6 +67,8 @@ int cmd_status(const struct error *e);
 int cmd_dispatch(const struct command *parent, int argc, char **argv);
 /* The list of a command's subcommands, as its --help prints it. */
 void cmd_list(const struct command *parent, const char *full_name, FILE *out);
+/* The list alone, for one that has options as well. */
+void cmd_list_names(const struct command *parent, FILE *out);
 /* The subcommand of that name, or NULL. */
 const struct command *cmd_find(const struct command *parent, const char *name);
 

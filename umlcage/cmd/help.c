@@ -92,10 +92,12 @@ static int explain(const struct help_options *o, int argc, char **argv, struct e
 		return -e->errnum;
 	if (o->man)
 		help_man(c, sb_str(&full), stdout);
-	else if (c->sub)
+	else if (!c->spec)
 		cmd_list(c, sb_str(&full), stdout);
 	else
 		cmd_help(c->spec, stdout);
+	if (!o->man && c->spec && c->sub)
+		cmd_list_names(c, stdout);
 	return 0;
 }
 

@@ -103,14 +103,14 @@ void help_man(const struct command *c, const char *full, FILE *out)
 	fputs(" \\- ", out);
 	help_text(out, c->help ? c->help : "root filesystems and root without privileges");
 	fputs("\n.SH SYNOPSIS\n\\fB", out);
-	if (c->sub)
+	if (!c->spec)
 		fprintf(out, "%s\\fR COMMAND [options]", full);
 	else
 		help_text(out, c->spec->usage);
 	fputs("\\fR\n.SH DESCRIPTION\n", out);
-	help_text(out, c->sub ? c->summary : c->spec->summary);
+	help_text(out, c->spec ? c->spec->summary : c->summary);
 	fputc('\n', out);
-	if (!c->sub && c->spec->epilogue) {
+	if (c->spec && c->spec->epilogue) {
 		fputs(".PP\n", out);
 		help_text(out, c->spec->epilogue);
 		fputc('\n', out);
@@ -124,7 +124,8 @@ void help_man(const struct command *c, const char *full, FILE *out)
 			help_text(out, (*s)->help);
 			fputc('\n', out);
 		}
-	} else {
+	}
+	if (c->spec) {
 		fputs(".SH OPTIONS\n", out);
 		cmd_each_option(c->spec, option, out);
 	}

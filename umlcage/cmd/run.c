@@ -19,7 +19,7 @@ struct run_options {
 
 /* What docker, podman and systemd-nspawn call it. */
 static const struct opt foreign_opts[] = {
-	{ OPT_FLAG, 0, "rm", NULL, RUN(rm, BOOL), NULL },	/* always done */
+	{ OPT_FLAG, 0, "rm", NULL, RUN(rm, BOOL), "always done, for those used to asking for it" },
 	{ OPT_FOREIGN, 0, "volume", "SPEC", 0,
 	  "use --bind=HOSTDIR:GUESTDIR, or --share for a folder with recorded owners" },
 	{ OPT_FOREIGN, 0, "mount", "SPEC", 0,
