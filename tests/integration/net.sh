@@ -192,7 +192,7 @@ test_only_what_is_allowed_is_reached()
 		try("tcp", "2001:db8::7", 80); try("tcp", "169.254.169.254", 80)' >out
 	equal 0 "$(grep -c open out)" "what is open: $(cat out)"
 	for at in "tcp - 192.0.2.1 81" "tcp - 198.51.100.7 80" "udp - 198.51.100.7 53" \
-		"tcp - 169.254.169.254 80"; do
+		"tcp - 169.254.169.254 80" "tcp - 2001:db8::7 80"; do
 		grep -q "^20[0-9TZ:-]* refused $at 0\|^20[0-9TZ:-]* refused $at 1" log ||
 			fail "no word of '$at': $(cat log)"
 	done
