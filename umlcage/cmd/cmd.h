@@ -39,7 +39,7 @@ struct command {
 extern const struct command command_build, command_cache, command_deb, command_debootstrap, command_doctor,
 	command_fabricate,
 	command_help, command_kernel, command_root, command_run, command_session, command_share,
-	command_shell, command_umlcage;
+	command_shell, command_tool, command_umlcage;
 
 /*
  * All commands of this program; NULL: it has only some, and cmd_become() replaces it by the one

@@ -26,6 +26,9 @@ bool guest_wants_terminal(const struct guest_options *o);
  */
 int guest_report(const struct cage_exit *exit, const struct guest_options *o, uint64_t memory,
 		   bool quiet);
+struct boot_options;
+/* Boots a cage and runs @argv in it, to its end; the exit status of the program. */
+int guest_run_to_end(struct boot_options *boot, const struct guest_options *o, char *const *argv);
 /* The words of a login shell of whoever runs it. */
 char **guest_login_shell(void);
 /* The words that have /bin/sh run @line. */

@@ -34,7 +34,7 @@ static int version(const struct command *self, int argc, char **argv)
 /* In the order of the help text. */
 static const struct command *const commands[] = {
 	&command_fabricate, &command_build, &command_deb, &command_debootstrap, &command_run, &command_shell,
-	&command_session, &command_root, &command_share, &command_kernel, &command_cache,
+	&command_session, &command_tool, &command_root, &command_share, &command_kernel, &command_cache,
 	&command_doctor, &command_help, &command_version, NULL,
 };
 

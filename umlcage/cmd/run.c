@@ -90,62 +90,6 @@ static const struct opt_spec run_spec = {
 	.epilogue = GUEST_EPILOGUE,
 };
 
-static int run_in(struct cage *cage, const struct run_options *o, char **argv,
-		  struct cage_exit *exit, struct error *e)
-{
-	cleanup_strv struct strv env = STRV_INIT;
-	struct cage_exec what = {
-		.argv = argv, .cwd = o->command.workdir, .user = o->command.user,
-		.timeout = o->command.timeout, .tty = guest_wants_terminal(&o->command),
-		.stdin_fd = STDIN_FILENO, .stdout_fd = STDOUT_FILENO, .stderr_fd = STDERR_FILENO,
-	};
-
-	machine_environment(&o->boot.machine, what.tty, &env);
-	what.env = strv_argv(&env);
-	return cage_exec(cage, &what, exit, e);
-}
-
-/* In the cage, to its end; the exit status of the program. */
-static int run_to_end(struct boot *b, const struct run_options *o, char **argv)
-{
-	cleanup_error struct error e = ERROR_INIT;
-	struct cage_exit exit = { 0 };
-	int status;
-
-	if (run_in(b->cage, o, argv, &exit, &e) < 0)
-		return boot_fail(&e);
-	status = guest_report(&exit, &o->command, b->cfg.memory, o->boot.quiet);
-	if (boot_finish(b, exit.status == 0, &e) < 0)
-		status = boot_fail(&e);
-	cage_exit_release(&exit);
-	return status;
-}
-
-static int boot_and_run(struct run_options *o, char **argv)
-{
-	struct boot b = BOOT_INIT;
-	cleanup_error struct error e = ERROR_INIT;
-	int status = EXIT_UMLCAGE, ret;
-
-	if (guest_check(&o->command, &e) < 0 || boot_check(&b, &o->boot, &e) < 0)
-		return boot_fail(&e);
-	if (!b.cfg.owner)
-		b.cfg.owner = o->command.user;
-	ret = boot_cage(&b, &e);
-	if (ret < 0) {
-		status = boot_fail(&e);
-	} else if (ret == 0 && o->boot.print_command) {
-		cleanup_free char *text = cage_command_text(&b.cfg);
-
-		puts(text);
-		status = EXIT_OK;
-	} else if (ret == 0) {
-		status = run_to_end(&b, o, argv);
-	}
-	boot_close(&b);
-	return status;
-}
-
 /* In a session, which is there or is started; two that start it at once share it. */
 static int run_in_session(struct run_options *o, char **argv, const struct strv *words)
 {
@@ -177,7 +121,7 @@ static int run_command(struct run_options *o, char **argv)
 	/* the new root is there as a whole or not at all, and its copy does not stay */
 	if (makes_root)
 		interrupt_begin();
-	status = boot_and_run(o, argv);
+	status = guest_run_to_end(&o->boot, &o->command, argv);
 	if (makes_root)
 		interrupt_end();
 	return status;

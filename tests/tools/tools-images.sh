@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Tools that make images and roots as root (umlcage tool): each makes one, and what is in it is
+# looked at.
+
+tool()
+{
+	mirrored
+	"$UMLCAGE" tool --kernel "$UMLCAGE_TEST_KERNEL" "$@"
+}
+
+# a root for them to put in, made natively
+base()
+{
+	mirrored
+	fabricate -q --variant=minbase bookworm base.tar.gz
+}
+
+# What the file $2 of the first partition of $1 has in it, with its owner.
+look()
+{
+	run -q --bind "$PWD:/w:ro" -- sh -euc '
+		loop=$(losetup -r -P -f --show "/w/$1")
+		mount -o ro "${loop}p1" /mnt
+		stat -c "%u:%g" "/mnt/$2"
+		cat "/mnt/$2"' sh "$1" "$2"
+}
+
+test_an_unknown_tool_is_named()
+{
+	status 2 "$UMLCAGE" tool vmdb 2>err
+	contains "did you mean 'vmdb2'" err
+	"$UMLCAGE" tool --list >out
+	contains "debos" out
+	cd /
+	status 2 "$UMLCAGE" tool vmdb2 2>"$T/err"
+	contains "go to the folder" "$T/err"
+}
+
+# limit: 1200
+test_debos()
+{
+	base
+	mkdir overlay && echo text >overlay/from-overlay
+	cat >recipe.yaml <<-'END'
+	architecture: amd64
+	actions:
+	  - action: unpack
+	    file: base.tar.gz
+	    compression: gz
+	  - action: overlay
+	    source: overlay
+	  - action: run
+	    chroot: true
+	    command: cat /from-overlay >/etc/made && chown 5:6 /etc/made
+	  - action: image-partition
+	    imagename: out.img
+	    imagesize: 600MB
+	    partitiontype: gpt
+	    mountpoints: [ { mountpoint: /, partition: root } ]
+	    partitions: [ { name: root, fs: ext4, start: 1MiB, end: "100%" } ]
+	  - action: filesystem-deploy
+	END
+	tool debos recipe.yaml >log 2>&1 || { cat log >&2; fail "debos: see above"; }
+	look out.img etc/made >out
+	printf '5:6\ntext\n' | diff - out
+}
+
+# limit: 1200
+test_vmdb2()
+{
+	base
+	cat >image.vmdb <<-'END'
+	steps:
+	  - mkimg: "{{ output }}"
+	    size: 700M
+	  - mklabel: gpt
+	    device: "{{ output }}"
+	  - mkpart: primary
+	    device: "{{ output }}"
+	    start: 0%
+	    end: 100%
+	    tag: root
+	  - kpartx: "{{ output }}"
+	  - mkfs: ext4
+	    partition: root
+	  - mount: root
+	  - unpack-rootfs: root
+	  - chroot: root
+	    shell: |
+	      echo text >/etc/made
+	      chown 5:6 /etc/made
+	END
+	tool vmdb2 image.vmdb --output out.img --rootfs-tarball base.tar.gz --log log ||
+		{ cat log >&2; fail "vmdb2: see above"; }
+	look out.img etc/made >out
+	printf '5:6\ntext\n' | diff - out
+}
+
+# limit: 1200
+test_mmdebstrap()
+{
+	tool mmdebstrap --variant=essential bookworm out.tar.zst >log 2>&1 ||
+		{ cat log >&2; fail "mmdebstrap: see above"; }
+	fabricate -q --variant=essential bookworm ours.tar
+	tar -tf out.tar.zst | sort >theirs
+	tar -tf ours.tar | sort | diff - theirs
+}
+
+# limit: 1200
+test_debootstrap()
+{
+	mirrored
+	"$UMLCAGE" tool debootstrap --variant=minbase bookworm out.tar >log 2>&1 ||
+		{ cat log >&2; fail "debootstrap: see above"; }
+	tar --numeric-owner -tvf out.tar ./etc/shadow | awk '{ print $1, $2 }' >out
+	echo "-rw-r----- 0/42" | diff - out
+}
