@@ -18,7 +18,7 @@ $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c pack
 $(eval $(call module,emulate,rootfs/emulate,emulate.c fetch.c,libarchive,deb debian cage base))
 
 # which packages, by apt's rules
-$(eval $(call module,solve,rootfs/solve,filter.c index.c mark.c order.c packages.c pattern.c sat.c select.c,\
+$(eval $(call module,solve,rootfs/solve,filter.c foreign.c index.c mark.c order.c packages.c pattern.c sat.c select.c,\
 	libsolv libsolvext,deb deb822 base))
 
 # what fabricate was asked for

@@ -446,7 +446,7 @@ int configure_base(struct fabricate *f, struct error *e)
 	strv_add(&argv, "--force-depends");
 	strv_add(&argv, "--configure");
 	for (size_t i = 0; i < f->plan->nbase; i++)
-		strv_add(&argv, unpack_get(f->unpack, i)->spec);
+		strv_add(&argv, fabricate_spec(f, i));
 	ret = guest_run(f->guest, "dpkg --configure", strv_argv(&argv), NULL, -1, e);
 	if (ret == 0 && f->usrmerge)
 		ret = guest_script(f->guest, "setting up /etc/shells", shells_script, e);

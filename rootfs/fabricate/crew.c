@@ -329,3 +329,18 @@ void crew_stop(struct fabricate *f)
 	free(c);
 	f->crew = NULL;
 }
+
+bool fabricate_is_foreign(const struct fabricate *f, size_t index)
+{
+	const struct strv *arches = &f->o->architectures;
+	const char *arch = f->plan->packages[index].arch;
+
+	return arches->n > 1 && !str_eq(arch, "all") && !str_eq(arch, arches->v[0]);
+}
+
+const char *fabricate_spec(const struct fabricate *f, size_t index)
+{
+	const struct unpacked *p = crew_package(f, index);
+
+	return fabricate_is_foreign(f, index) ? p->full : p->spec;
+}

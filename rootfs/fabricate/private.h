@@ -107,6 +107,11 @@ void crew_stop(struct fabricate *f);
 /* A package as it was found, by its index in the plan. */
 const struct unpacked *crew_package(const struct fabricate *f, size_t index);
 
+/* Is the package of an architecture that is neither the first of the tree's nor "all"? */
+bool fabricate_is_foreign(const struct fabricate *f, size_t index);
+/* Its name for dpkg. */
+const char *fabricate_spec(const struct fabricate *f, size_t index);
+
 /* ---- fabricate.c ---- */
 
 /* f->tools, if it is not there yet: the essential packages, only unpacked, in a share. */

@@ -28,6 +28,15 @@ struct second {
 	bool unpacking;		/* its last line is a dpkg --unpack, still open */
 };
 
+/*
+ * Can it be put in place from outside?  What is of a further architecture shares files with its
+ * like of the first, which dpkg counts.
+ */
+static bool is_native(const struct fabricate *f, size_t pkg)
+{
+	return crew_package(f, pkg)->native && !fabricate_is_foreign(f, pkg);
+}
+
 static void close_line(struct second *s)
 {
 	if (s->unpacking)
@@ -72,7 +81,7 @@ static void add_configure(struct second *s, const struct plan_step *step)
 	close_line(s);
 	sb_adds(&s->script, "dpkg --no-triggers --configure");
 	for (size_t i = 0; i < step->n; i++)
-		sb_addf(&s->script, " %s", crew_package(s->f, step->pkgs[i])->spec);
+		sb_addf(&s->script, " %s", fabricate_spec(s->f, step->pkgs[i]));
 	sb_adds(&s->script, " || exit\n");
 }
 
@@ -89,7 +98,7 @@ static bool is_inert(const struct fabricate *f, const struct plan_step *step)
 static bool goes_along(const struct second *s, const struct step_op *op)
 {
 	if (op->kind == PLAN_UNPACK)
-		return crew_package(s->f, op->pkg)->native;
+		return is_native(s->f, op->pkg);
 	return op->kind == PLAN_CONFIGURE && is_inert(s->f, op->step);
 }
 
@@ -156,7 +165,7 @@ static int carry_out(struct second *s, const struct step_op *op, bool merged, st
 {
 	switch (op->kind) {
 	case PLAN_UNPACK:
-		return merged && crew_package(s->f, op->pkg)->native ? 0 : let_dpkg(s, op->pkg, e);
+		return merged && is_native(s->f, op->pkg) ? 0 : let_dpkg(s, op->pkg, e);
 	case PLAN_CONFIGURE:
 		add_configure(s, op->step);
 		return 0;

@@ -202,9 +202,6 @@ int fab_options_resolve(struct fab_options *o, struct progress *progress, struct
 		if (!str_eq(o->architectures.v[i], debian_native_architecture()) &&
 		    emulate_check(o->architectures.v[i], e) < 0)
 			return -EINVAL;
-	if (o->architectures.n > 1)
-		return err_usage(e, "--architectures: packages of one architecture can be chosen, not of "
-				 "'%s' besides", o->architectures.v[1]);
 	r = fab_resolve_texts(o, e);
 	if (!r)
 		r = resolve_target(o, e);

@@ -211,12 +211,14 @@ static int choose(struct choice *c, struct error *e)
 static struct solve *new_solve(const struct plan_request *rq)
 {
 	const struct fab_options *o = rq->o;
-	const struct solve_config config = {
+	struct solve_config config = {
 		.arch = o->architectures.n ? o->architectures.v[0] : debian_native_architecture(),
 		.recommends = rq->recommends, .suggests = rq->suggests,
 		.apt_is_essential = o->variant == FAB_APT,
 	};
 
+	if (o->architectures.n > 1)
+		config.foreign = (const char *const *)strv_argv(&o->architectures) + 1;
 	return solve_new(&config);
 }
 

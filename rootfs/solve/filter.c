@@ -79,8 +79,10 @@ static uint8_t priority_of(const struct deb822_line *l)
 	return SOLVE_EXTRA;
 }
 
-static void take_ours(struct solve_ver *v, const struct deb822_line *l)
+static void take_ours(struct solve_stanza *st, const struct deb822_line *l)
 {
+	struct solve_ver *v = &st->ver;
+
 	switch (l->name[0] | 0x20) {
 	case 'p':
 		if (deb822_line_is(l, "Priority"))
@@ -97,14 +99,17 @@ static void take_ours(struct solve_ver *v, const struct deb822_line *l)
 			v->important |= value_is(l, "yes");
 		break;
 	case 'm':
-		if (deb822_line_is(l, "Multi-Arch"))
-			v->ma_same = value_is(l, "same");
+		if (deb822_line_is(l, "Multi-Arch")) {
+			st->ver.ma_same = value_is(l, "same");
+			st->ma_foreign = value_is(l, "foreign");
+			st->ma_allowed = value_is(l, "allowed");
+		}
 		break;
 	}
 }
 
 /* Most lines of an index are none of these: told by their first letter. */
-static void take_line(struct taken *t, struct solve_ver *v, const struct deb822_line *l)
+static void take_line(struct taken *t, struct solve_stanza *st, const struct deb822_line *l)
 {
 	char c = (char)(l->name[0] | 0x20);
 
@@ -115,7 +120,7 @@ static void take_line(struct taken *t, struct solve_ver *v, const struct deb822_
 			take(t, f, l);
 			return;
 		}
-	take_ours(v, l);
+	take_ours(st, l);
 }
 
 /* ---- the form of a value ---- */
@@ -185,6 +190,88 @@ static bool write_stanza(const struct taken *t, struct strbuf *out)
 	return good;
 }
 
+/* The value of a relation, unfolded, if it makes sense. */
+static bool relations(const struct taken *t, enum field field, struct strbuf *value)
+{
+	const struct deb822_line *l = taken(t, field);
+
+	sb_reset(value);
+	if (l)
+		deb822_unfold(l, value);
+	return are_relations(sb_str(value), value->len);
+}
+
+/* Appends "FIELD: " and returns where its value begins; end_field() takes back an empty one. */
+static size_t begin_field(enum field field, struct strbuf *out)
+{
+	sb_addf(out, "%s: ", names[field]);
+	return out->len;
+}
+
+static void end_field(enum field field, size_t at, struct strbuf *out)
+{
+	if (out->len == at)
+		out->len = at - strlen(names[field]) - 2;
+	else
+		sb_addc(out, '\n');
+}
+
+/* The same for a pool of several architectures: see foreign.c. */
+static bool write_foreign(const struct solve *s, const struct taken *t, struct solve_stanza *st,
+			  struct strbuf *out)
+{
+	static const enum field depends[] = { PRE_DEPENDS, DEPENDS, RECOMMENDS, SUGGESTS };
+	static const enum field conflicts[] = { CONFLICTS, BREAKS, REPLACES };
+	const struct deb822_line *name = taken(t, PACKAGE), *version = taken(t, VERSION);
+	const struct deb822_line *arch = taken(t, ARCHITECTURE);
+	cleanup_strbuf struct strbuf value = STRBUF_INIT;
+	size_t before = out->len, at;
+	bool good = is_word(name, "+-._", MAX_NAME) && is_word(version, ".+-~:", MAX_VERSION) &&
+		    is_word(arch, "-", MAX_ARCH);
+
+	if (!good)
+		return false;
+	st->ver.foreign = (uint8_t)solve_foreign_number(s, arch->value, arch->value_len);
+	sb_addf(out, "Package: %.*s", (int)name->value_len, name->value);
+	if (st->ver.foreign)
+		sb_addf(out, "@%s", s->foreign[st->ver.foreign - 1]);
+	sb_addf(out, "\nVersion: %.*s\n", (int)version->value_len, version->value);
+	if (st->ver.foreign)
+		sb_addf(out, "Architecture: %s\n", s->arch);
+	else
+		sb_addf(out, "Architecture: %.*s\n", (int)arch->value_len, arch->value);
+	for (size_t i = 0; i < ARRAY_SIZE(depends) && good; i++) {
+		at = begin_field(depends[i], out);
+		good = relations(t, depends[i], &value);
+		if (good)
+			solve_foreign_depends(s, st->ver.foreign, sb_str(&value), value.len, out);
+		end_field(depends[i], at, out);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(conflicts) && good; i++) {
+		at = begin_field(conflicts[i], out);
+		if (conflicts[i] == CONFLICTS)
+			solve_foreign_others(s, st, name->value, name->value_len, version->value,
+					     version->value_len, out);
+		good = relations(t, conflicts[i], &value);
+		if (good && value.len && out->len > at)
+			sb_adds(out, ", ");
+		if (good)
+			solve_foreign_conflicts(s, sb_str(&value), value.len, out);
+		end_field(conflicts[i], at, out);
+	}
+	at = begin_field(PROVIDES, out);
+	good = good && relations(t, PROVIDES, &value);
+	if (good)
+		solve_foreign_provides(s, st, name->value, name->value_len, version->value,
+				       version->value_len, sb_str(&value), value.len, out);
+	end_field(PROVIDES, at, out);
+	if (good)
+		sb_addc(out, '\n');
+	else
+		out->len = before;
+	return good;
+}
+
 static void skip(struct solve_index *ix, const struct taken *t)
 {
 	const struct deb822_line *name = taken(t, PACKAGE);
@@ -193,7 +280,7 @@ static void skip(struct solve_index *ix, const struct taken *t)
 		ix->first_skipped = xstrndup(name->value, name->value_len);
 }
 
-bool solve_next_stanza(struct solve_index *ix, const char **p, const char *end,
+bool solve_next_stanza(const struct solve *s, struct solve_index *ix, const char **p, const char *end,
 		       struct strbuf *clean, struct solve_stanza *found)
 {
 	while (*p < end) {
@@ -207,10 +294,10 @@ bool solve_next_stanza(struct solve_index *ix, const char **p, const char *end,
 		*found = (struct solve_stanza){ .start = start,
 						.ver = { .priority = SOLVE_EXTRA } };
 		while (deb822_line(p, end, &l))
-			take_line(&t, &found->ver, &l);
+			take_line(&t, found, &l);
 		if (*p == start)
 			break;
-		if (write_stanza(&t, clean))
+		if (s->nforeign ? write_foreign(s, &t, found, clean) : write_stanza(&t, clean))
 			return true;
 		skip(ix, &t);
 	}

@@ -34,6 +34,9 @@ struct solve *solve_new(const struct solve_config *config)
 
 	s->config = *config;
 	s->arch = xstrdup(config->arch);
+	s->foreign = config->foreign;
+	while (s->foreign && s->foreign[s->nforeign] && s->nforeign < SOLVE_FOREIGN_MAX)
+		s->nforeign++;
 	s->pool = pool_create();
 	pool_setdisttype(s->pool, DISTTYPE_DEB);
 	pool_setarch(s->pool, s->arch);
@@ -145,7 +148,7 @@ static int add_text(struct solve *s, uint32_t index, struct error *e)
 			cap = cap ? cap * 2 : 64;
 			found = xreallocarray(found, cap, sizeof(*found));
 		}
-	} while (solve_next_stanza(ix, &p, end, &clean, &found[n]) && ++n);
+	} while (solve_next_stanza(s, ix, &p, end, &clean, &found[n]) && ++n);
 	return feed(s, index, &clean, found, n, e);
 }
 

@@ -97,6 +97,15 @@ static void solutions_add(struct solutions *so, Id v)
 	so->v[so->n++] = v;
 }
 
+/* Names that differ in the architecture only? */
+static bool same_group(const struct solve *s, Id a, Id b)
+{
+	const char *na = pool_id2str(s->pool, a), *nb = pool_id2str(s->pool, b);
+	size_t la = strcspn(na, "@"), lb = strcspn(nb, "@");
+
+	return la == lb && strncmp(na, nb, la) == 0;
+}
+
 /* apt's CompareProviders: does @a come before @b for an alternative that names @target? */
 static bool provider_before(const struct solve *s, Id a, Id b, Id target)
 {
@@ -113,6 +122,14 @@ static bool provider_before(const struct solve *s, Id a, Id b, Id target)
 	}
 	if (!pa->current != !pb->current)
 		return pa->current != 0;
+	if (s->nforeign) {
+		bool ga = same_group(s, pa->name, target), gb = same_group(s, pb->name, target);
+
+		if (ga != gb)
+			return ga;
+		if (ga && va->foreign != vb->foreign)
+			return va->foreign < vb->foreign;
+	}
 	if ((pa->name == target) != (pb->name == target))
 		return pa->name == target;
 	if (pa->essential != pb->essential)
@@ -121,6 +138,8 @@ static bool provider_before(const struct solve *s, Id a, Id b, Id target)
 		return pa->important;
 	if (va->priority != vb->priority)
 		return va->priority < vb->priority;
+	if (va->foreign != vb->foreign)
+		return va->foreign < vb->foreign;
 	return pa->seq > pb->seq;
 }
 
@@ -464,7 +483,7 @@ int solve_install_essential(struct solve *s, struct error *e)
 	int r;
 
 	for (size_t i = 0; i < s->npkgs; i++)
-		if (s->pkgs[i].essential)
+		if (s->pkgs[i].essential && !solve_is_foreign(s, &s->pkgs[i]))
 			solve_set_add(&set, &s->pkgs[i]);
 	for (size_t i = 0; i < set.n; i++)
 		mark_install(s, set.v[i], true, 0, false);

@@ -253,7 +253,8 @@ void solve_describe(const struct solve *s, int version, struct solve_version *v)
 	*v = (struct solve_version){
 		.local = ix->local, .source = ix->number, .offset = sv->offset,
 		.name = solve_name_str(s, version), .version = solve_version_str(s, version),
-		.arch = pool_id2str(s->pool, pool_id2solvable(s->pool, version)->arch),
+		.arch = sv->foreign ? s->foreign[sv->foreign - 1] :
+			pool_id2str(s->pool, pool_id2solvable(s->pool, version)->arch),
 		.essential = sv->pkg->essential,
 		.required = sv->priority == SOLVE_REQUIRED, .automatic = sv->pkg->automatic,
 	};

@@ -299,6 +299,8 @@ static bool matches_version(struct solve *s, const struct node *n, Id v)
 	case N_VERSION:
 		return re_matches(n, solve_version_str(s, v));
 	case N_ARCHITECTURE:
+		if (sv->foreign)
+			return str_eq(n->word, s->foreign[sv->foreign - 1]);
 		return str_eq(n->word, s->arch) || str_eq(n->word, "native") ||
 		       str_eq(n->word, "all");
 	case N_SOURCE:
@@ -312,19 +314,19 @@ static bool matches_version(struct solve *s, const struct node *n, Id v)
 	return false;
 }
 
-static bool has_narrow(const struct node *n)
+static bool has_kind(const struct node *n, enum node_kind kind)
 {
 	for (size_t i = 0; i < n->n; i++)
-		if (has_narrow(n->child[i]))
+		if (has_kind(n->child[i], kind))
 			return true;
-	return n->kind == N_NARROW;
+	return n->kind == kind;
 }
 
 static bool matches_package(struct solve *s, const struct node *n, const struct solve_pkg *p)
 {
 	/* without ?narrow, each term may hold for another version: for a package with one
 	 * version that is the same, and for the rest the candidate decides */
-	if (!has_narrow(n))
+	if (!has_kind(n, N_NARROW))
 		return p->cand && matches_version(s, n, p->cand);
 	for (Id v = p->versions; v; v = solve_ver(s, v)->next)
 		if (matches_version(s, n, v))
@@ -338,6 +340,7 @@ int solve_select_pattern(struct solve *s, const char *arg, struct solve_set *set
 	struct parser ps = { arg, arg, e };
 	struct solve_set found = SOLVE_SET_INIT;
 	struct node *n = parse_or(&ps);
+	bool all;
 
 	if (!n)
 		return -EINVAL;
@@ -346,8 +349,11 @@ int solve_select_pattern(struct solve *s, const char *arg, struct solve_set *set
 		bad(&ps, "end expected");
 		return -EINVAL;
 	}
+	/* of the native architecture, unless it speaks of architectures */
+	all = has_kind(n, N_ARCHITECTURE);
 	for (size_t i = 0; i < s->npkgs; i++)
-		if (s->pkgs[i].cand && matches_package(s, n, &s->pkgs[i]))
+		if (s->pkgs[i].cand && (all || !solve_is_foreign(s, &s->pkgs[i])) &&
+		    matches_package(s, n, &s->pkgs[i]))
 			solve_set_add(&found, &s->pkgs[i]);
 	node_free(n);
 	if (!found.n)

@@ -6,8 +6,7 @@
  * libsolv compares versions and knows who provides what; it also has the last word where apt's
  * greedy marking ends in a conflict.  But the choice between alternatives is apt's
  * (pkgDepCache::MarkInstall of apt 2.6, the classic solver of apt 3), so that the set is the
- * one mmdebstrap installs.  Only new installations into one architecture happen here: no
- * upgrade, no removal.
+ * one mmdebstrap installs.  Only new installations happen here: no upgrade, no removal.
  */
 #ifndef ROOTFS_SOLVE_PRIVATE_H
 #define ROOTFS_SOLVE_PRIVATE_H
@@ -37,6 +36,7 @@ struct solve_ver {
 	uint64_t offset;		/* of its stanza in the index */
 	uint8_t priority;		/* enum solve_priority */
 	bool essential, important, ma_same;
+	uint8_t foreign;		/* number of its architecture in solve.foreign, from 1; 0: native */
 	struct solve_dep *deps;		/* in apt's order; NULL until asked for */
 	size_t ndeps;
 };
@@ -72,6 +72,8 @@ struct solve {
 	struct solve_config config;
 	Pool *pool;
 	char *arch;
+	const char *const *foreign;	/* config.foreign */
+	size_t nforeign;
 	struct solve_index *indexes;
 	size_t nindexes, nlocal;
 	struct solve_ver *vers;		/* by solvable */
@@ -88,14 +90,36 @@ struct solve {
 struct solve_stanza {
 	const char *start;		/* in the text */
 	struct solve_ver ver;		/* what of it is for us */
+	bool ma_foreign, ma_allowed;
 };
 
 /*
  * Goes to the next stanza of [*@p, @end) that makes sense, appends what is for libsolv to
  * @clean and fills in the rest.  False at the end.  Counts what it leaves out in @ix.
  */
-bool solve_next_stanza(struct solve_index *ix, const char **p, const char *end,
+bool solve_next_stanza(const struct solve *s, struct solve_index *ix, const char **p, const char *end,
 		       struct strbuf *clean, struct solve_stanza *found);
+
+/* ---- foreign.c: several architectures ---- */
+
+/* Most of them in one pool. */
+enum { SOLVE_FOREIGN_MAX = 15 };
+/* Is it of an architecture that is not the native one? */
+bool solve_is_foreign(const struct solve *s, const struct solve_pkg *p);
+/* The number of the architecture in s->foreign, from 1; 0: it is none of them. */
+size_t solve_foreign_number(const struct solve *s, const char *arch, size_t len);
+/* Relations as the pool is to have them, appended: of a package of architecture @foreign ... */
+void solve_foreign_depends(const struct solve *s, size_t foreign, const char *text, size_t len,
+			   struct strbuf *out);
+void solve_foreign_conflicts(const struct solve *s, const char *text, size_t len,
+			     struct strbuf *out);
+void solve_foreign_provides(const struct solve *s, const struct solve_stanza *st, const char *name,
+			    size_t name_len, const char *version, size_t version_len,
+			    const char *text, size_t len, struct strbuf *out);
+/* What it cannot be installed with of its own name. */
+void solve_foreign_others(const struct solve *s, const struct solve_stanza *st, const char *name,
+			  size_t name_len, const char *version, size_t version_len,
+			  struct strbuf *out);
 
 /* ---- packages.c ---- */
 

@@ -64,7 +64,8 @@ void solve_select_essential(struct solve *s, const char *suite, struct solve_set
 	struct solve_set found = SOLVE_SET_INIT;
 
 	for (size_t i = 0; i < s->npkgs; i++)
-		for (Id v = s->pkgs[i].essential ? s->pkgs[i].versions : 0; v;
+		for (Id v = s->pkgs[i].essential && !solve_is_foreign(s, &s->pkgs[i]) ?
+			    s->pkgs[i].versions : 0; v;
 		     v = solve_ver(s, v)->next)
 			if (solve_of_suite(s, v, suite) && s->pkgs[i].cand)
 				solve_set_add(&found, &s->pkgs[i]);
@@ -77,7 +78,8 @@ void solve_select_priority(struct solve *s, const char *suite, enum solve_priori
 	struct solve_set found = SOLVE_SET_INIT;
 
 	for (size_t i = 0; i < s->npkgs; i++)
-		for (Id v = s->pkgs[i].essential ? 0 : s->pkgs[i].versions; v;
+		for (Id v = s->pkgs[i].essential || solve_is_foreign(s, &s->pkgs[i]) ?
+			    0 : s->pkgs[i].versions; v;
 		     v = solve_ver(s, v)->next) {
 			unsigned int p = solve_ver(s, v)->priority;
 
@@ -189,6 +191,12 @@ static int select_name(struct solve *s, const char *name, struct solve_set *set,
 	struct solve_set found = SOLVE_SET_INIT;
 	struct solve_pkg *p = solve_pkg_named(s, name);
 
+	/* one that only another architecture has, as apt does */
+	for (size_t i = 0; i < s->nforeign && !p; i++) {
+		cleanup_free char *other = xasprintf("%s@%s", name, s->foreign[i]);
+
+		p = solve_pkg_named(s, other);
+	}
 	if (!p)
 		p = only_provider(s, name, &providers);
 	if (p) {
@@ -200,7 +208,7 @@ static int select_name(struct solve *s, const char *name, struct solve_set *set,
 				 name, providers.s);
 	if (strpbrk(name, "*?[")) {
 		for (size_t i = 0; i < s->npkgs; i++)
-			if (s->pkgs[i].cand &&
+			if (s->pkgs[i].cand && !solve_is_foreign(s, &s->pkgs[i]) &&
 			    fnmatch(name, pool_id2str(s->pool, s->pkgs[i].name), 0) == 0)
 				solve_set_add(&found, &s->pkgs[i]);
 		if (found.n) {
@@ -252,6 +260,22 @@ static int select_local(struct solve *s, const char *path, struct solve_set *set
 	return err_usage(e, "package file '%s' was not read", path);
 }
 
+/* "NAME:ARCH" and what may follow as the pool has it: "NAME@ARCH" for a foreign one. */
+static void take_arch(const struct solve *s, char *name)
+{
+	char *colon = strchr(name, ':'), *end = name + strcspn(name, "=/");
+	size_t len;
+
+	if (!colon || colon > end)
+		return;
+	len = (size_t)(end - colon) - 1;
+	/* what says that it is, or is not, to be installed */
+	if (len && *end == '\0' && (end[-1] == '-' || end[-1] == '+'))
+		len--;
+	if (solve_foreign_number(s, colon + 1, len))
+		*colon = '@';
+}
+
 int solve_select(struct solve *s, const char *arg, struct solve_set *set, struct error *e)
 {
 	cleanup_free char *name = xstrdup(arg);
@@ -263,6 +287,7 @@ int solve_select(struct solve *s, const char *arg, struct solve_set *set, struct
 		return solve_select_pattern(s, arg, set, e);
 	if (arg[0] == '/')
 		return select_local(s, arg, set, e);
+	take_arch(s, name);
 	if (len && name[len - 1] == '^') {
 		name[len - 1] = '\0';
 		return select_task(s, name, set, e);

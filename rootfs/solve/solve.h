@@ -28,6 +28,8 @@ struct solve_pkg;
 
 struct solve_config {
 	const char *arch;	/* "amd64"; "all" counts, too */
+	/* others that packages may be of, as NAME:ARCH and for what these need; NULL: none */
+	const char *const *foreign;
 	bool recommends, suggests;	/* are installed as well */
 	bool apt_is_essential;
 };

@@ -122,6 +122,74 @@ START_TEST(dependencies_come_along_but_not_recommends)
 }
 END_TEST
 
+/* Packages of i386 have the line "Architecture: i386". */
+#define I386 "; Architecture: i386"
+
+static void with_i386(void)
+{
+	static const char *const foreign[] = { "i386", NULL };
+
+	solve_free(s);
+	s = solve_new(&(struct solve_config){ .arch = "amd64", .foreign = foreign });
+}
+
+START_TEST(what_a_foreign_package_needs_is_of_its_architecture)
+{
+	with_i386();
+	INDEX("lib 1; Multi-Arch: same", "lib 1; Multi-Arch: same" I386, "app 1; Depends: lib (>= 1)" I386,
+	      "app 1; Depends: lib");
+	check_install("app:i386", "app@i386 lib@i386*");
+}
+END_TEST
+
+START_TEST(what_is_multi_arch_foreign_serves_all)
+{
+	with_i386();
+	INDEX("tool 1; Multi-Arch: foreign; Provides: work", "tool 1; Multi-Arch: foreign; Provides: work" I386,
+	      "app 1; Depends: tool, work" I386, "doc 1; Architecture: all", "bad 1; Depends: doc" I386);
+	check_install("app:i386", "app@i386 tool*");
+	ck_fails(install("bad:i386"), EINVAL, "nothing provides doc:i386", &err);
+}
+END_TEST
+
+START_TEST(any_is_for_what_allows_it)
+{
+	with_i386();
+	INDEX("perl 1; Multi-Arch: allowed", "perl 1; Multi-Arch: allowed" I386, "plain 1",
+	      "app 1; Depends: perl:any" I386, "bad 1; Depends: plain:any" I386);
+	check_install("app:i386", "app@i386 perl*");
+	ck_fails(install("bad:i386"), EINVAL, "nothing provides plain:any", &err);
+}
+END_TEST
+
+START_TEST(the_same_of_two_architectures_is_in_one_version)
+{
+	with_i386();
+	INDEX("lib 2; Multi-Arch: same", "lib 2; Multi-Arch: same" I386, "odd 2; Multi-Arch: same",
+	      "odd 1; Multi-Arch: same" I386, "one 1", "one 1" I386);
+	check_install("lib lib:i386", "lib lib@i386");
+	ck_fails(install("odd odd:i386"), EINVAL, "conflicts with odd", &err);
+	ck_fails(install("one one:i386"), EINVAL, "conflicts with one", &err);
+}
+END_TEST
+
+START_TEST(conflicts_are_with_every_architecture)
+{
+	with_i386();
+	INDEX("a 1; Conflicts: b", "b 1" I386, "c 1; Conflicts: b:amd64");
+	ck_ok(solve_finish(s, &err), &err);
+	ck_fails(install("a b:i386"), EINVAL, "conflicts with b:i386", &err);
+}
+END_TEST
+
+START_TEST(the_native_one_is_meant_unless_there_is_none)
+{
+	with_i386();
+	INDEX("a 1", "a 1" I386, "only 1" I386, "e 1; Essential: yes", "e 1; Essential: yes" I386);
+	check_install("a only ?essential", "a e only@i386");
+}
+END_TEST
+
 START_TEST(recommends_come_along_when_asked_for)
 {
 	INDEX("a 1; Recommends: r, absent", "r 1; Depends: q", "q 1");
@@ -541,6 +609,12 @@ static Suite *suite(void)
 	tcase_add_test(tc, a_version_may_be_named);
 	tcase_add_loop_test(tc, what_cannot_be_is_said_in_words, 0, ARRAY_SIZE(impossible));
 	tcase_add_loop_test(tc, patterns_and_names_select, 0, ARRAY_SIZE(selections));
+	tcase_add_test(tc, what_a_foreign_package_needs_is_of_its_architecture);
+	tcase_add_test(tc, what_is_multi_arch_foreign_serves_all);
+	tcase_add_test(tc, any_is_for_what_allows_it);
+	tcase_add_test(tc, the_same_of_two_architectures_is_in_one_version);
+	tcase_add_test(tc, conflicts_are_with_every_architecture);
+	tcase_add_test(tc, the_native_one_is_meant_unless_there_is_none);
 	tcase_add_test(tc, a_minus_keeps_a_package_out);
 	tcase_add_test(tc, a_pre_depends_is_configured_first);
 	tcase_add_test(tc, essentials_are_configured_at_once_and_commits_count);
