@@ -18,11 +18,13 @@
 #define ENDING	".build"
 #define INCLUDES_MAX 16
 
-enum section { S_BUILD, S_SOURCE, S_STEP, S_OUTPUT, S_VERIFY, S_PUBLISH, S_LIMITS, S_NONE };
+enum section { S_BUILD, S_SOURCE, S_STEP, S_OUTPUT, S_VERIFY, S_PUBLISH, S_LIMITS, S_MATRIX,
+	       S_NONE };
 
 static const char *const section_names[] = {
 	[S_BUILD] = "build", [S_SOURCE] = "source", [S_STEP] = "step", [S_OUTPUT] = "output",
-	[S_VERIFY] = "verify", [S_PUBLISH] = "publish", [S_LIMITS] = "limits", [S_NONE] = NULL,
+	[S_VERIFY] = "verify", [S_PUBLISH] = "publish", [S_LIMITS] = "limits",
+	[S_MATRIX] = "matrix", [S_NONE] = NULL,
 };
 
 struct reader {
@@ -50,10 +52,13 @@ static char *git_version(const struct build *b)
 
 static char *variable(const struct build *b, const char *name)
 {
+	const char *word = build_matrix_value(&b->matrix, name);
 	time_t now = time(NULL);
 	char date[32] = "";
 	struct tm tm;
 
+	if (word)
+		return xstrdup(word);
 	if (str_eq(name, "name"))
 		return xstrdup(b->name);
 	if (str_eq(name, "git"))
@@ -86,7 +91,7 @@ static int expand(const struct reader *r, const struct ini_entry *entry, const c
 			const char *near = str_closest(name, names);
 
 			return ini_error(r->ini, entry, e, "there is no variable '${%s}'%s%s%s; there are "
-					 "${date}, ${name} and ${git}", name,
+					 "${date}, ${name}, ${git} and those of [Matrix]", name,
 					 near ? "; did you mean '${" : "", near ? near : "",
 					 near ? "}'?" : "");
 		}
@@ -159,11 +164,14 @@ static int begin_section(struct reader *r, const struct ini_entry *entry, struct
 		return 0;
 	case S_OUTPUT:
 		return begin_output(r, entry, name, e);
+	case S_MATRIX:
+		return !r->depth ? 0 : ini_error(r->ini, entry, e, "[Matrix] belongs into the build file "
+						 "itself, not into what it includes");
 	case S_NONE: {
 		const char *near = str_closest(kind, section_names);
 
 		return ini_error(r->ini, entry, e, "there is no section '[%s]'%s%s%s; there are Build, "
-				 "Source, Step, Output, Verify, Publish and Limits", entry->section,
+				 "Source, Step, Output, Verify, Publish, Limits and Matrix", entry->section,
 				 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 	}
 	default:
@@ -240,7 +248,12 @@ static int set_key(struct reader *r, const struct ini_entry *entry, struct error
 	char *value = NULL;
 	struct build_step *s;
 	struct build_output *o;
-	int ret = expand(r, entry, entry->value, script, &value, e);
+	int ret;
+
+	/* it has been read */
+	if (r->section == S_MATRIX)
+		return 0;
+	ret = expand(r, entry, entry->value, script, &value, e);
 
 	if (ret < 0 || !value)
 		return ret;
@@ -267,6 +280,7 @@ static int set_key(struct reader *r, const struct ini_entry *entry, struct error
 		return set(r, entry, &build_publish_spec, &b->publish, key, value, e);
 	case S_LIMITS:
 		return set(r, entry, &build_limits_spec, &b->limits, key, value, e);
+	case S_MATRIX:
 	case S_NONE:
 		break;
 	}
@@ -415,13 +429,45 @@ struct build *builds_find(const struct builds *b, const char *name)
 	return NULL;
 }
 
+/* One of a file's combinations, which are one for most; @name becomes the build's. */
+static int add_one(struct builds *all, const char *path, const char *dir, char *name,
+		   struct strv *combination, struct error *e)
+{
+	struct reader r = { .all = all, .section = S_NONE };
+	struct build *same = builds_find(all, name), *b;
+
+	if (same) {
+		cleanup_free char *one = realpath(same->file, NULL), *other = realpath(path, NULL);
+		bool again = one && other && str_eq(one, other);
+
+		free(name);
+		return again ? 0 :
+		       err_usage(e, "'%s' and '%s' have one name; give one of them another", same->file, path);
+	}
+	b = xcalloc(1, sizeof(*b));
+	b->name = name;
+	b->file = xstrdup(path);
+	b->dir = xstrdup(dir);
+	b->publish.keep = 7;
+	b->pipe = -1;
+	b->epoch = -1;
+	b->matrix = *combination;
+	*combination = (struct strv)STRV_INIT;
+	r.b = b;
+	all->v = xreallocarray(all->v, all->n + 1, sizeof(*all->v));
+	all->v[all->n++] = b;
+	if (read_file(&r, AT_FDCWD, path, e) < 0)
+		return -e->errnum;
+	return check(all, b, e);
+}
+
 static int add_file(struct builds *all, const char *path, struct error *e)
 {
 	cleanup_free char *full = realpath(path, NULL), *copy = NULL, *name = NULL;
-	struct reader r = { .all = all, .section = S_NONE };
-	struct build *b, *same;
+	struct build_matrix m = { NULL, 0 };
 	const char *base;
 	size_t len;
+	int ret;
 
 	if (!full)
 		return err_sys(e, errno, "cannot read '%s'", path);
@@ -431,25 +477,28 @@ static int add_file(struct builds *all, const char *path, struct error *e)
 	if (!len || base[len] != '.')
 		return err_usage(e, "'%s' is not called NAME" ENDING, path);
 	name = xstrndup(base, len);
-	same = builds_find(all, name);
 	(void)dirname(copy);
-	if (same)
-		return str_eq(same->dir, copy) ? 0 :
-		       err_usage(e, "'%s' and '%s' have one name; give one of them another", same->file,
-				 path);
-	b = xcalloc(1, sizeof(*b));
-	b->name = steal_ptr(&name);
-	b->file = xstrdup(path);
-	b->dir = xstrdup(copy);
-	b->publish.keep = 7;
-	b->pipe = -1;
-	b->epoch = -1;
-	r.b = b;
-	all->v = xreallocarray(all->v, all->n + 1, sizeof(*all->v));
-	all->v[all->n++] = b;
-	if (read_file(&r, AT_FDCWD, path, e) < 0)
-		return -e->errnum;
-	return check(all, b, e);
+	ret = build_matrix_read(path, AT_FDCWD, &m, e);
+	for (size_t i = 0; i < m.n && ret == 0; i++)
+		ret = add_one(all, path, copy, build_matrix_name(name, &m.v[i]), &m.v[i], e);
+	build_matrix_release(&m);
+	return ret;
+}
+
+/* The file that makes the build @name: its own, or one whose [Matrix] has its words; malloc'ed. */
+static char *file_of(const char *dir, const char *name)
+{
+	cleanup_free char *stem = xstrdup(name);
+
+	for (char *dash = NULL;; *dash = '\0') {
+		cleanup_free char *file = xasprintf("%s/%s" ENDING, dir, stem);
+
+		if (access(file, F_OK) == 0)
+			return steal_ptr(&file);
+		dash = strrchr(stem, '-');
+		if (!dash)
+			return NULL;
+	}
 }
 
 static int add_folder(struct builds *all, const char *dir, struct error *e)
@@ -482,17 +531,16 @@ static int add_bases(struct builds *all, struct error *e)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		struct build *b = all->v[i];
-		cleanup_free char *name = NULL, *path = NULL;
+		cleanup_free char *path = NULL;
 
 		if (!b->base || builds_find(all, b->base))
 			continue;
-		name = xasprintf("%s" ENDING, b->base);
-		path = path_join(b->dir, name);
-		if (access(path, F_OK) < 0)
-			return err_usage(e, "%s: [Source]: there is no build '%s': no file '%s'", b->file,
-					 b->base, path);
-		if (add_file(all, path, e) < 0)
+		path = file_of(b->dir, b->base);
+		if (path && add_file(all, path, e) < 0)
 			return -e->errnum;
+		if (!builds_find(all, b->base))
+			return err_usage(e, "%s: [Source]: there is no build '%s': no file '%s/%s" ENDING "'",
+					 b->file, b->base, b->dir, b->base);
 	}
 	return 0;
 }
@@ -547,6 +595,7 @@ static void build_free(struct build *b)
 	strv_release(&b->mirrors);
 	strv_release(&b->options);
 	strv_release(&b->values);
+	strv_release(&b->matrix);
 	sb_release(&b->heard);
 	free(b->name);
 	free(b->file);

@@ -54,6 +54,7 @@ struct build {
 	struct strv mirrors;
 	struct strv options;	/* of fabricate, "--key=value" */
 	struct strv values;	/* what options point to */
+	struct strv matrix;	/* "variable=word", its own of [Matrix] */
 	struct build_step *steps, *checks;
 	size_t nsteps, nchecks;
 	struct build_output *outputs;
@@ -79,6 +80,21 @@ extern const struct opt_spec build_step_spec, build_output_spec, build_source_sp
 /* ---- file.c ---- */
 
 struct build *builds_find(const struct builds *b, const char *name);
+
+/* ---- matrix.c ---- */
+
+/* What a file's [Matrix] makes of it: a build for each combination of "variable=word". */
+struct build_matrix {
+	struct strv *v;
+	size_t n;		/* 1, of nothing, where it has none */
+};
+
+int build_matrix_read(const char *path, int dirfd, struct build_matrix *m, struct error *e);
+void build_matrix_release(struct build_matrix *m);
+/* NULL: it has no such variable. */
+const char *build_matrix_value(const struct strv *combination, const char *name);
+/* "file-word-word"; malloc'ed. */
+char *build_matrix_name(const char *file, const struct strv *combination);
 
 /* ---- keys.c ---- */
 

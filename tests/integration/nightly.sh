@@ -220,6 +220,39 @@ test_includes_and_variables()
 	equal 1 "$(find output/one -name root.tar | wc -l)" "nights that are kept"
 }
 
+test_matrix_makes_several_of_one_file()
+{
+	make_root
+	cat >many.build <<-'END'
+	[Matrix]
+	word = red blue
+	size = small large
+	[Source]
+	root = root.tar
+	[Step one]
+	run = echo "${word} ${size} ${HOME}" >/etc/what
+	[Output ${word}.tar]
+	[Verify]
+	run = grep -qx "${word} ${size} /root" /etc/what
+	END
+	printf '[Matrix]\nword = red blue\n[Source]\nbuild = many-${word}-small\n[Output ${name}.tar]\n' >top.build
+	"$UMLCAGE" build --list >list
+	for name in many-red-small many-red-large many-blue-small many-blue-large top-red top-blue; do
+		contains $name list
+	done
+	# what it builds on is found by its words
+	build --only=top-blue top.build 2>err
+	equal "blue small /root" "$(tar -xOf output/top-blue/latest/top-blue.tar ./etc/what)"
+	[ ! -e output/top-red ] || fail "more than was asked for"
+	build 2>err
+	equal "red large /root" "$(tar -xOf output/many-red-large/latest/red.tar ./etc/what)"
+	refused "x.build:2: 'name' cannot be a variable" 2 "[Matrix]\nname = a b\n"
+	refused "'a/b' cannot be part of a name" 2 "[Matrix]\nsuite = a/b\n"
+	refused "there is no build 'many-green-small'" 2 "[Source]\nbuild = many-green-small\n[Output a.tar]\n"
+	printf '[Matrix]\nword = a\n' >x.inc
+	refused "belongs into the build file itself" 2 "include = x.inc\n[Source]\nroot = root.tar\n"
+}
+
 test_two_builders_at_once()
 {
 	make_build
