@@ -65,36 +65,52 @@ void solve_free(struct solve *s)
 	free(s);
 }
 
-/* @id with "name:any" and the like as plain names: there is one architecture here. */
-static Id without_arch(Pool *pool, Id id)
+/* Does "name:@arch" mean what is here, where there is one architecture? */
+static bool is_here(const struct solve *s, const char *arch)
 {
+	return str_eq(arch, "any") || str_eq(arch, "native") || str_eq(arch, s->arch);
+}
+
+/*
+ * @id with "name:any" and the like as plain names.  What is qualified with another architecture
+ * is there in none: the name with its colon, which no package has.
+ */
+static Id without_arch(const struct solve *s, Id id)
+{
+	Pool *pool = s->pool;
 	const char *str, *colon;
 	const Reldep *rd;
 	Id name, evr;
 
 	if (ISRELDEP(id)) {
 		rd = GETRELDEP(pool, id);
-		name = without_arch(pool, rd->name);
-		evr = rd->flags == REL_OR ? without_arch(pool, rd->evr) : rd->evr;
+		name = without_arch(s, rd->name);
+		evr = rd->flags == REL_OR ? without_arch(s, rd->evr) : rd->evr;
 		rd = GETRELDEP(pool, id);	/* the table may have moved */
-		if (rd->flags == REL_MULTIARCH || rd->flags == REL_ARCH)
-			return name;
+		if (rd->flags == REL_MULTIARCH || rd->flags == REL_ARCH) {
+			cleanup_free char *full = NULL;
+
+			if (ISRELDEP(name) || is_here(s, pool_id2str(pool, evr)))
+				return name;
+			full = xasprintf("%s:%s", pool_id2str(pool, name), pool_id2str(pool, evr));
+			return pool_str2id(pool, full, 1);
+		}
 		if (name == rd->name && evr == rd->evr)
 			return id;
 		return pool_rel2id(pool, name, evr, rd->flags, 1);
 	}
 	str = pool_id2str(pool, id);
 	colon = strchr(str, ':');
-	if (!colon || strncmp(str, "solvable:", 9) == 0)
+	if (!colon || strncmp(str, "solvable:", 9) == 0 || !is_here(s, colon + 1))
 		return id;
 	return pool_strn2id(pool, str, (unsigned int)(colon - str), 1);
 }
 
-static void drop_architectures(Repo *repo)
+static void drop_architectures(const struct solve *s, Repo *repo)
 {
 	for (int i = 0; i < repo->idarraysize; i++)
 		if (repo->idarraydata[i] > 1 || ISRELDEP(repo->idarraydata[i]))
-			repo->idarraydata[i] = without_arch(repo->pool, repo->idarraydata[i]);
+			repo->idarraydata[i] = without_arch(s, repo->idarraydata[i]);
 }
 
 /* Has libsolv read @clean, which has the stanzas @found. */
@@ -120,7 +136,7 @@ static int feed(struct solve *s, uint32_t index, struct strbuf *clean,
 	if ((size_t)(s->pool->nsolvables - first) != n)
 		return err_set(e, EBADMSG, "index '%s' has stanzas that cannot be told apart",
 			       ix->source.path);
-	drop_architectures(repo);
+	drop_architectures(s, repo);
 	s->nvers = s->pool->nsolvables;
 	s->vers = xreallocarray(s->vers, (size_t)s->nvers, sizeof(*s->vers));
 	if (first == 2)		/* libsolv's own two at the beginning */

@@ -250,6 +250,17 @@ START_TEST(an_unversioned_provides_does_not_meet_a_version)
 }
 END_TEST
 
+START_TEST(another_architecture_is_not_this_one)
+{
+	/* as libc6-x32 and libc6-i386 have it, which gcc-multilib needs both of */
+	INDEX("a 1; Depends: b, c", "b 1; Conflicts: c:x32, b:i386, c:x32 (<< 5)", "c 1; Conflicts: b:i386",
+	      "d 1; Depends: c:i386", "e 1; Depends: c:amd64 (>= 1)");
+	ck_ok(solve_finish(s, &err), &err);
+	check_marked("a e", "a b* c* e");
+	ck_assert_int_eq(install("d"), -EINVAL);
+}
+END_TEST
+
 START_TEST(any_architecture_is_this_one)
 {
 	INDEX("a 1; Depends: python:any (>= 3), lib", "python 3; Multi-Arch: allowed",
@@ -600,6 +611,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, of_equal_providers_the_one_named_last_is_taken);
 	tcase_add_test(tc, a_real_package_comes_before_its_providers);
 	tcase_add_test(tc, an_unversioned_provides_does_not_meet_a_version);
+	tcase_add_test(tc, another_architecture_is_not_this_one);
 	tcase_add_test(tc, any_architecture_is_this_one);
 	tcase_add_test(tc, what_is_asked_for_rules_out_what_conflicts);
 	tcase_add_test(tc, a_late_conflict_is_repaired);
