@@ -34,7 +34,14 @@ int session_command(int fd, const struct guest_options *o, const struct machine 
  */
 int session_operand(int argc, char **argv, const char **name);
 
+/* One request, "VERB" and at most one word more, and its answer. */
+int session_request(const char *name, const char *verb, const char *word, struct strv *answer,
+		    struct error *e);
+
 extern const struct command command_session_start, command_session_exec, command_session_shell,
-	command_session_copy, command_session_commit;
+	command_session_copy, command_session_commit, command_session_logs, command_session_stop,
+	command_session_kill, command_session_wait, command_session_pause, command_session_resume,
+	command_session_publish, command_session_unpublish, command_session_recover,
+	command_session_remove;
 
 #endif
