@@ -283,17 +283,72 @@ static void hook_environment(const struct carrier *c, enum fab_hook_when when, s
  */
 #define OWN_FOLDER "/dev/shm/.hook"
 
-/* A program of the host: its contents go in, it runs from /tmp and is removed again. */
+#define SCRIPT_MAX ((size_t)1 << 20)
+
+/*
+ * Folders beside the script's own that it names, as "$(dirname "$0")/../NAME/...": they are
+ * brought in, too.  No more than what is a script's: mmdebstrap's hooks are some KB each.
+ */
+static int bring_neighbours(struct carrier *c, const char *path, const char *top, struct error *e)
+{
+	cleanup_free char *copy = xstrdup(path), *up = NULL;
+	char *slash = strrchr(copy, '/');
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_close int dir = -1;
+	int ret = 0;
+
+	if (file_read(AT_FDCWD, path, SCRIPT_MAX, &text, NULL) < 0 || !strstr(sb_str(&text), "$0"))
+		return 0;
+	if (slash)
+		*slash = '\0';
+	up = path_join(slash ? copy : ".", "..");
+	dir = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || dir_names(dir, &names, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < names.n && ret == 0; i++) {
+		cleanup_free char *named = xasprintf("/%s/", names.v[i]), *from = path_join(up, names.v[i]);
+		cleanup_close int fd = -1;
+		struct stat st;
+
+		if (!strstr(sb_str(&text), named) || fstatat(dir, names.v[i], &st, 0) < 0 ||
+		    !S_ISDIR(st.st_mode))
+			continue;
+		fd = temporary(e);
+		ret = fd < 0 ? fd : hooks_pack(from, false, fd, e);
+		if (ret == 0)
+			ret = unpack_in(c, top, fd, e);
+	}
+	return ret;
+}
+
+/* A program of the host: its contents go in, it runs from a folder in /tmp and is removed again. */
 static int run_file(struct carrier *c, const char *path, char *const *env, struct error *e)
 {
 	cleanup_free char *root = inside(c, "/");
+	cleanup_free char *top = xasprintf("/tmp/umlcage-hook.%08x", (unsigned int)random_u64());
+	char *make[] = { (char *)"mkdir", (char *)"-p", top, NULL };
+	char *clear[] = { (char *)"rm", (char *)"-rf", top, NULL };
+	const char *base = strrchr(path, '/');
 	char *argv[] = { (char *)"sh", (char *)"-c",
-			 (char *)"t=/tmp/umlcage-hook.$$; cat > $t && chmod 755 $t || exit 125\n"
+			 (char *)"t=$2/.own/$3; mkdir -p $2/.own && cat > \"$t\" &&\n"
+			 "chmod 755 \"$t\" || exit 125\n"
 			 "mkdir -p " OWN_FOLDER " && cd " OWN_FOLDER " || exit 125\n"
-			 "$t \"$1\" < /dev/null; s=$?; rm -f $t; exit $s", (char *)"exec", root, NULL };
+			 "\"$t\" \"$1\" < /dev/null", (char *)"exec", root, top,
+			 (char *)(base ? base + 1 : path), NULL };
+	cleanup_error struct error why = ERROR_INIT;
 	cleanup_close int fd = open_host(path, e);
+	int ret;
 
-	return fd < 0 ? fd : guest_run(c->guest, path, argv, env, fd, e);
+	if (fd < 0)
+		return fd;
+	ret = guest_run(c->guest, path, make, NULL, -1, e);
+	if (ret == 0)
+		ret = bring_neighbours(c, path, top, e);
+	if (ret == 0)
+		ret = guest_run(c->guest, path, argv, env, fd, e);
+	(void)guest_run(c->guest, path, clear, NULL, -1, &why);
+	return ret;
 }
 
 /*
@@ -366,8 +421,6 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 		leave_folder(c, hook->script);
 	return ret;
 }
-
-#define SCRIPT_MAX ((size_t)1 << 20)
 
 /* Can a shell run on what the first stage unpacks, before any of it is configured? */
 static bool has_shell(const struct plan *plan)

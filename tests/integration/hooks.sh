@@ -237,3 +237,19 @@ test_hooks_that_make_the_shell()
 	tar -tvf x.tar | grep 'bin/sh -> .*busybox'
 	! tar -tf x.tar | grep -E '^./(proc|sys)/.' || fail "mounts in the image"
 }
+
+# As mmdebstrap's maybe-merged-usr and its like: a script calls what is in a folder beside its own.
+# limit: 600
+test_hooks_beside_a_hook()
+{
+	mirrored
+	mkdir -p hooks/maybe hooks/real hooks/other
+	# shellcheck disable=SC2016
+	hook hooks/real/essential00.sh 'echo "$(basename "$0") $1 $VALUE" >"$1/seen"'
+	# shellcheck disable=SC2016
+	hook hooks/maybe/essential00.sh 'p=$(dirname -- "$0")/..; [ -x "$p/real/essential00.sh" ]' \
+		'[ ! -e "$p/other" ]; VALUE=${VALUE-0} "$p/real/essential00.sh" "$1"'
+	fabricate -q --no-cache --variant=essential --hook-directory=hooks/maybe trixie x.tar
+	equal "essential00.sh / 0" "$(content x.tar seen)"
+	! tar -tf x.tar | grep umlcage-hook || fail "left in the image"
+}
