@@ -442,7 +442,8 @@ static int add_one(struct builds *all, const char *path, const char *dir, char *
 
 		free(name);
 		return again ? 0 :
-		       err_usage(e, "'%s' and '%s' have one name; give one of them another", same->file, path);
+		       err_usage(e, "'%s' and '%s' have one name; give one of them another",
+				 same->file, path);
 	}
 	b = xcalloc(1, sizeof(*b));
 	b->name = name;

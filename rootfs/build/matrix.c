@@ -33,8 +33,8 @@ static int add_list(const struct ini *ini, const struct ini_entry *entry, struct
 	struct list *l;
 
 	if (!is_name(entry->key))
-		return ini_error(ini, entry, e, "'%s' cannot be a variable: small letters, and not name, date "
-				 "or git", entry->key);
+		return ini_error(ini, entry, e, "'%s' cannot be a variable: small letters, and not "
+				 "name, date or git", entry->key);
 	for (size_t i = 0; i < *n; i++)
 		if (str_eq((*v)[i].name, entry->key))
 			return ini_error(ini, entry, e, "there is a list '%s' already", entry->key);
