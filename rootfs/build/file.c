@@ -135,7 +135,7 @@ static int begin_output(struct reader *r, const struct ini_entry *entry, const c
 	if (expand(r, entry, name, false, &full, e) < 0)
 		return -e->errnum;
 	if (strchr(full, '/') || full[0] == '.' || str_starts(full, "manifest.json") ||
-	    str_eq(full, "SHA256SUMS") || str_eq(full, "log"))
+	    str_eq(full, "SHA256SUMS") || str_eq(full, "bom.cdx.json") || str_eq(full, "log"))
 		return ini_error(r->ini, entry, e, "an output cannot be called '%s'", full);
 	for (size_t i = 0; i < b->noutputs; i++)
 		if (str_eq(b->outputs[i].name, full))

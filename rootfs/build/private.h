@@ -175,6 +175,8 @@ int64_t json_number(struct json_object *o, const char *key);
 
 /* The packages that dpkg knows in the share at @path, as an array of objects. */
 struct json_object *build_packages(const char *path);
+/* The bill of materials of the tree at @root, with those packages; bom.c. */
+struct json_object *build_bom(const struct build *b, const char *root, struct json_object *packages);
 /* "+ name version", "- name version", "~ name old -> new", a line each; malloc'ed. */
 char *build_package_changes(struct json_object *before, struct json_object *after);
 

@@ -2,7 +2,7 @@
 /*
  * The folder of a build and what a night puts there:
  *
- *	NAME/20261128T023000Z/	outputs, SHA256SUMS, manifest.json, log
+ *	NAME/20261128T023000Z/	outputs, SHA256SUMS, manifest.json, bom.cdx.json, log
  *	NAME/latest		leads to the newest whose checks passed
  *	NAME/failed.log		of the last run, if it failed
  *	NAME/status.json	what came of each run
@@ -28,6 +28,7 @@
 #define LATEST		"latest"
 #define MANIFEST	"manifest.json"
 #define SUMS		"SHA256SUMS"
+#define BOM		"bom.cdx.json"
 #define FAILED_LOG	"failed.log"
 #define PART		".new."
 
@@ -330,6 +331,26 @@ static int run_checks(struct night *n, struct error *e)
 
 /* ---- the end ---- */
 
+static int write_bom(struct night *n, struct json_object *packages, struct error *e)
+{
+	struct json_object *bom = build_bom(n->b, n->tree, packages);
+	cleanup_free char *path = path_join(n->part, BOM);
+	const char *text = json_object_to_json_string_ext(bom, JSON_C_TO_STRING_PRETTY |
+							  JSON_C_TO_STRING_NOSLASHESCAPE);
+	char sum[SHA256_HEX + 1];
+	struct hash h = { NULL };
+	int ret;
+
+	hash_start(&h);
+	hash_add(&h, text, strlen(text));
+	hash_end(&h, sum);
+	hash_release(&h);
+	sb_addf(&n->sums, "%s  " BOM "\n", sum);
+	ret = file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
+	json_object_put(bom);
+	return ret;
+}
+
 static int write_manifest(struct night *n, char **changes, struct error *e)
 {
 	struct json_object *m = n->manifest, *parts = json_object_new_object(), *old = NULL;
@@ -364,10 +385,12 @@ static int write_manifest(struct night *n, char **changes, struct error *e)
 	if (n->former)
 		(void)json_object_object_get_ex(n->former, "packages", &old);
 	*changes = build_package_changes(old, packages);
+	ret = write_bom(n, packages, e);
 	json_object_object_add(m, "packages", packages);
 	text = json_object_to_json_string_ext(m, JSON_C_TO_STRING_PRETTY |
 					      JSON_C_TO_STRING_NOSLASHESCAPE);
-	ret = file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
+	if (ret == 0)
+		ret = file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
 	return ret < 0 ? ret : file_replace(AT_FDCWD, sums, sb_str(&n->sums), n->sums.len, 0644, e);
 }
 

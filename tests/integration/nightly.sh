@@ -102,6 +102,43 @@ test_same_bytes_again()
 	equal 2 "$(find output/one -name root.tar | wc -l)" nights
 }
 
+test_bill_of_materials()
+{
+	make_root
+	mkdir -p tree/var/lib/dpkg tree/usr/lib
+	printf 'NAME="A"\nID=something\n' >tree/usr/lib/os-release
+	cat >tree/var/lib/dpkg/status <<-'END'
+	Package: one
+	Status: install ok installed
+	Architecture: amd64
+	Source: many (2)
+	Version: 1:2+deb13~1
+
+	Package: gone
+	Status: deinstall ok config-files
+	Architecture: all
+	Version: 1
+
+	Package: two
+	Status: install ok installed
+	Architecture: all
+	Version: 3
+	END
+	tar -C tree --owner=0 --group=0 --mtime=@1600000000 -cf root.tar .
+	printf '[Source]\nroot = root.tar\n[Output x.tar]\n' >x.build
+	build -q
+	(cd output/x/latest && sha256sum -c --quiet SHA256SUMS && grep -q 'bom.cdx.json$' SHA256SUMS)
+	python3 -c 'import json; bom = json.load(open("output/x/latest/bom.cdx.json"))
+assert bom["bomFormat"] == "CycloneDX" and bom["specVersion"] == "1.5", bom
+one, two = bom["components"]
+assert one["purl"] == "pkg:deb/something/one@1%3A2%2Bdeb13~1?arch=amd64", one
+assert one["properties"][0]["value"] == "many (2)", one
+assert two["name"] == "two" and two["version"] == "3", two'
+	cp output/x/latest/bom.cdx.json first
+	build -q --force
+	cmp first output/x/latest/bom.cdx.json
+}
+
 test_failing_step_keeps_the_latest()
 {
 	make_build

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The bill of materials: the packages of a tree as CycloneDX 1.5 (ECMA-424) has them, with package
+ * URLs (purl-spec, type deb).  The same tree makes the same bytes.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hostfs-bridge/share/share.h"
+#include "rootfs/build/private.h"
+#include "umlcage/base/fd.h"
+
+/* A part of a package URL: what is not unreserved becomes %XX. */
+static void add_encoded(struct strbuf *out, const char *s)
+{
+	for (; *s; s++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~", *s))
+			sb_addc(out, *s);
+		else
+			sb_addf(out, "%%%02X", (unsigned char)*s);
+}
+
+/* ID= of the tree's os-release, which is not trusted; malloc'ed. */
+static char *vendor_of(const char *root)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	cleanup_strv struct strv lines = STRV_INIT;
+	cleanup_close int fd = -1;
+	char text[4096] = "";
+	const char *last;
+	int dir = -1;
+
+	if (share_open(&s, root, SHARE_PEEK, NULL) == 0) {
+		cleanup_share_tree struct share_tree *tree = share_tree_new(s.fd, 0);
+
+		dir = share_parent(tree, "usr/lib/os-release", &last, NULL);
+		if (dir >= 0)
+			fd = openat(dir, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	}
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+		strv_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (str_starts(lines.v[i], "ID=") && lines.v[i][3] && strlen(lines.v[i]) < 40 &&
+		    strspn(lines.v[i] + 3, "abcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(lines.v[i] + 3))
+			return xstrdup(lines.v[i] + 3);
+	return xstrdup("debian");
+}
+
+static void add_text(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static struct json_object *component(struct json_object *package, const char *vendor)
+{
+	struct json_object *o = json_object_new_object();
+	cleanup_strbuf struct strbuf purl = STRBUF_INIT;
+	const char *source = json_text(package, "source");
+
+	sb_addf(&purl, "pkg:deb/%s/", vendor);
+	add_encoded(&purl, json_text(package, "name"));
+	sb_addc(&purl, '@');
+	add_encoded(&purl, json_text(package, "version"));
+	sb_adds(&purl, "?arch=");
+	add_encoded(&purl, json_text(package, "architecture"));
+	add_text(o, "type", "library");
+	add_text(o, "bom-ref", sb_str(&purl));
+	add_text(o, "name", json_text(package, "name"));
+	add_text(o, "version", json_text(package, "version"));
+	add_text(o, "purl", sb_str(&purl));
+	if (*source) {
+		struct json_object *list = json_object_new_array(), *p = json_object_new_object();
+
+		add_text(p, "name", "umlcage:source");
+		add_text(p, "value", source);
+		json_object_array_add(list, p);
+		json_object_object_add(o, "properties", list);
+	}
+	return o;
+}
+
+struct json_object *build_bom(const struct build *b, const char *root, struct json_object *packages)
+{
+	struct json_object *bom = json_object_new_object(), *meta = json_object_new_object();
+	struct json_object *self = json_object_new_object(), *list = json_object_new_array();
+	cleanup_free char *vendor = vendor_of(root);
+	time_t when = (time_t)b->epoch;
+	char stamp[32] = "";
+	struct tm tm;
+
+	if (b->epoch >= 0 && gmtime_r(&when, &tm))
+		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (*stamp)
+		add_text(meta, "timestamp", stamp);
+	add_text(self, "type", "operating-system");
+	add_text(self, "name", b->name);
+	add_text(self, "version", b->tree_key);
+	if (b->description)
+		add_text(self, "description", b->description);
+	json_object_object_add(meta, "component", self);
+	for (size_t i = 0; i < json_object_array_length(packages); i++)
+		json_object_array_add(list, component(json_object_array_get_idx(packages, i), vendor));
+	add_text(bom, "bomFormat", "CycloneDX");
+	add_text(bom, "specVersion", "1.5");
+	json_object_object_add(bom, "version", json_object_new_int(1));
+	json_object_object_add(bom, "metadata", meta);
+	json_object_object_add(bom, "components", list);
+	return bom;
+}
