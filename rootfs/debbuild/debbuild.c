@@ -399,7 +399,7 @@ static int fetch_packages(struct job *j, struct error *e)
 						 .fd = -1 };
 		memcpy(items[n++].sum, p->sum, sizeof(p->sum));
 	}
-	ret = debian_fetch(j->archive, items, n, NULL, NULL, e);
+	ret = fetch_for_build(j->archive, items, n, e);
 	free(items);
 	return ret;
 }

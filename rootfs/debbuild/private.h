@@ -36,6 +36,8 @@ int debsrc_fetch(struct debsource *s, struct debian_archive *a, struct error *e)
 int debsrc_place(const struct debsource *s, const struct debian_archive *a, int dirfd,
 		 struct error *e);
 void debsrc_release(struct debsource *s);
+/* debian_fetch() into the cache, with errors of the kind that a build ends with. */
+int fetch_for_build(struct debian_archive *a, struct debian_item *items, size_t n, struct error *e);
 
 /* ---- depends.c ---- */
 

@@ -214,12 +214,20 @@ static struct debian_item *items_of(const struct debian_source_package *p, char 
 	return items;
 }
 
+int fetch_for_build(struct debian_archive *a, struct debian_item *items, size_t n, struct error *e)
+{
+	int ret = debian_fetch(a, items, n, NULL, NULL, e);
+
+	/* a mirror that lacks what its index lists: worth another try, later or elsewhere */
+	return ret == -ESTALE ? err_mark(e, ERR_NETWORK) : ret;
+}
+
 static int fetch_files(struct debian_archive *a, const struct debian_source_package *p,
 		       struct error *e)
 {
 	char **names;
 	struct debian_item *items = items_of(p, &names);
-	int ret = debian_fetch(a, items, p->files.n, NULL, NULL, e);
+	int ret = fetch_for_build(a, items, p->files.n, e);
 
 	for (size_t i = 0; i < p->files.n; i++)
 		free(names[i]);
