@@ -52,3 +52,17 @@ test_s390x()
 {
 	foreign s390x s390x
 }
+
+# limit: 900
+test_i386_beside_amd64()
+{
+	mirrored
+	fabricate -q --no-cache --architectures=amd64,i386 --include=libc6:i386,hello:i386 \
+		--variant=minbase trixie root.tar
+	run -q --root root.tar -- sh -euc '
+		hello
+		dpkg --print-architecture
+		dpkg --print-foreign-architectures
+		dpkg --verify libc6:i386' >out
+	printf '%s\n' 'Hello, world!' amd64 i386 | diff - out
+}

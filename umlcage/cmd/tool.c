@@ -52,17 +52,6 @@ static const char machine_id[] =
 	"done\n" \
 	"mkdir -p /work && cd /work || exit\n"
 
-/* Its configuration is the user's, its chroot is not. */
-#define LIVE_BUILD \
-	"[ \"$1\" = build ] || exec lb \"$@\"\n" \
-	"here=$PWD\n" \
-	"mkdir -p /work && cd /work || exit\n" \
-	"for d in auto config local .build; do [ ! -e \"$here/$d\" ] || cp -r \"$here/$d\" .; done\n" \
-	"lb \"$@\" || exit\n" \
-	"for f in *.iso *.img *.tar* *.hybrid* *.contents *.files *.packages *.zsync; do\n" \
-	"\t[ ! -f \"$f\" ] || cp --sparse=always \"$f\" \"$here\" || exit\n" \
-	"done"
-
 static const struct tool tools[] = {
 	{ .name = "debootstrap", .what = "a Debian root, by debootstrap(8)",
 	  .command = &command_debootstrap },
@@ -85,15 +74,6 @@ static const struct tool tools[] = {
 		      "zstd,xz-utils,dosfstools,mtools,e2fsprogs,btrfs-progs,squashfs-tools,erofs-utils,"
 		      "debian-archive-keyring,ca-certificates,bubblewrap",
 	  .script = UDEV "exec mkosi \"$@\"", .memory = GB(3), .full = true, .disk = true },
-	{ .name = "live-build", .what = "a live system, by live-build(7): its arguments are lb's",
-	  .packages = "live-build,debootstrap,xorriso,squashfs-tools,dosfstools,mtools,isolinux,"
-		      "syslinux-common,grub-efi-amd64-bin,grub-pc-bin,apt-utils,cpio,wget,zstd,"
-		      "ca-certificates,debian-archive-keyring",
-	  .script = LIVE_BUILD, .memory = GB(2), .full = true, .disk = true },
-	{ .name = "fai-diskimage", .what = "a disk image from classes, by fai-diskimage(8)",
-	  .packages = "fai-server,fai-client,fai-setup-storage,debootstrap,kpartx,parted,dosfstools,"
-		      "e2fsprogs,btrfs-progs,udev,qemu-utils,grub-pc-bin,psmisc,ca-certificates",
-	  .script = UDEV "exec fai-diskimage \"$@\"", .memory = GB(2), .full = true, .disk = true },
 };
 
 struct tool_options {
