@@ -20,7 +20,6 @@ void fab_options_init(struct fab_options *o)
 	o->variant = FAB_IMPORTANT;
 	o->out = (struct target)TARGET_INIT;
 	o->source_date_epoch = -1;
-	o->net = true;
 }
 
 void fab_options_release(struct fab_options *o)

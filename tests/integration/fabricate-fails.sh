@@ -21,13 +21,16 @@ test_failing_postinst_is_named()
 	mkdir -p bad/DEBIAN
 	printf '%s\n' 'Package: pen-bad' 'Version: 1' 'Architecture: all' 'Maintainer: nobody <n@x>' \
 		'Description: fails' >bad/DEBIAN/control
-	printf '%s\n' '#!/bin/sh' 'echo the reason in its own words' 'exit 7' >bad/DEBIAN/postinst
+	# (there is no network, as nothing asks for one)
+	printf '%s\n' '#!/bin/sh' 'bash -c "exec 3<>/dev/udp/192.0.2.1/9" && echo a way out || echo no way out' \
+		'echo the reason in its own words' 'exit 7' >bad/DEBIAN/postinst
 	chmod 755 bad bad/DEBIAN bad/DEBIAN/postinst
 	dpkg-deb --root-owner-group -b bad bad.deb >/dev/null
 	status 5 fabricate --no-cache --variant=essential --include=./bad.deb trixie x.tar 2>err
 	contains "package 'pen-bad' could not be installed" err
 	contains "exit status 7" err
 	contains "the reason in its own words" err
+	contains "no way out" err
 	untouched
 }
 
