@@ -54,7 +54,7 @@ test_fio_with_io_uring_and_libaio()
 			fio --name=x --filename=/f --size=8m --bs=64k --rw=randrw --ioengine=$engine \
 				--verify=crc32c --output-format=terse --output=/result >/dev/null
 			# errors, and kilobytes written or read
-			awk -F";" -v e=$engine "NR == 1 { print e, \$5, \$6 + \$47 > 0 }" /result
+			awk -F";" -v e=$engine "NR == 1 { print e, \$5, (\$6 + \$47 > 0) }" /result
 		done' >out
 	printf '%s 0 1\n' io_uring libaio psync | diff - out
 }
