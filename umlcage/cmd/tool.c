@@ -69,6 +69,11 @@ static const struct tool tools[] = {
 		      "pigz,ca-certificates",
 	  .script = UDEV ASIDE "exec debos --disable-fakemachine --artifactdir=\"$here\" \"$@\"",
 	  .memory = GB(2), .full = true, .disk = true },
+	{ .name = "mkosi", .what = "an image of an operating system, by mkosi(1)", .suite = "trixie",
+	  .packages = "mkosi,systemd-repart,systemd-container,systemd-ukify,systemd-boot,udev,kmod,cpio,"
+		      "zstd,xz-utils,dosfstools,mtools,e2fsprogs,btrfs-progs,squashfs-tools,erofs-utils,"
+		      "debian-archive-keyring,ca-certificates,bubblewrap",
+	  .script = UDEV "exec mkosi \"$@\"", .memory = GB(3), .full = true, .disk = true },
 };
 
 struct tool_options {
