@@ -42,10 +42,13 @@ static char *vendor_of(const char *root)
 	}
 	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
 		strv_split(&lines, text, "\n");
-	for (size_t i = 0; i < lines.n; i++)
-		if (str_starts(lines.v[i], "ID=") && lines.v[i][3] && strlen(lines.v[i]) < 40 &&
-		    strspn(lines.v[i] + 3, "abcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(lines.v[i] + 3))
-			return xstrdup(lines.v[i] + 3);
+	for (size_t i = 0; i < lines.n; i++) {
+		const char *id = str_starts(lines.v[i], "ID=") ? lines.v[i] + 3 : "";
+		size_t len = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+
+		if (len && !id[len] && len < 40)
+			return xstrdup(id);
+	}
 	return xstrdup("debian");
 }
 

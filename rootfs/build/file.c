@@ -90,10 +90,11 @@ static int expand(const struct reader *r, const struct ini_entry *entry, const c
 		if (len && !script) {
 			const char *near = str_closest(name, names);
 
-			return ini_error(r->ini, entry, e, "there is no variable '${%s}'%s%s%s; there are "
-					 "${date}, ${name}, ${git} and those of [Matrix]", name,
-					 near ? "; did you mean '${" : "", near ? near : "",
-					 near ? "}'?" : "");
+			(void)ini_error(r->ini, entry, e, "there is no variable '${%s}'%s%s%s; there are "
+					"${date}, ${name}, ${git} and those of [Matrix]", name,
+					near ? "; did you mean '${" : "", near ? near : "",
+					near ? "}'?" : "");
+			return -EINVAL;
 		}
 		sb_addc(&sb, *p++);
 	}

@@ -52,7 +52,9 @@ static int find_changes(int dirfd, char **name, struct error *e)
 	cleanup_strv struct strv names = STRV_INIT;
 	int ret = dir_names(dirfd, &names, e);
 
-	for (size_t i = 0; i < names.n && ret == 0; i++) {
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < names.n; i++) {
 		if (!str_ends(names.v[i], ".changes"))
 			continue;
 		if (*name)
@@ -60,9 +62,9 @@ static int find_changes(int dirfd, char **name, struct error *e)
 				       *name, names.v[i]);
 		*name = xstrdup(names.v[i]);
 	}
-	if (ret == 0 && !*name)
-		ret = err_set(e, EBADMSG, "the build ended well, but made no .changes file");
-	return ret;
+	if (!*name)
+		return err_set(e, EBADMSG, "the build ended well, but made no .changes file");
+	return 0;
 }
 
 /* Adds one file as it is. */

@@ -51,8 +51,9 @@ static void explain(Solver *solver, struct error *e)
 		queue_free(&rules);
 	}
 	/* as everybody but the pool calls them */
-	for (char *at = text.s; at && (at = strchr(at, '@')) != NULL;)
-		*at = ':';
+	for (size_t i = 0; i < text.len; i++)
+		if (text.s[i] == '@')
+			text.s[i] = ':';
 	err_usage(e, "the packages asked for cannot be installed together: %s",
 		  text.len ? text.s : "no reason known");
 }
