@@ -96,8 +96,8 @@ static const struct {
 	{ "x.ext4.xz", NULL, "cannot tell a format" }, { "-", "oci", "standard output" },
 	{ "x.tar.lzo", NULL, "lzop" }, { "x.tar.gzz", NULL, "did you mean '.tar.gz'?" },
 	{ "x.tra.gz", NULL, "did you mean '.tar.gz'?" }, { "x.tgx", NULL, "did you mean '.tgz'?" },
-	{ "x.tar.br", NULL, "there are .tar, .cpio (each also with .gz" },
-	{ "x", "tra", "did you mean 'tar'?" }, { "x", "qcow2", "there are auto, directory, oci-archive" },
+	{ "x.tar.br", NULL, "there are .tar, .cpio, .initramfs (each also with .gz" },
+	{ "x", "tra", "did you mean 'tar'?" }, { "x", "btrfs", "there are auto, directory, oci-archive" },
 	{ "-", "directory", "standard output" }, { "/", "directory", "root directory" },
 	{ "", NULL, "empty" },
 };
