@@ -66,7 +66,9 @@ test_start_exec_stop()
 
 test_init_of_the_root()
 {
-	# the tests' kernel has what it takes; a script does for an init
+	# a script does for an init, and the small kernel for the script: by itself it takes the full one
+	local kernel=()
+	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || kernel=(--kernel "$("$UMLCAGE" kernel build)")
 	cat >init <<-'EOT'
 		#!/bin/sh
 		trap 'exit 0' TERM INT
@@ -75,11 +77,11 @@ test_init_of_the_root()
 	EOT
 	chmod 755 init
 	start web --keep web
-	(start no --init) 2>err && fail "it started without an init"
+	(start no "${kernel[@]}" --init) 2>err && fail "it started without an init"
 	contains "the root has no '/sbin/init'; install one in it: systemd-sysv" err
 	session exec web -- sh -c 'cat >/sbin/init && chmod 755 /sbin/init' <init
 	session stop web
-	start web --keep web --init
+	start web "${kernel[@]}" --keep web --init
 	within 20 session exec web test -e /run/init
 	equal "1 umlcage" "$(session exec web cat /run/init)" "what init sees"
 	equal "init" "$(session exec web cat /proc/1/comm)" "the first process"
@@ -88,7 +90,7 @@ test_init_of_the_root()
 	equal 7 $? status
 	session exec web -- sh -c 'kill -9 1' && within 20 session exec web true
 	session stop web
-	start web --keep web --init
+	start web "${kernel[@]}" --keep web --init
 	within 20 session exec web test -e /run/init
 	# init that ends takes the machine along, in order
 	session exec web -- sh -c 'echo kept >/srv/kept; kill -TERM 1' || true
