@@ -23,7 +23,6 @@ some="getppid fork-exit-wait vfork-exec-wait touch-sequential"
 setup_cage()
 {
 	umlcage run -- true
-	kernel=$(umlcage kernel show --json | sed 's/.*"path":"\([^"]*\)".*/\1/')
 	"$BENCH_PACK" "$micro" "$BENCH_PROGS/micro.cpio"
 }
 
@@ -68,8 +67,9 @@ bench_without_fast_calls()
 # plainly SUFFIX PARAMETER...
 plainly()
 {
-	local suffix=$1
+	local suffix=$1 kernel
 	shift
+	kernel=$(umlcage kernel show --json | sed 's/.*"path":"\([^"]*\)".*/\1/')
 	(cd "$BENCH_PROGS" && "$kernel" mem=512M initrd=micro.cpio con=null con0=null,fd:1 quiet \
 		"$@" -- -n 1 getppid) </dev/null 2>&1 | tr -d '\r' | medians "$suffix"
 }
