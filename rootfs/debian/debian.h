@@ -194,14 +194,13 @@ void debian_package_release(struct debian_package *p);
 /* Fills @p from the stanza; -EBADMSG if a field is missing or no such thing. */
 int debian_package_read(struct debian_package *p, const struct deb822 *stanza,
 			 const struct debian_index *index, struct error *e);
+typedef int debian_each_fn(const struct deb822 *stanza, const struct debian_index *index, void *arg,
+			   struct error *e);
 /*
  * Calls @each for every stanza of every index until it returns other than 0, which
  * is then returned.
  */
-int debian_each(struct debian_archive *a,
-		 int (*each)(const struct deb822 *stanza, const struct debian_index *index,
-			     void *arg, struct error *e),
-		 void *arg, struct error *e);
+int debian_each(struct debian_archive *a, debian_each_fn *each, void *arg, struct error *e);
 /*
  * The package with the highest version among those whose name matches @pattern
  * (fnmatch(3)), in any index; -ENOENT if there is none.

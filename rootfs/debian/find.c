@@ -45,31 +45,32 @@ int debian_package_read(struct debian_package *p, const struct deb822 *stanza,
 	return 0;
 }
 
-int debian_each(struct debian_archive *a,
-	     int (*each)(const struct deb822 *stanza, const struct debian_index *index, void *arg,
-			 struct error *e),
-	     void *arg, struct error *e)
+int debian_index_each(const struct debian_index *index, debian_each_fn *each, void *arg, struct error *e)
 {
-	for (size_t i = 0; i < a->nindexes; i++) {
-		const struct debian_index *index = &a->indexes[i];
-		cleanup_deb822 struct deb822 d = DEB822_INIT;
-		cleanup_free char *self = xasprintf("/proc/self/fd/%d", index->fd);
-		/* an offset of its own */
-		cleanup_close int fd = open(self, O_RDONLY | O_CLOEXEC);
-		int ret;
+	cleanup_deb822 struct deb822 d = DEB822_INIT;
+	cleanup_free char *self = xasprintf("/proc/self/fd/%d", index->fd);
+	/* an offset of its own */
+	cleanup_close int fd = open(self, O_RDONLY | O_CLOEXEC);
+	int ret;
 
-		if (fd < 0)
-			return err_sys(e, errno, "cannot open '%s'", index->path);
-		deb822_init_fd(&d, fd, index->path);
-		while ((ret = deb822_next(&d, e)) > 0) {
-			ret = each(&d, index, arg, e);
-			if (ret)
-				return ret;
-		}
-		if (ret < 0)
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open '%s'", index->path);
+	deb822_init_fd(&d, fd, index->path);
+	while ((ret = deb822_next(&d, e)) > 0) {
+		ret = each(&d, index, arg, e);
+		if (ret)
 			return ret;
 	}
-	return 0;
+	return ret;
+}
+
+int debian_each(struct debian_archive *a, debian_each_fn *each, void *arg, struct error *e)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < a->nindexes && ret == 0; i++)
+		ret = debian_index_each(&a->indexes[i], each, arg, e);
+	return ret;
 }
 
 struct newest {

@@ -51,7 +51,10 @@ time_t debian_release_date(const char *s);
 /* Fetches and verifies the Release files of all sources into a->releases. */
 int debian_releases_update(struct debian_archive *a, bool refresh, struct error *e);
 
-/* ---- indexes: index.c ---- */
+/* ---- indexes: index.c, find.c ---- */
+
+/* The stanzas of one index, as debian_each() has those of all. */
+int debian_index_each(const struct debian_index *index, debian_each_fn *each, void *arg, struct error *e);
 
 /* Fetches, verifies and decompresses into a->indexes. */
 int debian_indexes_update(struct debian_archive *a, struct error *e);

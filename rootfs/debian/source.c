@@ -92,9 +92,10 @@ void debian_source_package_release(struct debian_source_package *p)
 	p->index = NULL;
 }
 
-static int take_source(struct search *s, const struct deb822 *d, const struct debian_index *index,
+static int take_source(const struct deb822 *d, const struct debian_index *index, void *arg,
 		       struct error *e)
 {
+	struct search *s = arg;
 	const char *name = deb822_get(d, "Package"), *version = deb822_get(d, "Version");
 	const char *directory = deb822_get(d, "Directory"), *sums;
 	cleanup_free char *what = NULL;
@@ -136,25 +137,6 @@ static int take_source(struct search *s, const struct deb822 *d, const struct de
 	return debian_files_parse(&s->best->files, sums, what, e);
 }
 
-static int look_through(struct search *s, const struct debian_index *index, struct error *e)
-{
-	cleanup_deb822 struct deb822 d = DEB822_INIT;
-	cleanup_free char *self = xasprintf("/proc/self/fd/%d", index->fd);
-	/* an offset of its own */
-	cleanup_close int fd = open(self, O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return err_sys(e, errno, "cannot open '%s'", index->path);
-	deb822_init_fd(&d, fd, index->path);
-	while ((ret = deb822_next(&d, e)) > 0) {
-		ret = take_source(s, &d, index, e);
-		if (ret < 0)
-			break;
-	}
-	return ret;
-}
-
 static int not_found(const struct debian_archive *a, const struct search *s, struct error *e)
 {
 	cleanup_free char *others = strv_join(&s->others, ", ");
@@ -177,7 +159,7 @@ int debian_find_source(struct debian_archive *a, const char *name, const char *v
 
 	debian_source_package_release(out);
 	for (size_t i = 0; i < a->nsource_indexes && ret == 0; i++)
-		ret = look_through(&s, &a->source_indexes[i], e);
+		ret = debian_index_each(&a->source_indexes[i], take_source, &s, e);
 	if (ret == 0 && !out->version)
 		ret = not_found(a, &s, e);
 	strv_release(&s.others);
