@@ -96,6 +96,9 @@ void user_release(struct user *u);
 
 /* ---- command.c ---- */
 
+/* Of a child: the default answer to every signal, none of them blocked, and a session of its own. */
+void command_fresh(void);
+
 struct command {
 	struct command *next;
 	uint32_t id;

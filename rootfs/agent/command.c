@@ -48,7 +48,7 @@ static void __attribute__((noreturn)) child_fail(const struct launch *l, int err
 	_exit(127);
 }
 
-static void __attribute__((noreturn)) child(struct launch *l)
+void command_fresh(void)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -58,6 +58,11 @@ static void __attribute__((noreturn)) child(struct launch *l)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
+}
+
+static void __attribute__((noreturn)) child(struct launch *l)
+{
+	command_fresh();
 	(void)setrlimit(RLIMIT_NOFILE, &l->files);
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(l->stdio[fd], fd) < 0)

@@ -35,16 +35,10 @@ static void __attribute__((noreturn)) become_init(int user_net, int fd)
 		(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL,
 	};
 	static char *const argv[] = { (char *)INIT, NULL };
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	int console = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), why;
-	sigset_t none;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &dfl, NULL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)setsid();
+	command_fresh();
 	if (null >= 0)
 		(void)dup2(null, 0);
 	for (int i = 1; i < 3; i++)
