@@ -22,16 +22,6 @@ rich_share()
 	"$UMLCAGE" share export -q s want.tar
 }
 
-# what is in the image, by way of a cage that mounts it and copies: in_image FILE, into got.tar
-in_image()
-{
-	run --bind "$PWD:/host:ro" --share "$PWD/got:/got" -- sh -ec "
-		mount -o loop,ro /host/$1 /mnt
-		cp -a /mnt/. /got/
-		if [ -d /got/lost+found ]; then rmdir /got/lost+found; touch -r /mnt /got; fi"
-	"$UMLCAGE" share export -q got got.tar
-}
-
 # limit: 900
 test_same_bytes_twice_in_every_format()
 {

@@ -30,16 +30,6 @@ tools()
 	rich_share
 }
 
-# what is in the image, by way of a cage that mounts it and copies: in_image FILE, into got.tar
-in_image()
-{
-	run --bind "$PWD:/host:ro" --share "$PWD/got:/got" -- sh -ec "
-		mount -o loop,ro /host/$1 /mnt
-		cp -a /mnt/. /got/
-		if [ -d /got/lost+found ]; then rmdir /got/lost+found; touch -r /mnt /got; fi"
-	"$UMLCAGE" share export -q got got.tar
-}
-
 # same_tree WANT GOT [BEGINNING-OF-A-DIFFERENCE-THAT-MAY-BE...]
 same_tree()
 {

@@ -14,6 +14,7 @@
 #	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
 #	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
 #	little MB			a size for --memory; a debugging kernel needs more than any other
+#	in_image FILE			what the image has in it, as got.tar: a cage mounts and copies it
 #	mirrored			ends the test where no mirror can be reached
 
 fail()
@@ -102,4 +103,13 @@ mirrored()
 {
 	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
 		host_cannot "no mirror: $(head -n 1 why)"
+}
+
+in_image()
+{
+	run --bind "$PWD:/host:ro" --share "$PWD/got:/got" -- sh -ec "
+		mount -o loop,ro /host/$1 /mnt
+		cp -a /mnt/. /got/
+		if [ -d /got/lost+found ]; then rmdir /got/lost+found; touch -r /mnt /got; fi"
+	"$UMLCAGE" share export -q got got.tar
 }

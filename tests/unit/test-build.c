@@ -16,7 +16,7 @@
 
 static struct error err = ERROR_INIT;
 static struct builds builds = BUILDS_INIT;
-static char *top, *old_cwd;
+static char top[UNIT_PATH], *old_cwd;
 
 static const struct opt some_opts[] = {
 	{ OPT_STRING, 0, "variant", "NAME", 0, "what to install" },
@@ -37,11 +37,8 @@ static const struct build_tools tools = { &some_spec, check_some };
 
 static void setup(void)
 {
-	char name[] = "build-test-XXXXXX";
-
 	old_cwd = getcwd(NULL, 0);
-	ck_assert_ptr_nonnull(mkdtemp(name));
-	top = path_join(old_cwd, name);
+	unit_dir(top, "build");
 	ck_assert_int_eq(chdir(top), 0);
 }
 
@@ -50,7 +47,6 @@ static void teardown(void)
 	builds_release(&builds);
 	ck_assert_int_eq(chdir(old_cwd), 0);
 	remove_tree(AT_FDCWD, top, NULL);
-	free_ptr(&top);
 	free_ptr(&old_cwd);
 	err_release(&err);
 }

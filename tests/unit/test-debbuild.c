@@ -18,15 +18,12 @@
 static struct error err = ERROR_INIT;
 static struct debsource source = SOURCE_INIT;
 static struct debian_files files = DEBIAN_FILES_INIT;
-static char *top, *old_cwd;
+static char top[UNIT_PATH], *old_cwd;
 
 static void setup(void)
 {
-	char name[] = "debbuild-test-XXXXXX";
-
 	old_cwd = getcwd(NULL, 0);
-	ck_assert_ptr_nonnull(mkdtemp(name));
-	top = path_join(old_cwd, name);
+	unit_dir(top, "debbuild");
 	ck_assert_int_eq(chdir(top), 0);
 }
 
@@ -36,7 +33,6 @@ static void teardown(void)
 	debian_files_release(&files);
 	ck_assert_int_eq(chdir(old_cwd), 0);
 	remove_tree(AT_FDCWD, top, NULL);
-	free_ptr(&top);
 	free_ptr(&old_cwd);
 	err_release(&err);
 }
