@@ -69,7 +69,6 @@ $done > $rounds / 4 && $failed > $rounds / 20 or die "that was no test\n";
 EOF
 }
 
-# limit: 300
 test_failing_allocations()
 {
 	mkdir model
@@ -85,7 +84,6 @@ test_failing_allocations()
 }
 
 # What allocated memory nobody points at any more after humfs has been used and unmounted.
-# limit: 120
 test_nothing_leaks()
 {
 	run --share s:/mnt -- sh -euc '[ -e /sys/kernel/debug/kmemleak ] || mount -t debugfs d /sys/kernel/debug

@@ -10,13 +10,11 @@ faults()
 		"$HOST_PROGRAMS/fault-shim.so" "$T/w" "$@"
 }
 
-# limit: 300
 test_fabricate()
 {
 	faults --only fabricate-tar --only fabricate-share --only fabricate-again
 }
 
-# limit: 300
 test_cages()
 {
 	faults --only run --only run-share --only run-keep --only run-commit

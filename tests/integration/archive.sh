@@ -53,7 +53,6 @@ nothing_kept()
 	equal "" "$(find "$XDG_CACHE_HOME/umlcage/archives" -name '*.deb' -size +0)" "kept packages"
 }
 
-# limit: 150
 test_tampered_inrelease()
 {
 	fixture
@@ -74,7 +73,6 @@ test_tampered_inrelease()
 	works
 }
 
-# limit: 150
 test_tampered_index()
 {
 	fixture --forms .gz
@@ -88,7 +86,6 @@ test_tampered_index()
 	works
 }
 
-# limit: 150
 test_tampered_deb()
 {
 	fixture
@@ -126,7 +123,6 @@ test_key_that_is_not_in_the_keyring()
 	works
 }
 
-# limit: 150
 test_truncated_download()
 {
 	fixture
@@ -135,7 +131,6 @@ test_truncated_download()
 	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
 }
 
-# limit: 250
 test_mirror_that_stalls()
 {
 	fixture
@@ -144,7 +139,6 @@ test_mirror_that_stalls()
 	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
 }
 
-# limit: 150
 test_mirror_without_the_package()
 {
 	fixture
@@ -153,7 +147,6 @@ test_mirror_without_the_package()
 	source_works "http://127.0.0.1:$port/plain"
 }
 
-# limit: 150
 test_page_of_a_captive_portal()
 {
 	fixture
@@ -163,7 +156,6 @@ test_page_of_a_captive_portal()
 	works "http://127.0.0.1:$port/plain"
 }
 
-# limit: 150
 test_full_disk()
 {
 	[ "$(df --output=size /dev/shm | tail -1)" -le 100000 ] ||
@@ -181,7 +173,6 @@ test_full_disk()
 	equal 1 "$(find "$XDG_CACHE_HOME/umlcage/archives" -name '*.deb' -size +0 | wc -l)" kept
 }
 
-# limit: 150
 test_runs_at_the_same_time_download_once()
 {
 	fixture
@@ -211,7 +202,6 @@ test_mirror_from_the_environment()
 }
 
 # What its packages are said to be by sums that the reader of indexes has no room for.
-# limit: 150
 test_sums_of_every_kind()
 {
 	for sums in sha512 sha512,sha256 sha512,md5,sha1,sha256 sha256,sha512; do
@@ -224,7 +214,6 @@ test_sums_of_every_kind()
 	contains "no sha256 or sha512 for package" err
 }
 
-# limit: 150
 test_lines_of_another_system()
 {
 	fixture --crlf
@@ -233,7 +222,6 @@ test_lines_of_another_system()
 }
 
 # A Release file with sums of another kind only, without a suite, with dates of a zone.
-# limit: 250
 test_release_files_of_every_kind()
 {
 	fixture --release-sums sha512 --sums sha512
@@ -264,7 +252,6 @@ plan_lines()
 
 # What apt takes without a signature that counts: nothing, but from a trusted source, or with
 # both of its options.
-# limit: 250
 test_sources_that_are_not_signed()
 {
 	insecure="--aptopt=Acquire::AllowInsecureRepositories true"
@@ -295,7 +282,6 @@ test_sources_that_are_not_signed()
 }
 
 # Other ways to say where packages are.
-# limit: 150
 test_sources_of_every_form()
 {
 	fixture
@@ -322,7 +308,6 @@ test_sources_of_every_form()
 }
 
 # Of the sources there are 7.3, which is tested, and 9.0 and 9.1, which are not.
-# limit: 150
 test_untested_linux_is_left_alone()
 {
 	fixture

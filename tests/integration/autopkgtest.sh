@@ -38,7 +38,6 @@ one_test()
 	chmod 755 package/debian/tests/"$1"
 }
 
-# limit: 240
 test_every_restriction()
 {
 	need_autopkgtest
@@ -78,7 +77,6 @@ test_every_restriction()
 	nothing_left
 }
 
-# limit: 90
 test_ends_with_its_caller()
 {
 	need_autopkgtest

@@ -27,7 +27,6 @@ test_each_has_its_own_time_limit()
 	commands own-time-limits
 }
 
-# limit: 120
 test_many_in_a_row_leave_nothing()
 {
 	commands in-a-row "$(scaled 150)"

@@ -72,7 +72,7 @@ my @racers = (
 	sub { for my $at (qw(real/planted link/planted real/up/planted top/planted)) {
 		open F, ">", $at and close F; unlink $at; mkdir $at; rmdir $at } },
 	sub { system "mount --bind a/b out 2>/dev/null && { cat out/../../secret out/../../../secret;
-		cat out/c/../../../secret; umount -l out; } 2>/dev/null | grep -q secret" and return;
+		cat out/c/../../../secret; umount -l out; } 2>/dev/null | grep secret >/dev/null" and return;
 		die "read it through a bind mount" },
 	sub { my $handle = pack "IiQQQQ", 32, 0, 0, 0, 0, 0; my $id = pack "i", 0;
 		syscall $name_to_handle_at, $cwd, my $name = "a/b", $handle, $id, 0;
@@ -96,7 +96,6 @@ print $bad ? "out\n" : "confined\n";
 EOF
 }
 
-# limit: 120
 test_races_do_not_leave_the_share()
 {
 	mkdir races outer outer/beside

@@ -19,7 +19,6 @@ fixture()
 	tar -C root -cf root.tar .
 }
 
-# limit: 120
 test_a_root_of_another_architecture_gets_its_emulator()
 {
 	fixture
@@ -29,7 +28,6 @@ test_a_root_of_another_architecture_gets_its_emulator()
 	equal "flags 1 /usr/bin/sh sh -c one two" "$(cat out)" "what the emulator got"
 }
 
-# limit: 120
 test_an_emulator_that_is_asked_for_is_not_seen_in_the_root()
 {
 	fixture
@@ -47,7 +45,6 @@ test_an_emulator_that_is_asked_for_is_not_seen_in_the_root()
 	status 127 run --bind "$T/root/usr/bin:/mnt:ro" -- /mnt/sh 2>/dev/null
 }
 
-# limit: 120
 test_what_has_no_emulator_is_refused_at_once()
 {
 	fixture
@@ -55,7 +52,6 @@ test_what_has_no_emulator_is_refused_at_once()
 	contains "did you mean 'arm64'" err
 }
 
-# limit: 120
 test_an_emulator_that_cannot_be_had_is_named()
 {
 	fixture

@@ -92,7 +92,6 @@ print "done\n";
 EOF
 }
 
-# limit: 120
 test_root_of_a_cage_stays_in_it()
 {
 	write_escapes
@@ -131,7 +130,6 @@ test_signal_to_everybody()
 	kill $victim || fail "it reached the host"
 }
 
-# limit: 120
 test_bombs_stay_inside()
 {
 	local before after
@@ -197,7 +195,6 @@ EOF
 }
 
 # who reaches the host in it says so, and what is the host's is as it was
-# limit: 120
 test_restrictions_of_a_chroot_one_by_one()
 {
 	write_restrictions

@@ -94,7 +94,6 @@ test_mirror_that_changed_since_its_index()
 # then for what a hook adds to them.
 # user: root
 # leaves: a mount point until its trap has run
-# limit: 300
 test_full_disk_at_every_stage()
 {
 	local user

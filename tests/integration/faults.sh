@@ -12,13 +12,11 @@ faults()
 		"$HOST_PROGRAMS/fault-shim.so" "$T/w" "$@"
 }
 
-# limit: 300
 test_shares()
 {
 	faults --only help --only share-import --only share-export --only share-verify --only share-chown
 }
 
-# limit: 300
 test_stores()
 {
 	faults --only kernel-list --only root-import --only cache-list --only cache-prune

@@ -184,7 +184,6 @@ check_reported()
 
 # Whatever was reported as done before the kernel was killed is there, wherever in its work
 # that was; the rest is named as what it is and can be mended.
-# limit: 120
 test_killed_while_writing()
 {
 	command -v getfattr >/dev/null || host_cannot "no getfattr"

@@ -13,7 +13,6 @@ print "$n $why\n"; kill "KILL", -1;
 EOF
 }
 
-# limit: 120
 test_processes()
 {
 	write_forks
@@ -49,7 +48,6 @@ test_processes_of_the_host()
 	done
 }
 
-# limit: 120
 test_disk()
 {
 	status 1 run --disk 16M -- dd if=/dev/zero of=/fill bs=1M 2>err
@@ -63,7 +61,6 @@ test_disk()
 	contains "--disk" err
 }
 
-# limit: 120
 test_time()
 {
 	status 124 run --timeout 2 -- sleep 1000
@@ -72,7 +69,6 @@ test_time()
 }
 
 # Forks and memory without end, at once: the host goes on, and so do the user's other processes.
-# limit: 120
 test_bombs()
 {
 	sleep 1000 &

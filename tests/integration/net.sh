@@ -31,15 +31,8 @@ end_servers()
 	wait || true
 }
 
-free_port()
-{
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1,
-		LocalAddr => "127.0.0.1", LocalPort => 0)->sockport'
-}
-
 guest_ask='exec 3<>/dev/tcp/$0/$1 && echo "$2" >&3 && head -n 1 <&3'
 
-# limit: 120
 test_published_port_answers()
 {
 	local port
@@ -146,7 +139,6 @@ test_network_can_be_wrecked()
 	contains "still here" err
 }
 
-# limit: 200
 test_packages_are_fetched_over_the_network()
 {
 	command -v apt-get >/dev/null || true
@@ -202,7 +194,6 @@ test_only_what_is_allowed_is_reached()
 	contains "leads out" err
 }
 
-# limit: 120
 test_a_list_with_the_mirror_only()
 {
 	mirrored

@@ -35,7 +35,6 @@ refuses()
 	equal "" "$(cat out)" "output"
 }
 
-# limit: 120
 test_variants_and_choices()
 {
 	fixture
@@ -55,7 +54,6 @@ test_variants_and_choices()
 	contains "pen-interest 1.0 all automatic" out
 }
 
-# limit: 120
 test_reasons()
 {
 	fixture
@@ -73,7 +71,6 @@ test_reasons()
 	refuses "unknown pattern" --variant=custom --include='?nonsense'
 }
 
-# limit: 120
 test_options_of_mmdebstrap_that_change_nothing()
 {
 	fixture
@@ -89,7 +86,6 @@ test_options_of_mmdebstrap_that_change_nothing()
 	contains "--customize-hook=CMD" out
 }
 
-# limit: 120
 test_any_suite()
 {
 	fixture
@@ -97,7 +93,6 @@ test_any_suite()
 	equal "pen-essential " "$(packages)" "packages of an empty suite"
 }
 
-# limit: 120
 test_a_proxy_of_apts()
 {
 	fixture
@@ -113,7 +108,6 @@ test_a_proxy_of_apts()
 	contains "proxy GET plain dists/pen/InRelease" requests
 }
 
-# limit: 120
 test_sources_in_every_form()
 {
 	fixture
@@ -139,7 +133,6 @@ answered()
 	grep -q 'unchanged since it was last made' err
 }
 
-# limit: 180
 test_unchanged_requests_are_copies()
 {
 	fixture
@@ -205,7 +198,6 @@ test_unchanged_requests_are_copies()
 	cmp first.tar second.tar
 }
 
-# limit: 120
 test_what_was_in_the_target_is_not_cached()
 {
 	fixture
@@ -219,7 +211,6 @@ test_what_was_in_the_target_is_not_cached()
 	! grep lost+found list || fail "what was in the directory before came with it"
 }
 
-# limit: 120
 test_the_cache_is_listed_and_pruned()
 {
 	fixture
@@ -244,7 +235,6 @@ assert kinds == {"trees", "archives", "indexes"}, kinds'
 	contains usr/share/pen-big/noise list
 }
 
-# limit: 120
 test_the_old_target_survives_failures()
 {
 	fixture

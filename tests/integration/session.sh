@@ -125,7 +125,6 @@ no_commands()
 	[ "$(session ps --json "$1" | tr -d ' \n')" = "[]" ]
 }
 
-# limit: 120
 test_three_at_once_with_ten_commands_each()
 {
 	local s i jobs=()
@@ -159,7 +158,6 @@ test_three_at_once_with_ten_commands_each()
 	nothing_left
 }
 
-# limit: 180
 test_many_in_a_row_leave_nothing()
 {
 	local i pid before n
@@ -227,16 +225,22 @@ test_pause_and_resume()
 	contains "is paused; let it go on with 'umlcage session resume s'" err
 	session resume s
 	session exec s true
-	within 10 test "$(wc -l <out)" -ge "$ticks"
+	within 10 more_than "$ticks"
 	session pause s
 	session stop s
 	wait
 	nothing_left
 }
 
+more_than()
+{
+	[ "$(wc -l <out)" -gt "$1" ]
+}
+
 test_publish_while_it_runs()
 {
-	local port=$((20000 + RANDOM % 20000))
+	local port
+	port=$(free_port)
 	start s
 	session publish s $port:80
 	session exec s -- sh -c 'echo hello | perl -MSocket -e "
@@ -284,8 +288,8 @@ test_nobody_else_gets_in()
 
 test_idle_session_ends()
 {
-	start s --idle-timeout 0.7
-	session exec s sleep 1
+	start s --idle-timeout 2
+	session exec s sleep 2.5
 	session exec s true
 	within 10 no_sessions
 	nothing_left
@@ -338,7 +342,6 @@ gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# limit: 240
 test_killed_at_random_moments()
 {
 	local i pid kernel client n
@@ -380,7 +383,6 @@ test_log()
 	wait
 }
 
-# limit: 90
 test_interrupted_start_leaves_nothing()
 {
 	local i pid
@@ -389,7 +391,8 @@ test_interrupted_start_leaves_nothing()
 			${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} s >out 2>err &
 		pid=$!
 		sleep 0.0$((RANDOM % 9))
-		kill -TERM $pid
+		# it may have done its work by now
+		kill -TERM $pid 2>/dev/null || true
 		wait $pid || true
 		[ ! -s out ] || session stop s
 		nothing_left
@@ -460,7 +463,6 @@ test_hostile_copy_stays_in_its_place()
 	session stop s
 }
 
-# limit: 120
 test_commit()
 {
 	start s
@@ -531,5 +533,5 @@ test_run_in_a_session()
 
 session_is_lost()
 {
-	session list | grep -q lost
+	session list | grep lost >/dev/null
 }

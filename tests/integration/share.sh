@@ -41,7 +41,6 @@ test_round_trip()
 	share export -q again - | cmp - out.tar
 }
 
-# limit: 180
 test_every_compression()
 {
 	make_tar rich.tar rich
@@ -120,7 +119,6 @@ for t in tarfile.open(sys.argv[1], "r:"):
 	! grep -i gnu listed || fail "GNU's own way of writing holes"
 }
 
-# limit: 180
 test_reproducible()
 {
 	make_tar rich.tar rich
@@ -145,7 +143,6 @@ test_reproducible()
 	contains "bad SOURCE_DATE_EPOCH 'soon'" err
 }
 
-# limit: 180
 test_hostile_archives()
 {
 	mkdir outside
@@ -305,9 +302,9 @@ test_list_and_changes()
 	equal "-r-xr-xr-x 5 9" "$(seen d/f)"
 	equal "-r--r--r-- 0 9" "$(seen d/e/g)"
 	equal "dr-xr-xr-x 0 9" "$(seen d/e)"
-	share list s cap | grep -q security.capability
+	share list s cap | grep security.capability >/dev/null
 	share chown 1 s cap
-	! share list s cap | grep -q security.capability || fail "the capability is still there"
+	! share list s cap | grep security.capability >/dev/null || fail "the capability is still there"
 	share mknod s d/null c 1 3
 	share mknod -m 600 -o 3:4 s d/pipe p
 	equal "crw-rw-rw- 0 0" "$(seen d/null)"
@@ -319,7 +316,7 @@ test_list_and_changes()
 	status 3 share chown 1 s d/none 2>err
 	contains "'d/none'" err
 	status 1 share chown 1 s ../s/d 2>err
-	share list --json s d/null | grep -q '"type": "char".*"major": 1, "minor": 3'
+	share list --json s d/null | grep '"type": "char".*"major": 1, "minor": 3' >/dev/null
 	! command -v python3 >/dev/null || share list --json s | python3 -c 'import json, sys; json.load(sys.stdin)'
 }
 
@@ -485,7 +482,7 @@ test_kept_roots()
 	status 1 root rename two three 2>err
 	status 3 root show one 2>err
 	contains "there is no root 'one'" err
-	root show three | grep -q "entries:  4"
+	root show three | grep "entries:  4" >/dev/null
 	exec 9<"$XDG_DATA_HOME/umlcage/roots/two"
 	flock -s 9
 	matches "*in use*" "$(root list | grep two)"

@@ -9,12 +9,14 @@
 #	matches PATTERN STRING [WHAT]	a shell pattern for the whole string
 #	contains PART FILE		a file has a fixed string in it
 #	status WANT COMMAND...		runs it, checks its exit status; output goes on
-#	within SECONDS COMMAND...	repeats it until it succeeds
+#	within SECONDS COMMAND...	repeats it until it succeeds; SECONDS is what a quiet machine
+#					takes at most, a busy one gets a minute or more
 #	scaled N			N times UMLCAGE_TEST_SCALE percent, at least 1
 #	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
 #	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
 #	little MB			a size for --memory; a debugging kernel needs more than any other
 #	in_image FILE			what the image has in it, as got.tar: a cage mounts and copies it
+#	free_port			prints a TCP port of the loopback that nobody has
 #	mirrored			ends the test where no mirror can be reached
 
 fail()
@@ -57,7 +59,7 @@ status()
 
 within()
 {
-	local until=$((SECONDS + $1))
+	local until=$((SECONDS + ($1 > 60 ? $1 : 60)))
 	shift
 	until "$@"; do
 		[ $SECONDS -lt $until ] || fail "not within the time given: $*"
@@ -97,6 +99,12 @@ fabricate_exec()
 little()
 {
 	echo $(($1 ${UMLCAGE_TEST_REPORTS:+ + 320}))M
+}
+
+free_port()
+{
+	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1,
+		LocalAddr => "127.0.0.1", LocalPort => 0)->sockport'
 }
 
 mirrored()

@@ -15,7 +15,7 @@
  *
  * Comment lines right above a function say more:
  *
- *	# limit: SECONDS	time limit, 60 unless told; grows with UMLCAGE_TEST_SCALE
+ *	# limit: SECONDS	time limit, 300 unless told; grows with UMLCAGE_TEST_SCALE
  *	# user: root		runs as the user of the runner, unfiltered; needs root
  *	# namespaces: yes	runs as an ordinary user, unfiltered: where the host lets him, he
  *				has namespaces
@@ -58,7 +58,7 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
-enum { NOBODY = 65534, DEFAULT_LIMIT = 60, GRACE_MS = 3000, REPORTS_SLOWER = 6, OUTPUT_MAX = 64 << 10 };
+enum { NOBODY = 65534, DEFAULT_LIMIT = 300, GRACE_MS = 3000, REPORTS_SLOWER = 6, OUTPUT_MAX = 64 << 10 };
 
 struct test {
 	char *script, *function, *name;

@@ -37,7 +37,6 @@ containerfile()
 	END
 }
 
-# limit: 300
 test_docker_builds_and_runs()
 {
 	tools docker.io,docker-cli,docker-buildx,iptables,ca-certificates
@@ -65,7 +64,6 @@ test_docker_builds_and_runs()
 	diff want out
 }
 
-# limit: 300
 test_podman_builds_runs_and_publishes()
 {
 	tools podman,buildah,crun,netavark,aardvark-dns,nftables,ca-certificates

@@ -2,7 +2,6 @@
 # What asks the full kernel for things that a small one has not: tunnels, sets, queues of packets,
 # rings of I/O.
 
-# limit: 300
 test_networks_by_iproute2_and_its_kin()
 {
 	mirrored
@@ -44,7 +43,6 @@ test_networks_by_iproute2_and_its_kin()
 	printf '1\n1\n1\n1\n1\n1\n' | diff - out
 }
 
-# limit: 300
 test_fio_with_io_uring_and_libaio()
 {
 	mirrored

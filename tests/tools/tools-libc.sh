@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs of another libc than the host's, which nothing that is preloaded could reach.
 
-# limit: 300
 # another libc than the host's, and than that of any library preloaded
 test_another_libc()
 {

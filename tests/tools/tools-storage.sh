@@ -2,7 +2,6 @@
 # File systems, encryption, volumes and RAID in files, by the distribution's tools, on the full
 # kernel.
 
-# limit: 300
 test_file_systems_are_made_and_mounted()
 {
 	mirrored
@@ -37,7 +36,6 @@ test_file_systems_are_made_and_mounted()
 	done | diff - out
 }
 
-# limit: 300
 test_encryption_volumes_and_raid()
 {
 	mirrored

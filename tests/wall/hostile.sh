@@ -84,7 +84,6 @@ first_wall()
 	printf fw
 }
 
-# limit: 180
 # namespaces: yes
 test_without_walls_all_of_it_is_done()
 {
@@ -95,14 +94,12 @@ test_without_walls_all_of_it_is_done()
 	[ "$(grep -c 'as nothing refuses it here' out)" -gt 100 ] || fail "few rows succeed: $(cat out)"
 }
 
-# limit: 180
 test_first_wall()
 {
 	hostile "$(first_wall)" ""
 	untouched
 }
 
-# limit: 180
 test_first_wall_of_an_older_host()
 {
 	[ "$(abi)" -ge 2 ] || host_cannot "no Landlock"
@@ -111,7 +108,6 @@ test_first_wall_of_an_older_host()
 }
 
 # files can be opened there, of which a warning tells
-# limit: 180
 test_first_wall_without_landlock()
 {
 	hostile fw landlock=0
@@ -129,21 +125,18 @@ full_wall()
 	untouched
 }
 
-# limit: 180
 # namespaces: yes
 test_full_wall()
 {
 	full_wall "fn$(first_wall | tr -d fw)" ""
 }
 
-# limit: 180
 # namespaces: yes
 test_full_wall_of_an_older_host()
 {
 	full_wall fnl landlock=2
 }
 
-# limit: 180
 # namespaces: yes
 test_full_wall_without_landlock()
 {
