@@ -28,51 +28,6 @@ static const char *const moments[FAB_HOOK_WHEN_MAX] = {
 	[FAB_HOOK_CUSTOMIZE] = "customize",
 };
 
-int hooks_words(const char *text, struct strv *words)
-{
-	struct strbuf word = STRBUF_INIT;
-	bool open = false;
-	char quote = 0;
-
-	for (; *text; text++) {
-		if (!quote && strchr(" \t\n", *text)) {
-			if (open)
-				strv_take(words, sb_steal(&word));
-			open = false;
-			continue;
-		}
-		open = true;
-		if (quote ? *text == quote : (*text == '"' || *text == '\'')) {
-			quote = quote ? 0 : *text;
-		} else if (*text == '\\' && quote != '\'' && text[1]) {
-			/* in double quotes only what they would take is escaped */
-			if (quote && !strchr("\"\\$`", text[1]))
-				sb_addc(&word, '\\');
-			sb_addc(&word, *++text);
-		} else {
-			sb_addc(&word, *text);
-		}
-	}
-	if (open)
-		strv_take(words, sb_steal(&word));
-	sb_release(&word);
-	return quote ? -EINVAL : 0;
-}
-
-size_t hooks_special(const char *script)
-{
-	static const char *const names[] = { "copy-in", "copy-out", "tar-in", "tar-out", "upload",
-					     "download", "sync-in", "sync-out" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		size_t len = strlen(names[i]);
-
-		if (strncmp(script, names[i], len) == 0 && script[len] == ' ')
-			return len;
-	}
-	return 0;
-}
-
 /* ---- the special ones ---- */
 
 struct carrier {
@@ -213,15 +168,6 @@ static int special(struct carrier *c, const char *script, struct error *e)
 
 /* ---- the others ---- */
 
-static bool needs_shell(const char *script)
-{
-	for (; *script; script++)
-		if (!strchr("@%+=:,./-_", *script) && !(*script >= '0' && *script <= '9') &&
-		    !(*script >= 'a' && *script <= 'z') && !(*script >= 'A' && *script <= 'Z'))
-			return true;
-	return false;
-}
-
 /* --include as hooks get it: with commas between, and those within as in an address. */
 static char *included(const struct fab_options *o)
 {
@@ -283,38 +229,21 @@ static void hook_environment(const struct carrier *c, enum fab_hook_when when, s
  */
 #define OWN_FOLDER "/dev/shm/.hook"
 
-#define SCRIPT_MAX ((size_t)1 << 20)
-
-/*
- * Folders beside the script's own that it names, as "$(dirname "$0")/../NAME/...": they are
- * brought in, too.  No more than what is a script's: mmdebstrap's hooks are some KB each.
- */
+/* They are brought in, too: no more than what is a script's, mmdebstrap's are some KB each. */
 static int bring_neighbours(struct carrier *c, const char *path, const char *top, struct error *e)
 {
-	cleanup_free char *copy = xstrdup(path), *up = NULL;
-	char *slash = strrchr(copy, '/');
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_strv struct strv names = STRV_INIT;
-	cleanup_close int dir = -1;
+	cleanup_free char *up = NULL;
 	int ret = 0;
 
-	if (file_read(AT_FDCWD, path, SCRIPT_MAX, &text, NULL) < 0 || !strstr(sb_str(&text), "$0"))
+	if (file_read(AT_FDCWD, path, HOOK_SCRIPT_MAX, &text, NULL) < 0)
 		return 0;
-	if (slash)
-		*slash = '\0';
-	up = path_join(slash ? copy : ".", "..");
-	dir = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || dir_names(dir, &names, NULL) < 0)
-		return 0;
+	up = hooks_neighbours(path, sb_str(&text), &names);
 	for (size_t i = 0; i < names.n && ret == 0; i++) {
-		cleanup_free char *named = xasprintf("/%s/", names.v[i]), *from = path_join(up, names.v[i]);
-		cleanup_close int fd = -1;
-		struct stat st;
+		cleanup_free char *from = path_join(up, names.v[i]);
+		cleanup_close int fd = temporary(e);
 
-		if (!strstr(sb_str(&text), named) || fstatat(dir, names.v[i], &st, 0) < 0 ||
-		    !S_ISDIR(st.st_mode))
-			continue;
-		fd = temporary(e);
 		ret = fd < 0 ? fd : hooks_pack(from, false, fd, e);
 		if (ret == 0)
 			ret = unpack_in(c, top, fd, e);
@@ -404,16 +333,15 @@ static int run_hook(struct carrier *c, const struct fab_hook *hook, char *const 
 			  (char *)"mkdir -p " OWN_FOLDER " && cd " OWN_FOLDER " && s=$2 && "
 			  "exec sh -c \"$s\" exec \"$1\"", (char *)"sh", root, hook->script, NULL };
 	char *direct[] = { hook->script, root, NULL };
-	struct stat st;
 	int ret;
 
 	if (hook->chrooted)
 		return guest_run(c->guest, what, *c->prefix ? chrooted : chrooted + 2, env, -1, e);
 	if (hooks_special(hook->script))
 		return special(c, hook->script, e);
-	if (access(hook->script, X_OK) == 0 && stat(hook->script, &st) == 0 && S_ISREG(st.st_mode))
+	if (hooks_is_program(hook->script))
 		ret = run_file(c, hook->script, env, e);
-	else if (!needs_shell(hook->script))
+	else if (!hooks_need_shell(hook->script))
 		return guest_run(c->guest, what, direct, env, -1, e);
 	else if ((ret = guest_run(c->guest, what, shell, env, -1, e)) < 0 && ret != -EINTR)
 		hint_at_files(c, hook->script, e);
@@ -432,26 +360,6 @@ static bool has_shell(const struct plan *plan)
 		for (size_t k = 0; k < ARRAY_SIZE(needed); k++)
 			found += strcmp(plan->packages[i].name, needed[k]) == 0;
 	return found >= ARRAY_SIZE(needed);
-}
-
-/* Does a hook of that moment, as text or as a program of the host, call a program of @names? */
-static bool calls_any(const struct fabricate *f, enum fab_hook_when when, const char *const *names)
-{
-	const struct fab_hooks *hooks = &f->o->hooks[when];
-
-	for (size_t i = 0; i < hooks->n; i++) {
-		cleanup_strbuf struct strbuf text = STRBUF_INIT;
-		const char *script = hooks->v[i].script;
-
-		if (hooks->v[i].chrooted || hooks_special(script))
-			continue;
-		if (!needs_shell(script))
-			(void)file_read(AT_FDCWD, script, SCRIPT_MAX, &text, NULL);
-		for (const char *const *name = names; *name; name++)
-			if (strstr(text.len ? sb_str(&text) : script, *name))
-				return true;
-	}
-	return false;
 }
 
 static bool has_apt(const struct fabricate *f, enum fab_hook_when when)
@@ -475,8 +383,9 @@ static bool wants_tools(const struct fabricate *f, enum fab_hook_when when)
 	static const char *const apt_programs[] = { "apt-get", "apt-cache", "apt-config",
 						    "apt-helper", NULL };
 
-	return calls_any(f, when, dev_programs) ||
-	       ((when == FAB_HOOK_SETUP || !has_apt(f, when)) && calls_any(f, when, apt_programs));
+	return hooks_call_any(&f->o->hooks[when], dev_programs) ||
+	       ((when == FAB_HOOK_SETUP || !has_apt(f, when)) &&
+		hooks_call_any(&f->o->hooks[when], apt_programs));
 }
 
 /*
@@ -486,7 +395,8 @@ static bool wants_tools(const struct fabricate *f, enum fab_hook_when when)
  */
 static int start_aside(struct carrier *c, enum fab_hook_when when, struct error *e)
 {
-	const char *include = calls_any(c->f, when, dev_programs) ? "dpkg-dev,mount" : "mount";
+	bool dev = hooks_call_any(&c->f->o->hooks[when], dev_programs);
+	const char *include = dev ? "dpkg-dev,mount" : "mount";
 	cleanup_share struct share made = SHARE_INIT;
 	cleanup_free char *path = NULL;
 	int ret;

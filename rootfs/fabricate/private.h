@@ -183,6 +183,20 @@ int hooks_run(struct fabricate *f, enum fab_hook_when when, struct error *e);
 int hooks_words(const char *text, struct strv *words);
 /* Is it one of the special ones?  Then its name's length, else 0. */
 size_t hooks_special(const char *script);
+/* Does it need a shell, or is it the name of a program alone? */
+bool hooks_need_shell(const char *script);
+/* Is it the name of a program of the host? */
+bool hooks_is_program(const char *script);
+/* Do any of them, as text or as a program of the host with those beside it that it names, call
+ * a program of @names, up to NULL?  Goes by their words alone. */
+bool hooks_call_any(const struct fab_hooks *hooks, const char *const *names);
+#define HOOK_SCRIPT_MAX ((size_t)1 << 20)
+/*
+ * Folders beside the one of the program @path that its text names, as
+ * "$(dirname "$0")/../NAME/...": their names to @names; returns the folder that they are in,
+ * malloc'ed.
+ */
+char *hooks_neighbours(const char *path, const char *text, struct strv *names);
 
 /* Files of the host into a tar file and out of one, for copy-in, copy-out and their kin. */
 

@@ -238,18 +238,27 @@ test_hooks_that_make_the_shell()
 	! tar -tf x.tar | grep -E '^./(proc|sys)/.' || fail "mounts in the image"
 }
 
-# As mmdebstrap's maybe-merged-usr and its like: a script calls what is in a folder beside its own.
-# limit: 600
+# As mmdebstrap's maybe-merged-usr and its like: a script calls what is in a folder beside its own,
+# which may want apt before the tree has it.
+# limit: 900
 test_hooks_beside_a_hook()
 {
 	mirrored
 	mkdir -p hooks/maybe hooks/real hooks/other
 	# shellcheck disable=SC2016
-	hook hooks/real/essential00.sh 'echo "$(basename "$0") $1 $VALUE" >"$1/seen"'
+	hook hooks/real/essential00.sh 'apt-get --version | grep -q "^apt "' \
+		'echo "$(basename "$0") $1" >"$1/seen"'
 	# shellcheck disable=SC2016
-	hook hooks/maybe/essential00.sh 'p=$(dirname -- "$0")/..; [ -x "$p/real/essential00.sh" ]' \
-		'[ ! -e "$p/other" ]; VALUE=${VALUE-0} "$p/real/essential00.sh" "$1"'
+	hook hooks/maybe/essential00.sh 'p=$(dirname -- "$0")/..; [ ! -e "$p/other" ]' \
+		'[ -x "$p/real/essential00.sh" ] && "$p/real/essential00.sh" "$1"'
+	# shellcheck disable=SC2016
+	hook hooks/real/customize00.sh '[ ! -e /usr/bin/apt ]' \
+		'echo "$(basename "$0") $1 $VALUE" >>"$1/seen"'
+	# shellcheck disable=SC2016
+	hook hooks/maybe/customize00.sh 'VALUE=${VALUE-0} "$(dirname "$0")/../real/customize00.sh" "$1"'
 	fabricate -q --no-cache --variant=essential --hook-directory=hooks/maybe trixie x.tar
-	equal "essential00.sh / 0" "$(content x.tar seen)"
+	content x.tar seen >seen
+	equal "essential00.sh /target/" "$(sed -n 1p seen)"
+	equal "customize00.sh / 0" "$(sed -n 2p seen)"
 	! tar -tf x.tar | grep umlcage-hook || fail "left in the image"
 }
