@@ -142,8 +142,6 @@ static int first_stage(struct solve *s, const struct fab_options *o, struct erro
 	struct solve_set set = SOLVE_SET_INIT;
 	int r = 0;
 
-	if (o->variant == FAB_APT)
-		return solve_install_essential(s, e);
 	if (o->variant == FAB_EXTRACT || o->variant == FAB_CUSTOM)
 		r = select_includes(s, o, &set, e);
 	else
@@ -164,6 +162,8 @@ static int second_stage(struct solve *s, const struct fab_options *o, struct err
 	int r;
 
 	r = select_includes(s, o, &set, e);
+	if (!r && o->variant != FAB_ESSENTIAL)
+		r = solve_select(s, "apt", &set, e);
 	if (!r && o->variant == FAB_BUILDD)
 		r = solve_select(s, "build-essential", &set, e);
 	if (!r && o->variant >= FAB_REQUIRED)
@@ -214,7 +214,6 @@ static struct solve *new_solve(const struct plan_request *rq)
 	struct solve_config config = {
 		.arch = o->architectures.n ? o->architectures.v[0] : debian_native_architecture(),
 		.recommends = rq->recommends, .suggests = rq->suggests,
-		.apt_is_essential = o->variant == FAB_APT,
 	};
 
 	if (o->architectures.n > 1)

@@ -477,21 +477,6 @@ int solve_install(struct solve *s, const struct solve_set *set, struct error *e)
 	return finish(s, set->v, set->n, e);
 }
 
-int solve_install_essential(struct solve *s, struct error *e)
-{
-	struct solve_set set = SOLVE_SET_INIT;
-	int r;
-
-	for (size_t i = 0; i < s->npkgs; i++)
-		if (s->pkgs[i].essential && !solve_is_foreign(s, &s->pkgs[i]))
-			solve_set_add(&set, &s->pkgs[i]);
-	for (size_t i = 0; i < set.n; i++)
-		mark_install(s, set.v[i], true, 0, false);
-	r = finish(s, set.v, set.n, e);
-	solve_set_release(&set);
-	return r;
-}
-
 void solve_commit(struct solve *s)
 {
 	for (size_t i = 0; i < s->npkgs; i++) {

@@ -144,8 +144,6 @@ int solve_finish(struct solve *s, struct error *e)
 			p->essential |= s->vers[v].essential;
 			p->important |= s->vers[v].important;
 		}
-		if (s->config.apt_is_essential && strcmp(pool_id2str(s->pool, p->name), "apt") == 0)
-			p->essential = p->important = true;
 		choose_candidate(s, p);
 		note_installed(s, p);
 	}

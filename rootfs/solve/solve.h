@@ -31,7 +31,6 @@ struct solve_config {
 	/* others that packages may be of, as NAME:ARCH and for what these need; NULL: none */
 	const char *const *foreign;
 	bool recommends, suggests;	/* are installed as well */
-	bool apt_is_essential;
 };
 
 enum solve_priority {	/* as pkgCache::State::VerPriority */
@@ -87,8 +86,6 @@ void solve_select_priority(struct solve *s, const char *suite, enum solve_priori
 /* Marks @set (with their candidates) as apt-get install would; a usage error with the reason in
  * words if they cannot be installed together. */
 int solve_install(struct solve *s, const struct solve_set *set, struct error *e);
-/* Marks as apt-get dist-upgrade does on an empty system: what is essential. */
-int solve_install_essential(struct solve *s, struct error *e);
 /* What is marked becomes what is there already. */
 void solve_commit(struct solve *s);
 

@@ -21,6 +21,8 @@ static const char index_text[] =
 	"Size: 7\r\nSHA512: " SUM SUM "\r\nSHA256: " SUM "\r\n\r\n"
 	"Package: c\nVersion: 1\nArchitecture: all\nFilename: pool/c.deb\nSize: 9223372036854775807\n"
 	"SHA256: " SUM "\n\n"
+	"Package: apt\nVersion: 3\nArchitecture: amd64\nPriority: required\nDepends: c\n"
+	"Filename: pool/apt.deb\nSize: 3\nSHA256: " SUM "\n\n"
 	"Package: nosum\nVersion: 1\nArchitecture: all\nFilename: pool/n.deb\nSize: 1\n\n"
 	"Package: ../x\nVersion: 1\nArchitecture: all\nFilename: pool/n.deb\nSize: 1\n"
 	"SHA256: " SUM "\nDescription: x\n \n Package: hidden\n";
@@ -36,7 +38,7 @@ static struct strbuf answer;
 
 static void setup(void)
 {
-	o = (struct fab_options){ .suite = suite_name, .variant = FAB_REQUIRED };
+	o = (struct fab_options){ .suite = suite_name, .variant = FAB_ESSENTIAL };
 	ix = (struct debian_index){
 		.release = &release, .base = base, .path = path,
 		.fd = memfd_with("index", index_text, sizeof(index_text) - 1, &err),
@@ -91,6 +93,26 @@ START_TEST(choice_and_answer_agree)
 	ck_assert_int_eq(plan.steps[1].kind, PLAN_UNPACK);
 	ck_assert_uint_eq(plan.steps[1].n, 2);
 	ck_assert_int_eq(plan.steps[2].kind, PLAN_CONFIGURE_PENDING);
+}
+END_TEST
+
+/* As mmdebstrap since 1.4: --variant=apt, too, is the essential packages and apt on top. */
+START_TEST(apt_is_asked_for_in_the_second_stage)
+{
+	for (enum fab_variant v = FAB_APT; v <= FAB_REQUIRED; v++) {
+		o.variant = v;
+		ck_ok(plan_choose(&rq, &answer, &err), &err);
+		ck_ok(plan_read_answer(&rq, &answer, &plan, &err), &err);
+		ck_assert_uint_eq(plan.nbase, 1);
+		ck_assert_uint_eq(plan.n, 3);
+		ck_assert_str_eq(plan.packages[0].name, "a");
+		ck_assert_str_eq(plan.packages[1].name, "c");
+		ck_assert(plan.packages[1].auto_installed);
+		ck_assert_str_eq(plan.packages[2].name, "apt");
+		ck_assert(!plan.packages[2].auto_installed && !plan.packages[2].essential);
+		plan_release(&plan);
+		sb_reset(&answer);
+	}
 }
 END_TEST
 
@@ -308,6 +330,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, choice_and_answer_agree);
+	tcase_add_test(t, apt_is_asked_for_in_the_second_stage);
 	tcase_add_test(t, a_package_without_a_sum_is_refused);
 	tcase_add_test(t, only_stanzas_of_the_indexes_are_packages);
 	tcase_add_test(t, steps_are_a_sequence_of_dpkgs);
