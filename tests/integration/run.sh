@@ -266,6 +266,26 @@ test_ends_with_its_parent()
 	contains asked out
 	follow --die-with-parent -- sh -c 'trap "" TERM HUP; echo ready; while :; do sleep 0.1; done'
 	within 30 flock -n lock true
+	# a script that waits for timeout, which does not end with it
+	cat >script <<-'END'
+		exec 9>lock
+		flock -n 9
+		timeout 600 "$BASH" -c 'run_exec "$@"' bash "$@" >out 2>err
+		echo "$?" >went-on
+	END
+	export -f run_exec
+	for trap in 'echo asked; exit' ''; do
+		rm -f out
+		"$BASH" script --die-with-parent -- \
+			sh -c "trap '$trap' TERM HUP; echo ready; while :; do sleep 0.1; done" &
+		within 60 grep -q ready out
+		! flock -n lock true || fail "nobody has the lock"
+		kill -TERM $!
+		within 30 flock -n lock true
+		[ -z "$trap" ] || contains asked out
+		[ ! -e went-on ] || fail "the script went on"
+		wait $! || :
+	done
 }
 
 test_print_command_starts_nothing()

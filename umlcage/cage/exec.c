@@ -2,10 +2,9 @@
 /* One command to its end, in the foreground: this process's signals and terminal are its. */
 #include <errno.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/parent.h"
 #include "umlcage/base/signals.h"
 #include "umlcage/cage/internal.h"
 
@@ -17,7 +16,6 @@ struct foreground {
 	struct terminal *terminal;	/* NULL: it has none, or not one of ours */
 	unsigned int interrupts;	/* SIGINT and SIGTERM so far */
 	bool end_on_signal;
-	pid_t parent;			/* of this process, when it began */
 };
 
 static void fill(struct pollset *ps, void *arg)
@@ -34,14 +32,6 @@ static bool ends_programs(int sig)
 	return sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT;
 }
 
-/* SIGTERM because of a parent's end (PR_SET_PDEATHSIG): nobody is left to send another one. */
-static bool is_orphan(const struct foreground *f)
-{
-	int wanted = 0;
-
-	return prctl(PR_GET_PDEATHSIG, &wanted) == 0 && wanted == SIGTERM && getppid() != f->parent;
-}
-
 static int take_signal(struct foreground *f, int sig, struct error *e)
 {
 	if (sig == SIGCONT) {
@@ -56,8 +46,8 @@ static int take_signal(struct foreground *f, int sig, struct error *e)
 		interrupt_note(sig);
 		return err_set(e, EINTR, "interrupted");
 	}
-	if (sig == SIGTERM && is_orphan(f)) {
-		/* asked first, like one whose time is over */
+	if (sig == SIGTERM && parent_gone()) {
+		/* asked first, like one whose time is over; nobody is left to send another one */
 		f->command->deadline_ms = clock_ms();
 		return 0;
 	}
@@ -84,7 +74,7 @@ int cage_exec(struct cage *cage, const struct cage_exec *what, struct cage_exit 
 {
 	static const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH,
 				     SIGCONT };
-	struct foreground f = { .end_on_signal = what->end_on_signal, .parent = getppid() };
+	struct foreground f = { .end_on_signal = what->end_on_signal };
 	struct cage_member *member;
 	int ret;
 

@@ -4,15 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/parent.h"
 #include "umlcage/cage/forward.h"
 
 enum { CPUS_MAX = 64, PIDS_MIN = 4, DISK_MIN = 1 << 20 };
@@ -68,7 +67,8 @@ const struct opt machine_opts[] = {
 	{ OPT_FLAG, 0, "no-fast-calls", NULL, OPT_BOOL(struct machine, no_fast_calls),
 	  "leave the system call instructions of processes as they are (slower)" },
 	{ OPT_FLAG, 0, "die-with-parent", NULL, OPT_BOOL(struct machine, die_with_parent),
-	  "end, as of SIGTERM, when the process that started this one ends, however" },
+	  "end, as of SIGTERM, when the process that started this one ends, however; "
+	  "of timeout, flock, sudo and the like what called these counts, too" },
 	{ OPT_FLAG, 0, "console", NULL, OPT_BOOL(struct machine, console),
 	  "the kernel's console on stderr (otherwise its end, on failure)" },
 	{ OPT_CALL, 0, "stats", "FILE", OPT_FIELD(const char *, struct machine, stats),
@@ -179,17 +179,6 @@ static int check_forwards(struct machine *m, struct error *e)
 	return ret;
 }
 
-/* It stays over execve(), and what is forked does without. */
-static void follow_parent(void)
-{
-	pid_t parent = getppid();
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	/* gone meanwhile */
-	if (getppid() != parent)
-		(void)raise(SIGTERM);
-}
-
 static int check_stats(struct machine *m, struct error *e)
 {
 	if (m->stats_fd > STDERR_FILENO)
@@ -207,7 +196,7 @@ int machine_check(struct machine *m, struct error *e)
 	int ret = check_memory(m, e);
 
 	if (m->die_with_parent)
-		follow_parent();
+		parent_follow();
 
 	if (ret == 0 && (m->cpus < 1 || m->cpus > CPUS_MAX))
 		ret = err_usage(e, "--cpus: %u is not from 1 to %d", m->cpus, CPUS_MAX);

@@ -37,7 +37,7 @@ struct machine {
 	bool no_namespaces;	/* only the first wall */
 	bool ptrace_mode, no_fast_calls;
 	bool console;		/* the kernel's console on stderr */
-	bool die_with_parent;	/* SIGTERM when the parent process ends */
+	bool die_with_parent;	/* SIGTERM when what started it ends: parent.h */
 	const char *stats;	/* a file for what the kernel counted, "": stderr; NULL: none */
 	struct strv emulate;	/* architectures whose programs it runs, besides those of its root */
 	/* machine_time_opts */
