@@ -198,6 +198,40 @@ test_unchanged_requests_are_copies()
 	cmp first.tar second.tar
 }
 
+# What another build of the program has made may not be what this one makes.
+test_results_of_another_build_are_not_delivered()
+{
+	fixture
+	local make="--variant=extract --include=pen-plain" prefix=${UMLCAGE%/bin/*} at
+	local name=libexec/umlcage/umlcage-make mine=$UMLCAGE
+
+	# shellcheck disable=SC2086
+	made()
+	{
+		echo stale >log
+		fabricate $make --logfile=log pen x.tar "$T/a" 2>err || { cat err; fail "$UMLCAGE"; }
+	}
+	made
+	answered && fail "the first one came from the cache"
+	! grep stale log || fail "the log of another request"
+	made
+	answered || fail "the second one did not come from the cache"
+	equal "unchanged since it was last made: copied from the cache" "$(cat log)" "the log"
+	cp -a "$prefix" other
+	# behind the note's head of 16 bytes
+	at=$(readelf -SW "other/$name" |
+		sed -n 's/.*\.note\.gnu\.build-id *NOTE *[0-9a-f]* \([0-9a-f]*\) .*/0x\1/p')
+	printf other | dd of="other/$name" bs=1 seek=$((at + 16)) conv=notrunc status=none
+	UMLCAGE=$PWD/other/bin/umlcage
+	made
+	answered && fail "what another build has made was delivered"
+	made
+	answered || fail "the other build did not find its own"
+	UMLCAGE=$mine
+	made
+	answered || fail "this one's result is gone"
+}
+
 test_what_was_in_the_target_is_not_cached()
 {
 	fixture
