@@ -42,12 +42,21 @@ void interrupt_note(int sig)
 	caught = sig;
 }
 
+void interrupt_reset(void)
+{
+	if (depth > 0)
+		for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+			(void)sigaction(signals[i], &former[i], NULL);
+	depth = 0;
+}
+
 void interrupt_end(void)
 {
-	if (--depth > 0)
+	if (depth > 1) {
+		depth--;
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		(void)sigaction(signals[i], &former[i], NULL);
+	}
+	interrupt_reset();
 	if (caught)
 		(void)raise(caught);
 }

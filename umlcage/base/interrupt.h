@@ -14,6 +14,8 @@
 
 void interrupt_begin(void);
 void interrupt_end(void);
+/* Of a child that is to be ended by signals as any: as before the first interrupt_begin(). */
+void interrupt_reset(void);
 /* The signal that came since the first interrupt_begin(), 0 if none. */
 int interrupted(void);
 /* For who took the signal @sig another way, from a signalfd: as if it had come here. */

@@ -171,7 +171,10 @@ static int hear(int fd, pid_t pid, const char *name, struct error *e)
 	while ((n = read(fd, &v, sizeof(v))) < 0 && errno == EINTR)
 		if (interrupted())
 			(void)kill(pid, SIGTERM);
-	if (n == (ssize_t)sizeof(v)) {
+	if (n == (ssize_t)sizeof(v) && v.ret == 0 && interrupted()) {
+		/* too late for it to have noticed */
+		(void)kill(pid, SIGTERM);
+	} else if (n == (ssize_t)sizeof(v)) {
 		v.text[sizeof(v.text) - 1] = '\0';
 		if (v.ret < 0) {
 			err_set(e, -v.ret, "%s", v.text);
@@ -179,7 +182,7 @@ static int hear(int fd, pid_t pid, const char *name, struct error *e)
 		}
 		return v.ret;
 	}
-	/* it never served: what it left is of no use to anybody */
+	/* nobody knows that it served, if it did: what it left is of no use to anybody */
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	(void)session_forget(name, NULL);
@@ -222,7 +225,7 @@ int session_launch(const char *name, const struct session_options *o, const char
 	interrupt_begin();
 	pid = fork();
 	if (pid == 0) {
-		interrupt_end();
+		interrupt_reset();
 		/* nothing of what the caller has open stays open with the session */
 		if (pipes[1] != 3)
 			(void)dup3(pipes[1], 3, O_CLOEXEC);
@@ -256,10 +259,13 @@ static int run_start(const struct command *self, int argc, char **argv)
 		if (ret == 0)
 			strv_add(&words, name);
 	}
+	/* either it has gone, or its name has been printed */
+	interrupt_begin();
 	if (status < 0 && ret == 0)
 		ret = session_launch(name, &o, "session start", &words, &e);
 	if (status < 0 && ret == 0)
 		status = puts(name) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_OK;
+	interrupt_end();
 	if (status < 0)
 		status = ret < 0 ? cmd_fail(&e) : EXIT_FAILED;
 	boot_options_release(&o.boot);
