@@ -8,12 +8,12 @@ $(eval $(call module,net,umlcage/net,filter.c flows.c helper.c nat.c net.c polic
 MOD_net_public := net.h addresses.h policy.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
-$(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c exec.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
+$(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c exec.c exit.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
 	proto.c stats.c syscalls.c terminal.c warden.c,,net base))
 MOD_cage_public := cage.h cow.h forward.h terminal.h
 
 # a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration
-$(eval $(call module,machine,umlcage/machine,kernel.c machine.c,,kernel cage net base))
+$(eval $(call module,machine,umlcage/machine,environment.c kernel.c machine.c,,kernel cage net base))
 
 # the places of the host that a cage works on: its root, where changes go, folders
 $(eval $(call module,places,umlcage/places,mounts.c places.c,,roots share cage base))
@@ -33,9 +33,25 @@ $(O)/obj/umlcage/cage/initramfs.o: umlcage/cage/initramfs.S $(O)/agent/initramfs
 # lists for people and programs
 $(eval $(call module,table,umlcage/table,table.c,json-c,base))
 
-# umlcage/cmd/NAME.c is the command NAME.  There are two programs: umlcage itself runs cages and
-# has nothing in it that fetches, unpacks or solves; everything else is umlcage-make's, which
-# it becomes, or calls for what is missing.
+# umlcage/cmd/NAME.c is the command NAME.  There are three programs, each with what it needs in it
+# and no more: umlcage itself, the door, asks sessions; umlcage-cage runs cages; umlcage-make has
+# all commands, and fetches, unpacks, solves and builds.
+cmd_files = $(patsubst %,umlcage/cmd/%.c,$(1))
 CMD_SRCS := $(wildcard umlcage/cmd/*.c)
-CMD_CAGE_SRCS := $(addprefix umlcage/cmd/,boot.c cage-main.c cmd.c guest.c run.c session-run.c session-start.c settings.c workshop.c)
-CMD_MAKE_SRCS := $(filter-out umlcage/cmd/cage-main.c,$(CMD_SRCS))
+CMD_DOOR_SRCS := $(call cmd_files,cmd door-main guest programs session-run settings)
+CMD_CAGE_SRCS := $(call cmd_files,boot cage-main cmd guest guest-run programs run session-run session-start settings \
+	workshop)
+CMD_MAKE_SRCS := $(filter-out %-main.c,$(CMD_SRCS))
+
+# what the file of settings may have in it, known to the programs that have some commands only
+KNOWN := $(O)/gen/settings-known
+$(KNOWN).c: $(O)/libexec/umlcage/umlcage-make umlcage/module.mk
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)UMLCAGE_CONFIG= $< help umlcage.conf | sed -n '/^sections and keys:/,$$p' | \
+		awk 'BEGIN { print "#include \"umlcage/cmd/settings.h\"\nstatic const char *const known[] = {" } \
+		/^\[/ { print "\"" $$0 "\"," } \
+		/^  / { gsub(/ /, ""); gsub(/,/, "\", \""); print "\"" $$0 "\"," } \
+		END { print "NULL };\nconst char *const *settings_known(void)\n{\n\treturn known;\n}" }' >$@.new
+	@mv $@.new $@
+$(KNOWN).o: $(KNOWN).c
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<

@@ -174,7 +174,8 @@ test_memory_is_all_there()
 	fi
 }
 
-# what supervises a cage has no code that fetches, unpacks or solves, in memory or on disk
+# what supervises a cage has no code that fetches, unpacks or solves, in memory or on disk; what
+# a session's client is needs no library but libc
 test_supervisor_is_small()
 {
 	run_exec -- sh -c 'echo up; exec sleep 1000' >up &
@@ -182,13 +183,15 @@ test_supervisor_is_small()
 	cat /proc/$!/maps >maps
 	kill $!
 	wait || true
+	contains umlcage-cage maps
 	contains libslirp maps
 	! grep -E 'lib(curl|archive|solv|rpm|ssl)' maps || fail "libraries that a cage does not need"
-	! strings -a "$UMLCAGE" | grep -E '^(curl_easy_|archive_read_|solver_)' ||
-		fail "code that a cage does not need"
+	! strings -a "${UMLCAGE%/bin/umlcage}/libexec/umlcage/umlcage-cage" |
+		grep -E '^(curl_easy_|archive_read_|solver_)' || fail "code that a cage does not need"
+	equal libc.so.6 "$(objdump -p "$UMLCAGE" | sed -n 's/^ *NEEDED *//p')" "libraries of a client"
 }
 
-# two programs are one to who uses them, wherever they are
+# the programs are one to who uses them, wherever they are
 test_programs_find_each_other()
 {
 	ln -s "$UMLCAGE" here
@@ -199,8 +202,10 @@ test_programs_find_each_other()
 	status 1 ./alone version 2>err
 	contains "umlcage-make" err
 	contains "make install" err
-	./alone run --help >out
-	contains 'usage: umlcage run' out
+	status 125 ./alone run true 2>err
+	contains "umlcage-cage" err
+	./alone session exec --help >out
+	contains 'usage: umlcage session exec' out
 	"$UMLCAGE" help run >out
 	contains 'umlcage run' out
 }

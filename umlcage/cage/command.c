@@ -335,11 +335,6 @@ const struct cage_exit *cage_command_exit(const struct cage_command *x)
 	return x->ended ? &x->exit : NULL;
 }
 
-void cage_exit_release(struct cage_exit *exit)
-{
-	free_ptr(&exit->reason);
-}
-
 void cage_command_free(struct cage_command *x)
 {
 	if (!x)

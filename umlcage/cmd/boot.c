@@ -42,11 +42,6 @@ void boot_options_release(struct boot_options *o)
 	places_options_release(&o->places);
 }
 
-int boot_fail(struct error *e)
-{
-	return cmd_fail(e) == EXIT_USAGE ? EXIT_USAGE : EXIT_UMLCAGE;
-}
-
 /* As sethostname(2) and hostname(7) have it. */
 static int check_hostname(const char *name, struct error *e)
 {

@@ -57,7 +57,5 @@ int boot_cage(struct boot *b, struct error *e);
 int boot_finish(struct boot *b, bool succeeded, struct error *e);
 /* Ends the cage if it still runs, and releases everything. */
 void boot_close(struct boot *b);
-/* Prints and releases the error; the exit status of commands that run others. */
-int boot_fail(struct error *e);
 
 #endif

@@ -1,69 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* umlcage: runs cages; for every other command it becomes umlcage-make, see workshop.h. */
+/* umlcage-cage: runs cages, with all that supervises them; see programs.h. */
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "umlcage/base/remains.h"
 #include "umlcage/cmd/cmd.h"
+#include "umlcage/cmd/programs.h"
 #include "umlcage/cmd/session.h"
-#include "umlcage/cmd/workshop.h"
 
-const struct command *const cmd_tree = NULL;
-
-/* The command line as it came: what is parsed is moved about. */
-static char **original;
-
-int cmd_become(struct error *e)
+/* argv[at] names the command. */
+static int run(const struct command *c, char *full_name, int argc, char **argv, int at)
 {
-	return workshop_become(original, e);
-}
+	int status;
 
-/* Of 'umlcage session', what is about cages. */
-static int run_session(int argc, char **argv, int *status)
-{
-	static const struct command *const own[] = { &command_session_start, &command_session_exec,
-						     &command_session_shell };
-
-	for (size_t i = 0; argc > 2 && i < ARRAY_SIZE(own); i++) {
-		cleanup_free char *name = NULL;
-
-		if (strcmp(argv[1], "session") != 0 || strcmp(argv[2], own[i]->name) != 0)
-			continue;
-		signal(SIGPIPE, SIG_IGN);
-		name = xasprintf("umlcage session %s", own[i]->name);
-		argv[2] = name;
-		*status = own[i]->run(own[i], argc - 2, argv + 2);
-		return 1;
-	}
-	return 0;
+	/* a closed pipe is an error of the write, reported where it happens */
+	signal(SIGPIPE, SIG_IGN);
+	argv[at] = full_name;
+	memory_status(EXIT_UMLCAGE);
+	remains_begin();
+	status = c->run(c, argc - at, argv + at);
+	remains_end();
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct command *const own[] = { &command_run, &command_shell };
+	static char run_name[] = "umlcage run", shell_name[] = "umlcage shell",
+		    start_name[] = "umlcage session start";
 	struct error e = ERROR_INIT;
-	int status;
 
-	original = xmemdup(argv, ((size_t)argc + 1) * sizeof(*argv));
-	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(own); i++) {
-		cleanup_free char *name = NULL;
-
-		if (strcmp(argv[1], own[i]->name) != 0)
-			continue;
-		/* a closed pipe is an error of the write, reported where it happens */
-		signal(SIGPIPE, SIG_IGN);
-		name = xasprintf("umlcage %s", own[i]->name);
-		argv[1] = name;
-		memory_status(EXIT_UMLCAGE);
-		remains_begin();
-		status = own[i]->run(own[i], argc - 1, argv + 1);
-		remains_end();
-		return status;
-	}
-	if (run_session(argc, argv, &status))
-		return status;
-	workshop_become(argv, &e);
+	if (argc > 1 && strcmp(argv[1], command_run.name) == 0)
+		return run(&command_run, run_name, argc, argv, 1);
+	if (argc > 1 && strcmp(argv[1], command_shell.name) == 0)
+		return run(&command_shell, shell_name, argc, argv, 1);
+	if (argc > 2 && strcmp(argv[1], "session") == 0 &&
+	    strcmp(argv[2], command_session_start.name) == 0)
+		return run(&command_session_start, start_name, argc, argv, 2);
+	(void)program_become("umlcage-make", argv, &e);
 	cmd_fail(&e);
 	return EXIT_FAILED;
 }

@@ -6,12 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "umlcage/cmd/session.h"
 #include "umlcage/cmd/settings.h"
-
-const struct command *const cmd_with_profiles[] = {
-	&command_run, &command_shell, &command_session_start, NULL,
-};
 
 int cmd_status(const struct error *e)
 {

@@ -41,15 +41,6 @@ extern const struct command command_build, command_cache, command_deb, command_d
 	command_help, command_kernel, command_root, command_run, command_session, command_share,
 	command_shell, command_tool, command_umlcage;
 
-/*
- * All commands of this program; NULL: it has only some, and cmd_become() replaces it by the one
- * that has all, with the same command line.  That returns only if it fails.
- */
-extern const struct command *const cmd_tree;
-int cmd_become(struct error *e);
-/* The commands that take profiles; ends with NULL. */
-extern const struct command *const cmd_with_profiles[];
-
 /* The options of a command with those that all have: opts_each() and opts_help(). */
 void cmd_each_option(const struct opt_spec *spec, void (*fn)(const struct opt *o, void *arg),
 		     void *arg);

@@ -18,6 +18,8 @@ extern const struct opt guest_opts[];
 	"exit status: the command's; 128+N when signal N ended it; 124 time limit; 125 umlcage\n" \
 	"failed; 126 cannot be run; 127 not found; 2 bad usage"
 
+/* Prints and releases the error; the exit status of commands that run others. */
+int guest_fail(struct error *e);
 int guest_check(const struct guest_options *o, struct error *e);
 bool guest_wants_terminal(const struct guest_options *o);
 /*

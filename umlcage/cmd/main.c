@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* umlcage-make: the table of all commands; see workshop.h. */
-#include <errno.h>
+/* umlcage-make: the table of all commands; see programs.h. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,13 +43,6 @@ const struct command command_umlcage = {
 	.run = cmd_dispatch,
 	.sub = commands,
 };
-
-const struct command *const cmd_tree = &command_umlcage;
-
-int cmd_become(struct error *e)
-{
-	return err_set(e, ENOSYS, "this is the program with all commands");
-}
 
 int main(int argc, char **argv)
 {

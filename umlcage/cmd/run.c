@@ -98,7 +98,7 @@ static int run_in_session(struct run_options *o, char **argv, const struct strv 
 	int fd, ret = guest_check(&o->command, &e);
 
 	if (ret < 0)
-		return boot_fail(&e);
+		return guest_fail(&e);
 	fd = session_connect(o->session, &e);
 	if (fd == -ENOENT || fd == -ESRCH) {
 		err_release(&e);
@@ -106,10 +106,10 @@ static int run_in_session(struct run_options *o, char **argv, const struct strv 
 		if (ret == -EEXIST)
 			err_release(&e);
 		else if (ret != 0)
-			return ret < 0 ? boot_fail(&e) : EXIT_UMLCAGE;
+			return ret < 0 ? guest_fail(&e) : EXIT_UMLCAGE;
 		fd = session_connect(o->session, &e);
 	}
-	return fd < 0 ? boot_fail(&e) : session_command(fd, &o->command, &o->boot.machine, argv,
+	return fd < 0 ? guest_fail(&e) : session_command(fd, &o->command, &o->boot.machine, argv,
 						        EXIT_UMLCAGE, o->boot.quiet);
 }
 

@@ -76,7 +76,7 @@ int session_command(int fd, const struct guest_options *o, const struct machine 
 	status = session_exec(fd, &what, &exit, &e);
 	close(fd);
 	if (status < 0) {
-		(void)boot_fail(&e);
+		(void)guest_fail(&e);
 		return failure;
 	}
 	status = guest_report(&exit, o, 0, quiet);
@@ -106,7 +106,7 @@ static int run(const struct command *self, int argc, char **argv, bool shell)
 	}
 	if (status < 0 && (guest_check(&o.command, &e) < 0 ||
 			   (fd = session_connect(argv[0], &e)) < 0))
-		status = boot_fail(&e) == EXIT_USAGE ? EXIT_USAGE : (int)o.failure;
+		status = guest_fail(&e) == EXIT_USAGE ? EXIT_USAGE : (int)o.failure;
 	if (status < 0)
 		status = session_command(fd, &o.command, &o.machine, words, (int)o.failure, o.quiet);
 	machine_release(&o.machine);

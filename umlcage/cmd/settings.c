@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "umlcage/base/xdg.h"
-#include "umlcage/cmd/cmd.h"
 
 const struct opt settings_opts[] = {
 	{ OPT_STRING, 0, "config", "FILE", OPT_STR(struct settings_options, file),
@@ -92,27 +91,48 @@ static int open_file(const struct settings_options *o, const struct ini **ini, s
 
 /* ---- what is in it ---- */
 
-/* The command that a section is named after; NULL: none of this program. */
-static const struct command *find_command(const char *section)
+static bool is_section(const char *word)
 {
-	const struct command *c = cmd_tree;
-	cleanup_strv struct strv words = STRV_INIT;
-
-	strv_split(&words, section, " ");
-	for (size_t i = 0; c && i < words.n; i++)
-		c = c->sub ? cmd_find(c, words.v[i]) : NULL;
-	return c && c->spec ? c : NULL;
+	return word[0] == '[';
 }
 
-static void add_names(const struct command *c, const char *full, struct strv *names)
+/* The keys of the section, up to the next, in what is known; NULL: there is no such section. */
+static const char *const *keys_of(const char *section)
 {
-	if (c->spec)
-		strv_add(names, full);
-	for (const struct command *const *s = c->sub; s && *s; s++) {
-		cleanup_free char *name = xasprintf("%s%s%s", full, *full ? " " : "", (*s)->name);
+	cleanup_free char *head = xasprintf("[%s]", section);
 
-		add_names(*s, name, names);
-	}
+	for (const char *const *k = settings_known(); *k; k++)
+		if (str_eq(*k, head))
+			return k + 1;
+	return NULL;
+}
+
+static bool has(const char *const *keys, const char *key)
+{
+	for (; keys && *keys && !is_section(*keys); keys++)
+		if (str_eq(*keys, key))
+			return true;
+	return false;
+}
+
+/* Does any command have it? */
+static bool any_has(const char *key)
+{
+	for (const char *const *k = settings_known(); *k; k++)
+		if (str_eq(*k, key))
+			return true;
+	return false;
+}
+
+/* The commands that take profiles. */
+static const char *const takers[] = { "run", "shell", "session start" };
+
+static bool profiles_have(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(takers); i++)
+		if (has(keys_of(takers[i]), key))
+			return true;
+	return false;
 }
 
 static int unknown_section(const struct ini *ini, const struct ini_entry *ent, struct error *e)
@@ -121,66 +141,47 @@ static int unknown_section(const struct ini *ini, const struct ini_entry *ent, s
 	const char *near;
 
 	strv_add(&names, SETTINGS_ALL);
-	add_names(cmd_tree, "", &names);
+	for (const char *const *k = settings_known(); *k; k++)
+		if (is_section(*k))
+			strv_addf(&names, "%.*s", (int)strlen(*k) - 2, *k + 1);
 	near = str_closest(ent->section, (const char *const *)strv_argv(&names));
 	ini_error(ini, ent, e, "[%s] is the name of no command, nor [" SETTINGS_ALL "], nor a profile "
 		  "[@NAME]", ent->section);
 	return near ? err_hint(e, "did you mean [%s]?", near) : -EINVAL;
 }
 
-static int unknown_key(const struct ini *ini, const struct ini_entry *ent, const struct opt_spec *spec,
+/* @section: of which it is not one; NULL: of none. */
+static int unknown_key(const struct ini *ini, const struct ini_entry *ent, const char *section,
 		       struct error *e)
 {
-	const char *near = spec ? opts_nearest(spec, ent->key) : NULL;
+	cleanup_strv struct strv names = STRV_INIT;
+	const char *near;
 
-	if (spec)
-		ini_error(ini, ent, e, "'%s' is not an option of [%s]", ent->key, ent->section);
-	else
-		ini_error(ini, ent, e, "no command has an option '%s'", ent->key);
-	return near && find_option(spec, near) ? err_hint(e, "did you mean '%s'?", near) : -EINVAL;
+	if (!section)
+		return ini_error(ini, ent, e, "no command has an option '%s'", ent->key);
+	for (const char *const *k = keys_of(section); k && *k && !is_section(*k); k++)
+		strv_add(&names, *k);
+	near = str_closest(ent->key, (const char *const *)strv_argv(&names));
+	ini_error(ini, ent, e, "'%s' is not an option of [%s]", ent->key, ent->section);
+	return near ? err_hint(e, "did you mean '%s'?", near) : -EINVAL;
 }
 
-/* Does any command below @c have it? */
-static bool any_has(const struct command *c, const char *key)
-{
-	if (c->spec && find_option(c->spec, key))
-		return true;
-	for (const struct command *const *s = c->sub; s && *s; s++)
-		if (any_has(*s, key))
-			return true;
-	return false;
-}
-
-static bool profiles_have(const char *key)
-{
-	for (const struct command *const *c = cmd_with_profiles; *c; c++)
-		if (find_option((*c)->spec, key))
-			return true;
-	return false;
-}
-
-/*
- * A section that is not this command's.  1: this program cannot tell, having only some of the
- * commands.
- */
+/* A section that is not this command's. */
 static int check_entry(const struct ini *ini, const struct ini_entry *ent, struct error *e)
 {
-	const struct command *c;
+	const char *const *keys;
 
 	if (ent->section[0] == '@')
-		return !ent->key || profiles_have(ent->key) ? 0 :
-		       unknown_key(ini, ent, cmd_with_profiles[0]->spec, e);
-	if (!cmd_tree)
-		return 1;
+		return !ent->key || profiles_have(ent->key) ? 0 : unknown_key(ini, ent, takers[0], e);
 	if (strcmp(ent->section, SETTINGS_ALL) == 0)
-		return !ent->key || any_has(cmd_tree, ent->key) ? 0 : unknown_key(ini, ent, NULL, e);
+		return !ent->key || any_has(ent->key) ? 0 : unknown_key(ini, ent, NULL, e);
 	if (!*ent->section)
 		return ini_error(ini, ent, e, "'%s' is in no section; write [" SETTINGS_ALL "] before it",
 				 ent->key);
-	c = find_command(ent->section);
-	if (!c)
+	keys = keys_of(ent->section);
+	if (!keys)
 		return unknown_section(ini, ent, e);
-	return !ent->key || find_option(c->spec, ent->key) ? 0 : unknown_key(ini, ent, c->spec, e);
+	return !ent->key || has(keys, ent->key) ? 0 : unknown_key(ini, ent, ent->section, e);
 }
 
 static int check(const struct settings *s, const struct ini *ini, struct error *e)
@@ -192,7 +193,7 @@ static int check(const struct settings *s, const struct ini *ini, struct error *
 		bool own = strcmp(ent->section, s->section) == 0;
 
 		if (own && ent->key && !find_option(s->spec, ent->key))
-			ret = unknown_key(ini, ent, s->spec, e);
+			ret = unknown_key(ini, ent, s->section, e);
 		else if (!own && !(strcmp(ent->section, SETTINGS_ALL) == 0 &&
 				   (!ent->key || find_option(s->spec, ent->key))))
 			ret = check_entry(ini, ent, e);
@@ -263,12 +264,8 @@ int settings_apply(struct settings *s, const struct settings_options *o, const s
 	const struct ini *ini = NULL;
 	int ret = open_file(o, &ini, e);
 
-	if (ret > 0) {
+	if (ret > 0)
 		ret = check(s, ini, e);
-		/* the program that knows all commands says what is wrong, or does it all */
-		if (ret == 1)
-			ret = cmd_become(e);
-	}
 	if (ret == 0 && ini)
 		ret = set_section(s, ini, SETTINGS_ALL, e);
 	if (ret >= 0 && ini)

@@ -40,6 +40,13 @@ struct settings {
 };
 
 /*
+ * "[SECTION]" and the keys that it may have, then the next, and so on; NULL ends it.  From the
+ * tables of options where a program has all (settings-known.c); elsewhere text that is made of them
+ * when umlcage is built.
+ */
+const char *const *settings_known(void);
+
+/*
  * Reads the file that @o or the environment names, or the user's own, and sets from it what is
  * said for the command and for @profiles.  All of the file is checked: unknown sections and keys
  * are usage errors, with their line.  Strings live as long as the program.

@@ -205,7 +205,7 @@ static int run_tool(const struct tool *t, struct tool_options *o, char **argv)
 	apply(t, o);
 	if (guest_check(&o->command, &e) < 0 || machine_check(&o->boot.machine, &e) < 0 ||
 	    give_folder(o, &e) < 0 || get_root(t, o, &root, &e) < 0)
-		return boot_fail(&e);
+		return guest_fail(&e);
 	o->boot.places.root = root;
 	strv_add(&words, "/bin/sh");
 	strv_add(&words, "-c");

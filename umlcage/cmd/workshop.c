@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The other program: see workshop.h. */
+/* What umlcage-make is called for: see workshop.h. */
 #include "umlcage/cmd/workshop.h"
 
 #include <errno.h>
@@ -11,36 +11,7 @@
 
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/proc.h"
-
-#define PROGRAM "libexec/umlcage/umlcage-make"
-
-/* Beside this program where that was built, else where it is installed to. */
-static int find(char **path, struct error *e)
-{
-	cleanup_free char *self = realpath("/proc/self/exe", NULL), *built = NULL;
-	char *slash = self ? strrchr(self, '/') : NULL;
-
-	if (!slash)
-		return err_sys(e, errno, "cannot tell where umlcage is");
-	*slash = '\0';
-	built = xasprintf("%s/" PROGRAM, self);
-	*path = access(built, X_OK) == 0 ? steal_ptr(&built) : xasprintf("%s/../" PROGRAM, self);
-	if (access(*path, X_OK) == 0)
-		return 0;
-	err_sys(e, errno, "cannot use '%s', a part of umlcage", *path);
-	return err_hint(e, "install umlcage with 'make install'");
-}
-
-int workshop_become(char **argv, struct error *e)
-{
-	cleanup_free char *path = NULL;
-	int ret = find(&path, e);
-
-	if (ret < 0)
-		return ret;
-	execv(path, argv);
-	return err_sys(e, errno, "cannot run '%s'", path);
-}
+#include "umlcage/cmd/programs.h"
 
 /* To its end; a signal that ends this program is its, too, and it cleans up. */
 static int wait_for(pid_t pid, struct error *e)
@@ -64,7 +35,7 @@ static int run(struct strv *argv, int verbosity, struct error *e)
 	struct proc_opts opts = { .fds = fds, .nfds = 1 };
 	cleanup_free char *path = NULL;
 	pid_t pid;
-	int ret = find(&path, e);
+	int ret = program_find("umlcage-make", &path, e);
 
 	if (ret < 0)
 		return ret;

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The other program: umlcage-make, which fetches, solves, unpacks and builds.  umlcage itself
- * has no code for any of that, being what supervises code that nobody trusts; it becomes the
- * other for commands that are its, and calls it for what a cage lacks.
+ * What a cage lacks, made by umlcage-make, which fetches, solves, unpacks and builds: the program
+ * that runs cages has no code for any of that, being what supervises code that nobody trusts.
  */
 #ifndef UMLCAGE_CMD_WORKSHOP_H
 #define UMLCAGE_CMD_WORKSHOP_H
 
 #include "umlcage/machine/machine.h"
 
-/* Runs it in the place of this process; returns only if that fails. */
-int workshop_become(char **argv, struct error *e);
 /*
  * Has it build a kernel, or make what --root names ready, with the emulators of m->emulate.
  * @verbosity as of struct progress.

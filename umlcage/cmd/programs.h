@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The programs that umlcage consists of, and how they find each other.  To who uses them they
+ * are one: each becomes another for a command that is not its own.
+ *
+ *	umlcage			commands in sessions; needs no library
+ *	umlcage-cage		run, shell, session start: what supervises a cage
+ *	umlcage-make		all commands
+ */
+#ifndef UMLCAGE_CMD_PROGRAMS_H
+#define UMLCAGE_CMD_PROGRAMS_H
+
+#include "umlcage/base/error.h"
+
+/* The path of one of them, which can be executed; malloc'ed. */
+int program_find(const char *name, char **path, struct error *e);
+/* Runs it in the place of this process, with these words; returns only if that fails. */
+int program_become(const char *name, char **argv, struct error *e);
+
+#endif
