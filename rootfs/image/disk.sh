@@ -3,14 +3,9 @@
 # the tree as a tar file on standard input, and as arguments the command that makes the root file
 # system at its place in the disk; disk.c has the variables.
 
-OUT=/out
 DISK=$OUT/disk
-CONSOLE="console=tty0 console=ttyS0,115200n8"
-TMP=$OUT/tmp
-# what an attempt with too little room left
-rm -rf "$TMP" "$DISK"
-mkdir "$TMP"
-export TZ=UTC MTOOLS_SKIP_CHECK=1
+MODULES_DISK="ext2 search_fs_uuid search_label"
+rm -f "$DISK"
 
 # le BYTES NUMBER: a number as the firmware has it, the lowest byte first
 le()
@@ -27,15 +22,6 @@ le()
 put()
 {
 	dd of="$1" bs=4096 seek="$2" oflag=seek_bytes conv=notrunc status=none
-}
-
-# the one date of all files in the system partition
-dated()
-{
-	local date=$SOURCE_DATE_EPOCH
-	# FAT knows of nothing before 1980
-	[ "$date" -ge 315532800 ] || date=315532800
-	find "$@" -exec touch -h -d "@$date" {} +
 }
 
 partitions()
@@ -59,36 +45,11 @@ root_file_system()
 	fi
 }
 
-# What the boot loader reads, whichever firmware has loaded it.
-grub_menu()
-{
-	cat <<-EOF
-	serial --unit=0 --speed=115200
-	terminal_input console serial
-	terminal_output console serial
-	set timeout=1
-	search --no-floppy --fs-uuid --set=root $ROOT_UUID
-	menuentry 'Linux $KERNEL_VERSION' {
-		linux $KERNEL_PATH root=PARTUUID=$ROOT_PARTUUID rw $CONSOLE $BOOT_ARGS
-		initrd $INITRD_PATH
-	}
-	EOF
-}
-
-MODULES="part_gpt part_msdos fat ext2 normal configfile linux search search_fs_uuid search_label
-	search_fs_file serial terminal echo test all_video gzio boot chain reboot halt ls cat sleep minicmd"
-
-grub_image()
-{
-	# it compresses what it makes, in a directory that it is not to keep
-	grub-mkimage --format="$1" --output="$2" --prefix="$3" $MODULES $4
-}
-
 # The first sector loads what is in the partition behind it; see boot.S and diskboot.S of GRUB.
 bios_loader()
 {
 	local at=$((BIOS_AT / 512))
-	grub_image i386-pc "$TMP/core.img" "(,gpt$SYSTEM_NUMBER)/grub" biosdisk
+	grub_image i386-pc "$TMP/core.img" "(,gpt$SYSTEM_NUMBER)/grub" "biosdisk $MODULES_DISK"
 	cp /usr/lib/grub/i386-pc/boot.img "$TMP/boot.img"
 	le 8 $at | put "$TMP/boot.img" 92
 	# firmware that does not say which disk it loaded from
@@ -96,11 +57,6 @@ bios_loader()
 	le 8 $((at + 1)) | put "$TMP/core.img" 500
 	head -c 440 "$TMP/boot.img" | put "$DISK" 0
 	put "$DISK" "$BIOS_AT" <"$TMP/core.img"
-}
-
-uefi_grub()
-{
-	grub_image x86_64-efi "$TMP/esp/EFI/BOOT/BOOTX64.EFI" /grub "efi_gop efi_uga"
 }
 
 systemd_boot()
@@ -141,14 +97,15 @@ system_partition()
 	local image="$DISK@@$SYSTEM_AT"
 	mkfs.vfat --invariant -F 32 -s 1 -i "$SYSTEM_ID" -n SYSTEM --offset=$((SYSTEM_AT / 512)) "$DISK" \
 		$((SYSTEM_BYTES / 1024)) >/dev/null 2>&1
-	mkdir -p "$TMP/esp/EFI/BOOT"
 	case $BOOT in
 	systemd-boot) systemd_boot; loader_entry ;;
 	uki) systemd_boot; unified_image ;;
 	*)
 		mkdir "$TMP/esp/grub"
-		grub_menu >"$TMP/esp/grub/grub.cfg"
-		[ "$BOOT" = bios ] || uefi_grub ;;
+		grub_menu "Linux $KERNEL_VERSION" "$KERNEL_PATH" "$INITRD_PATH" \
+			"root=PARTUUID=$ROOT_PARTUUID rw" \
+			"search --no-floppy --fs-uuid --set=root $ROOT_UUID" >"$TMP/esp/grub/grub.cfg"
+		[ "$BOOT" = bios ] || uefi_grub /grub "$MODULES_DISK" ;;
 	esac
 	dated "$TMP/esp"
 	# in one order, whatever that of the directory is

@@ -3,37 +3,9 @@
 # firmwares, as ISO 9660 that is a disk, too.  sh -e runs it with the tree as a tar file on standard
 # input, and as arguments the command that makes the squashfs; disk.c has the variables.
 
-OUT=/out
 ISO=$OUT/iso
-TMP=$OUT/tmp
-CONSOLE="console=tty0 console=ttyS0,115200n8"
-MODULES="part_gpt part_msdos fat iso9660 normal configfile linux search search_fs_file serial terminal echo test
-	all_video gzio boot chain reboot halt ls cat sleep minicmd"
-rm -rf "$TMP" "$ISO"
-mkdir -p "$TMP/esp/EFI/BOOT" "$ISO/live" "$ISO/boot/grub" "$ISO/.disk"
-export TZ=UTC MTOOLS_SKIP_CHECK=1
-
-dated()
-{
-	local date=$SOURCE_DATE_EPOCH
-	# FAT knows of nothing before 1980
-	[ "$date" -ge 315532800 ] || date=315532800
-	find "$@" -exec touch -h -d "@$date" {} +
-}
-
-menu()
-{
-	cat <<-EOF
-	serial --unit=0 --speed=115200
-	terminal_input console serial
-	terminal_output console serial
-	set timeout=1
-	menuentry 'Live system, Linux $KERNEL_VERSION' {
-		linux /live/vmlinuz boot=live $CONSOLE $BOOT_ARGS
-		initrd /live/initrd.img
-	}
-	EOF
-}
+rm -rf "$ISO"
+mkdir -p "$ISO/live" "$ISO/boot/grub" "$ISO/.disk"
 
 # the medium by a file of its own, wherever the firmware has it
 loaders()
@@ -43,12 +15,9 @@ loaders()
 	set prefix=(\$root)/boot/grub
 	configfile (\$root)/boot/grub/grub.cfg
 	EOF
-	# shellcheck disable=SC2086
-	grub-mkimage --format=i386-pc-eltorito --output="$ISO/boot/grub/bios.img" --prefix=/boot/grub \
-		--config="$TMP/early.cfg" $MODULES biosdisk
-	# shellcheck disable=SC2086
-	grub-mkimage --format=x86_64-efi --output="$TMP/esp/EFI/BOOT/BOOTX64.EFI" --prefix=/boot/grub \
-		--config="$TMP/early.cfg" $MODULES efi_gop efi_uga
+	grub_image i386-pc-eltorito "$ISO/boot/grub/bios.img" /boot/grub "biosdisk iso9660" \
+		--config="$TMP/early.cfg"
+	uefi_grub /boot/grub iso9660 --config="$TMP/early.cfg"
 	dated "$TMP/esp"
 	mkfs.vfat --invariant -i "$SYSTEM_ID" -n SYSTEM -C "$TMP/efi.img" 4096 >/dev/null
 	mmd -i "$TMP/efi.img" ::/EFI ::/EFI/BOOT
@@ -60,7 +29,8 @@ loaders()
 cp "/tree$KERNEL_FILE" "$ISO/live/vmlinuz"
 cp "/tree$INITRD_FILE" "$ISO/live/initrd.img"
 : >"$ISO/.disk/$DISK_UUID"
-menu >"$ISO/boot/grub/grub.cfg"
+grub_menu "Live system, Linux $KERNEL_VERSION" /live/vmlinuz /live/initrd.img boot=live \
+	>"$ISO/boot/grub/grub.cfg"
 loaders
 dated "$ISO"
 xorriso -as mkisofs -quiet -iso-level 3 -r -J -V "$LABEL" -o "$OUT/image" \

@@ -88,7 +88,7 @@ uint64_t image_disk_other(const struct image_job *j);
 void image_iso_environment(const struct image_job *j, struct strv *env);
 void image_disk_environment(const struct image_job *j, struct strv *env);
 
-/* disk.sh and iso.sh */
+/* media.sh with disk.sh, and with iso.sh */
 extern const char image_disk_script[], image_disk_script_end[];
 extern const char image_iso_script[], image_iso_script_end[];
 

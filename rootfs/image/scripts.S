@@ -3,10 +3,12 @@
 	.section .rodata
 	.global image_disk_script, image_disk_script_end
 image_disk_script:
+	.incbin "rootfs/image/media.sh"
 	.incbin "rootfs/image/disk.sh"
 image_disk_script_end:
 	.global image_iso_script, image_iso_script_end
 image_iso_script:
+	.incbin "rootfs/image/media.sh"
 	.incbin "rootfs/image/iso.sh"
 image_iso_script_end:
 	.section .note.GNU-stack,"",%progbits
