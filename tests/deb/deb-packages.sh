@@ -12,14 +12,14 @@ build_one()
 	rm -rf "$1-$2"
 }
 
-# limit: 1200
+# limit: 3600
 test_bookworm()
 {
 	mirrored
 	for p in hello zlib libyaml-perl python-semver libarchive; do build_one bookworm $p; done
 }
 
-# limit: 1200
+# limit: 3600
 test_trixie()
 {
 	mirrored

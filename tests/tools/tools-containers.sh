@@ -37,6 +37,7 @@ containerfile()
 	END
 }
 
+# limit: 1800
 test_docker_builds_and_runs()
 {
 	tools docker.io,docker-cli,docker-buildx,iptables,ca-certificates
@@ -49,7 +50,7 @@ test_docker_builds_and_runs()
 		n=0
 		until docker version >/dev/null 2>&1; do
 			n=$((n + 1))
-			[ $n -lt 300 ] || { cat /run/dockerd.log >&2; exit 9; }
+			[ $n -lt 3000 ] || { cat /run/dockerd.log >&2; exit 9; }
 			sleep 0.2
 		done
 		docker import base.tar base >/dev/null
@@ -64,6 +65,7 @@ test_docker_builds_and_runs()
 	diff want out
 }
 
+# limit: 1800
 test_podman_builds_runs_and_publishes()
 {
 	tools podman,buildah,crun,netavark,aardvark-dns,nftables,ca-certificates
@@ -82,7 +84,7 @@ test_podman_builds_runs_and_publishes()
 		n=0
 		until bash -c "exec 3<>/dev/tcp/127.0.0.1/8080 && cat <&3" 2>/dev/null; do
 			n=$((n + 1))
-			[ $n -lt 50 ]
+			[ $n -lt 1500 ]
 			sleep 0.2
 		done
 		podman rm -f -t 0 web >/dev/null

@@ -17,43 +17,43 @@ foreign()
 	equal "" "$(cat left)" "what is left"
 }
 
-# limit: 900
+# limit: 3600
 test_arm64()
 {
 	foreign arm64 aarch64
 }
 
-# limit: 900
+# limit: 3600
 test_riscv64()
 {
 	foreign riscv64 riscv64
 }
 
-# limit: 900
+# limit: 3600
 test_armhf()
 {
 	foreign armhf armv7l
 }
 
-# limit: 900
+# limit: 3600
 test_i386()
 {
 	foreign i386 i686
 }
 
-# limit: 900
+# limit: 3600
 test_ppc64el()
 {
 	foreign ppc64el ppc64le
 }
 
-# limit: 900
+# limit: 3600
 test_s390x()
 {
 	foreign s390x s390x
 }
 
-# limit: 900
+# limit: 3600
 test_i386_beside_amd64()
 {
 	mirrored

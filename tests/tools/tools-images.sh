@@ -25,6 +25,7 @@ look()
 		cat "/mnt/$2"' sh "$1" "$2"
 }
 
+# limit: 300
 test_an_unknown_tool_is_named()
 {
 	status 2 "$UMLCAGE" tool vmdb 2>err
@@ -36,7 +37,7 @@ test_an_unknown_tool_is_named()
 	contains "go to the folder" "$T/err"
 }
 
-# limit: 1200
+# limit: 3600
 test_debos()
 {
 	base
@@ -65,7 +66,7 @@ test_debos()
 	printf '5:6\ntext\n' | diff - out
 }
 
-# limit: 1200
+# limit: 3600
 test_vmdb2()
 {
 	base
@@ -96,7 +97,7 @@ test_vmdb2()
 	printf '5:6\ntext\n' | diff - out
 }
 
-# limit: 1200
+# limit: 3600
 test_mmdebstrap()
 {
 	tool mmdebstrap --variant=essential bookworm out.tar.zst >log 2>&1 ||
@@ -106,7 +107,7 @@ test_mmdebstrap()
 	tar -tf ours.tar | sort | diff - theirs
 }
 
-# limit: 1200
+# limit: 3600
 test_debootstrap()
 {
 	mirrored
@@ -116,7 +117,7 @@ test_debootstrap()
 	echo "-rw-r----- 0/42" | diff - out
 }
 
-# limit: 1800
+# limit: 5400
 test_mkosi()
 {
 	mirrored

@@ -2,6 +2,7 @@
 # What asks the full kernel for things that a small one has not: tunnels, sets, queues of packets,
 # rings of I/O.
 
+# limit: 1800
 test_networks_by_iproute2_and_its_kin()
 {
 	mirrored
@@ -24,7 +25,7 @@ test_networks_by_iproute2_and_its_kin()
 		ip link set wg0 up
 		ip -n far addr add 10.9.0.2/24 dev wg1
 		ip -n far link set wg1 up
-		ip netns exec far ping -c 1 -W 10 10.9.0.1 | grep -c "1 received"
+		ip netns exec far ping -c 1 -W 120 10.9.0.1 | grep -c "1 received"
 		ipset create set hash:ip
 		ipset add set 192.0.2.1
 		ipset test set 192.0.2.1 2>&1 | grep -c "is in set"
@@ -43,6 +44,7 @@ test_networks_by_iproute2_and_its_kin()
 	printf '1\n1\n1\n1\n1\n1\n' | diff - out
 }
 
+# limit: 1800
 test_fio_with_io_uring_and_libaio()
 {
 	mirrored
@@ -57,7 +59,7 @@ test_fio_with_io_uring_and_libaio()
 	printf '%s 0 1\n' io_uring libaio psync | diff - out
 }
 
-# limit: 600
+# limit: 3600
 test_runc_crun_nspawn_skopeo_and_umoci()
 {
 	mirrored

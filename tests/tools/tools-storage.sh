@@ -2,6 +2,7 @@
 # File systems, encryption, volumes and RAID in files, by the distribution's tools, on the full
 # kernel.
 
+# limit: 1800
 test_file_systems_are_made_and_mounted()
 {
 	mirrored
@@ -36,6 +37,7 @@ test_file_systems_are_made_and_mounted()
 	done | diff - out
 }
 
+# limit: 1800
 test_encryption_volumes_and_raid()
 {
 	mirrored

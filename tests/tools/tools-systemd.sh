@@ -6,7 +6,7 @@ is_running()
 	[ "$("$UMLCAGE" session exec sysd -- systemctl is-system-running --wait 2>/dev/null)" = running ]
 }
 
-# limit: 600
+# limit: 3600
 test_systemd_is_the_first_process()
 {
 	mirrored
@@ -16,7 +16,7 @@ test_systemd_is_the_first_process()
 	# without --kernel it is the full one by itself; here it is that of the tests, which is one, too
 	"$UMLCAGE" session start --init ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
 		--root ./sysd --keep sysd -p "$port:22" sysd
-	within 120 is_running || "$UMLCAGE" session exec sysd -- systemctl --failed --no-pager
+	within 900 is_running || "$UMLCAGE" session exec sysd -- systemctl --failed --no-pager
 	equal 1 "$("$UMLCAGE" session exec sysd -- pidof -s /sbin/init)" "the process of init"
 	equal active "$("$UMLCAGE" session exec sysd -- systemctl is-active systemd-journald)"
 	equal active "$("$UMLCAGE" session exec sysd -- systemctl is-active systemd-logind)"
@@ -27,7 +27,7 @@ test_systemd_is_the_first_process()
 	contains 'from a unit' log
 	# ssh answers through the published port: only a key is missing
 	exec 5<>"/dev/tcp/127.0.0.1/$port"
-	read -r -t 30 banner <&5
+	read -r -t 300 banner <&5
 	exec 5>&-
 	matches 'SSH-2.0-OpenSSH*' "$banner" "what is behind the port"
 	# apt's packages with services install and start
@@ -40,7 +40,7 @@ test_systemd_is_the_first_process()
 	equal ended "$("$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} -q --root ./sysd --keep sysd cat /srv/ended)"
 	# switched off from within it has ended well
 	"$UMLCAGE" session start --init ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --root ./sysd sysd
-	within 120 is_running
+	within 900 is_running
 	"$UMLCAGE" session exec sysd -- systemctl poweroff || true
 	"$UMLCAGE" session wait sysd 2>err || grep -q "there is no session" err
 	equal '[]' "$("$UMLCAGE" session list --json | tr -d ' \n')" "what is left"
