@@ -22,7 +22,7 @@ rich_share()
 	"$UMLCAGE" share export -q s want.tar
 }
 
-# limit: 900
+# limit: 7200
 test_same_bytes_twice_in_every_format()
 {
 	rich_share
@@ -46,7 +46,7 @@ test_same_bytes_twice_in_every_format()
 	[ "$(stat -c %b disk.raw)" -lt $(($(stat -c %s disk.raw) / 512 / 4)) ] || fail "not sparse"
 }
 
-# limit: 900
+# limit: 7200
 test_disk_has_the_tree()
 {
 	rich_share
@@ -72,6 +72,7 @@ test_disk_has_the_tree()
 	"$TESTS_DIR/support/tar-compare" --times want.tar got.tar || fail "the tree is another one"
 }
 
+# limit: 600
 test_what_cannot_boot_is_refused_at_once()
 {
 	rich_share
@@ -86,20 +87,29 @@ test_what_cannot_boot_is_refused_at_once()
 
 # ---- booted ----
 
-# A share "system" with a kernel, an init, and root without a password.
-system()
+emulated()
 {
 	mirrored
 	command -v qemu-system-x86_64 >/dev/null || host_cannot "no qemu-system-x86_64"
 	[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || host_cannot "no OVMF"
+}
+
+# A share "system" with a kernel, an init, and root without a password.
+system()
+{
+	emulated
 	fabricate -q --variant=minbase --include="init,udev,kmod,linux-image-cloud-amd64${1-}" \
 		--customize-hook='chroot "$1" passwd -q -d root' --format=directory trixie system
 }
 
-# boots FIRMWARE ARGUMENTS-OF-QEMU...: to the prompt, where root says something, and off
-boots()
+# Nothing in the system gives up on a machine that is slow.
+PATIENT="systemd.default_timeout_start_sec=1800 systemd.default_device_timeout_sec=1800"
+
+# starts FIRMWARE ARGUMENTS-OF-QEMU...: a $machine, with its $console; descriptor 9 is its keyboard
+starts()
 {
-	local firmware=$1 log=console.$1 pid
+	local firmware=$1
+	console=console.$1
 	shift
 	if [ "$firmware" = uefi ]; then
 		cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd
@@ -108,40 +118,79 @@ boots()
 	fi
 	rm -f keys
 	mkfifo keys
-	qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m 1024 -nographic -no-reboot -nic none \
-		"$@" <keys >"$log" 2>&1 &
-	pid=$!
-	exec 9>keys
-	within 600 grep -qa "login:" "$log"
-	printf 'root\n' >&9
-	within 120 grep -qa '[#$] *$' "$log"
-	# shellcheck disable=SC2016
-	printf 'echo it-is-$((6 * 7)) on $(uname -r); findmnt -n -o FSTYPE /; systemctl --force --force poweroff\n' >&9
-	within 120 grep -qa "it-is-42 on 6" "$log"
-	within 120 gone $pid
-	exec 9>&-
+	# for both directions: who writes when the machine has just ended is not to die of it
+	exec 9<>keys
+	qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m 1024 -nographic -no-reboot "$@" \
+		<keys >"$console" 2>&1 9>&- &
+	machine=$!
 }
 
 gone()
 {
-	! kill -0 "$1" 2>/dev/null
+	! kill -0 "$machine" 2>/dev/null
 }
 
-# limit: 2400
+# runs_until COMMAND...: repeats it for as long as the machine runs, and an hour
+runs_until()
+{
+	local until=$((SECONDS + 3600))
+	until "$@"; do
+		if gone || [ $SECONDS -ge $until ]; then
+			tail -n 30 "$console" >&2
+			fail "the machine $(gone && echo "ended" || echo "ran for an hour") without: $*"
+		fi
+		sleep 0.5
+	done
+}
+
+# typed LINE WANTED: types it, for whoever reads it by then, and looks for what it is to lead to
+typed()
+{
+	printf '%s\n' "$1" >&9
+	sleep 3
+	grep -qa "$2" "$console"
+}
+
+# logged_in LINE WANTED: without a password; once more does no harm
+logged_in()
+{
+	printf 'root\n' >&9
+	sleep 2
+	typed "$@"
+}
+
+off()
+{
+	gone || typed "systemctl --force --force poweroff" "Power down" || gone
+}
+
+# boots FIRMWARE ARGUMENTS-OF-QEMU...: to the prompt, where root says something, and off
+boots()
+{
+	starts "$1" -nic none "${@:2}"
+	runs_until grep -qa "login:" "$console"
+	# shellcheck disable=SC2016
+	runs_until logged_in 'echo it-is-$((6 * 7)) on $(uname -r); findmnt -n -o FSTYPE /' "it-is-42 on 6"
+	within 3600 off
+	within 3600 gone
+	exec 9>&-
+}
+
+# limit: 10800
 test_grub_boots_with_both_firmwares()
 {
 	system
-	export_share system disk.qcow2
+	export_share --boot-args="$PATIENT rootdelay=900" system disk.qcow2
 	boots bios -drive if=virtio,format=qcow2,snapshot=on,file=disk.qcow2
 	boots uefi -drive if=virtio,format=qcow2,snapshot=on,file=disk.qcow2
 }
 
-# limit: 3000
+# limit: 10800
 test_live_medium_boots_with_both_firmwares()
 {
 	system ,live-boot
-	export_share --level=1 system live.iso
-	export_share --level=1 system again.iso
+	export_share --level=1 --boot-args="$PATIENT" system live.iso
+	export_share --level=1 --boot-args="$PATIENT" system again.iso
 	cmp live.iso again.iso
 	boots bios -cdrom live.iso
 	contains overlay console.bios
@@ -149,22 +198,62 @@ test_live_medium_boots_with_both_firmwares()
 	boots uefi -drive if=virtio,format=raw,snapshot=on,file=live.iso
 }
 
-# limit: 1800
+# limit: 7200
 test_initramfs_boots()
 {
 	system
 	export_share system system.initramfs
-	boots bios -m 2048 -append "console=ttyS0" -initrd system.initramfs -kernel system/boot/vmlinuz-*
+	boots bios -m 2048 -append "console=ttyS0 $PATIENT" -initrd system.initramfs -kernel system/boot/vmlinuz-*
 }
 
-# limit: 2400
+# limit: 10800
 test_systemd_boot_and_unified_image_boot()
 {
 	system
 	for boot in systemd-boot uki; do
-		export_share --boot=$boot system disk.raw
-		export_share --boot=$boot system again.raw
+		export_share --boot=$boot --boot-args="$PATIENT rootdelay=900" system disk.raw
+		export_share --boot=$boot --boot-args="$PATIENT rootdelay=900" system again.raw
 		cmp disk.raw again.raw
 		boots uefi -drive if=virtio,format=raw,snapshot=on,file=disk.raw
 	done
+}
+
+# ---- the example ----
+
+reached()
+{
+	ssh -p "$port" -i key -o StrictHostKeyChecking=no -o UserKnownHostsFile=known \
+		-o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=120 -o LogLevel=ERROR root@127.0.0.1 "$@"
+}
+
+reached_as_is()
+{
+	reached true 2>>ssh.err
+}
+
+# answers FIRMWARE ARGUMENTS-OF-QEMU...: ssh, with a key that the machine was given and its image has not
+answers()
+{
+	local port=$((20000 + $$ % 20000))
+	rm -f known
+	starts "$1" -nic "user,model=virtio,hostfwd=tcp:127.0.0.1:$port-:22" -smbios \
+		"type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=$(base64 -w 0 key.pub)" "${@:2}"
+	runs_until reached_as_is
+	reached 'hostname; findmnt -n -o FSTYPE /; systemctl is-active ssh; ls /etc/ssh/ssh_host_ed25519_key' >out
+	printf '%s\n' server ext4 active /etc/ssh/ssh_host_ed25519_key | diff - out
+	reached systemctl --force --force poweroff || true
+	within 3600 gone
+	exec 9>&-
+}
+
+# limit: 10800
+test_disks_of_the_example_answer_over_ssh()
+{
+	emulated
+	ssh-keygen -q -t ed25519 -N '' -f key
+	cp -R "${UMLCAGE%/bin/umlcage}/share/doc/umlcage/examples/nightly" .
+	sed -i "s/^size = 4G/&\nboot-args = $PATIENT rootdelay=900/" nightly/disk.build
+	"$UMLCAGE" build -q ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --only=disk -o images nightly
+	answers bios -drive if=virtio,format=qcow2,snapshot=on,file=images/disk/latest/server.qcow2
+	answers uefi -drive if=virtio,format=raw,snapshot=on,file=images/disk/latest/server.raw
 }
