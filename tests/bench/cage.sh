@@ -5,6 +5,8 @@
 # where it wants it, guest-micro as its only process.
 #
 # promise: start to end of 'run -- true', seconds: run-true <= 0.12
+# promise: a command in a session, median of 200, seconds: session-exec <= 0.005
+# ratio: the same against starting a program on the host: session-exec / true-host
 # promise: system call in a cage, microseconds: getppid-cage <= 6
 # promise: system call, kernel started plainly against a cage: getppid-plainly / getppid-cage >= 10
 # promise: the same with two virtual CPUs: getppid-plainly-2-cpus / getppid-cage-2-cpus >= 10
@@ -29,6 +31,30 @@ setup_cage()
 bench_run_true()
 {
 	timed run-true umlcage run -- true
+}
+
+# each_takes FIGURE COMMAND...: the median of 200 in a row, as the user, by a shell that does nothing else
+each_takes()
+{
+	# shellcheck disable=SC2016
+	"${as_user[@]}" bash -c '
+		figure=$1
+		shift
+		for i in {1..200}; do
+			began=${EPOCHREALTIME/./}
+			"$@" || exit 1
+			echo $((${EPOCHREALTIME/./} - began))
+		done | sort -n | awk -v f="$figure" "NR == 100 { printf \"%s s %.6f\\n\", f, \$1 / 1e6 }"' \
+		bash "$@"
+}
+
+bench_session_exec()
+{
+	umlcage session stop bench >/dev/null 2>&1 || true
+	umlcage session start -q bench >/dev/null
+	each_takes session-exec "$BENCH_HOME/bin/umlcage" session exec bench -- true
+	umlcage session stop bench
+	each_takes true-host /bin/true
 }
 
 bench_native()
