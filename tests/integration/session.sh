@@ -305,6 +305,11 @@ test_idle_session_ends()
 	nothing_left
 }
 
+has_a_socket()
+{
+	readlink "/proc/$1"/fd/* | grep socket: >/dev/null
+}
+
 test_wait_and_stop_by_signal()
 {
 	local pid waiter
@@ -312,8 +317,8 @@ test_wait_and_stop_by_signal()
 	session_exec wait s &
 	waiter=$!
 	pid=$(pid_of)
+	within 10 has_a_socket $waiter
 	sleep 0.3
-	kill -0 $waiter
 	kill -TERM "$pid"
 	wait $waiter
 	nothing_left
