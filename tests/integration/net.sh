@@ -188,6 +188,12 @@ test_only_what_is_allowed_is_reached()
 		grep -q "^20[0-9TZ:-]* refused $at 0\|^20[0-9TZ:-]* refused $at 1" log ||
 			fail "no word of '$at': $(cat log)"
 	done
+	# the host's own name in the cage
+	run --net-log log2 -- perl -MIO::Socket::IP -e 'for my $proto ("udp", "tcp") {
+		my $s = IO::Socket::IP->new(PeerHost => "10.0.2.2", PeerPort => 9, Proto => $proto, Timeout => 2);
+		$s->send("x") if $s }'
+	grep -q "refused udp - 10.0.2.2 9" log2 && grep -q "refused tcp - 10.0.2.2 9" log2 ||
+		fail "what is said of the host: $(cat log2)"
 	status 2 run --net-allow 'host:http' -- true 2>err
 	contains "not a part of a network" err
 	status 2 run --net=none --net-log log -- true 2>err

@@ -95,6 +95,17 @@ static bool is_virtual(const struct packet_info *p)
 		(p->remote[0] == 0xff || (p->remote[0] == 0xfe && (p->remote[1] & 0xc0) == 0x80)));
 }
 
+/* The host by the name that it has in the cage, where that leads nowhere. */
+static bool is_closed_host(const struct nat *nat, const struct packet_info *p)
+{
+	struct in_addr router4 = v4(NET_ROUTER);
+	struct in6_addr router6 = v6(NET6_ROUTER);
+
+	return nat->filtering && (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP) &&
+	       memcmp(p->remote, p->family == AF_INET ? (void *)&router4 : (void *)&router6,
+		      p->family == AF_INET ? 4 : 16) == 0;
+}
+
 static void look_at_reply(struct nat *nat, const uint8_t *frame, size_t len)
 {
 	struct in_addr dns4 = v4(NET_DNS);
@@ -121,8 +132,9 @@ static bool look_at_frame(struct nat *nat, const uint8_t *frame, size_t len, boo
 		return !refused;
 	refused = refused || (!is_virtual(&p) && !net_policy_allows(nat->policy, p.family, p.remote,
 								    p.remote_port));
+	/* what answers a published port is of a flow that the host has begun */
 	if (nat->policy->log_fd >= 0)
-		flows_count(&nat->flows, nat->policy, &p, true, !refused);
+		flows_count(&nat->flows, nat->policy, &p, true, !refused && !is_closed_host(nat, &p));
 	return !refused;
 }
 
