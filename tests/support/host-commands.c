@@ -211,23 +211,39 @@ static void own_time_limits(void)
 	release(&c);
 }
 
+static void start_numbered(struct script *s, int i)
+{
+	cleanup_free char *n = xasprintf("%d", i);
+
+	start(s, "echo $1; echo $1 >&2; exit $(($1 % 100))", n);
+}
+
+static void end_numbered(struct script *s, int i)
+{
+	cleanup_free char *want = xasprintf("%d\n", i);
+
+	must(s->ended == 1 && status(s) == i % 100);
+	must(strcmp(sb_str(&s->out), want) == 0 && strcmp(sb_str(&s->err), want) == 0);
+	release(s);
+}
+
+/* Two at a time. */
 static void in_a_row(void)
 {
+	struct script one, two;
 	int before_inside, i;
 	int64_t began;
 
 	(void)inside();
 	before_inside = inside();
 	began = clock_ms();
-	for (i = 0; i < number; i++) {
-		cleanup_free char *n = xasprintf("%d", i), *want = xasprintf("%d\n", i);
-		struct script s;
-
-		start(&s, "echo $1; echo $1 >&2; exit $(($1 % 100))", n);
-		must(cage_wait(cage, s.command, &error) == 0);
-		must(s.ended == 1 && status(&s) == i % 100);
-		must(strcmp(sb_str(&s.out), want) == 0 && strcmp(sb_str(&s.err), want) == 0);
-		release(&s);
+	for (i = 0; i < number; i += 2) {
+		start_numbered(&one, i);
+		start_numbered(&two, i + 1);
+		must(cage_wait(cage, two.command, &error) == 0);
+		must(cage_wait(cage, one.command, &error) == 0);
+		end_numbered(&one, i);
+		end_numbered(&two, i + 1);
 	}
 	printf("%d commands, %.2f ms each\n", number, (double)(clock_ms() - began) / number);
 	must(inside_again(before_inside));
