@@ -336,6 +336,20 @@ test_what_processes_cost()
 	contains /no/such/folder/file err
 }
 
+# A program that was just written, as a compiler does, is in as few pieces as one that was read.
+test_written_programs()
+{
+	local read
+	# shellcheck disable=SC2016
+	local work='cat /bin/bash | cat >/tmp/written && chmod 755 /tmp/written &&
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do $0 -c :; done'
+	run --stats=counted.json -- sh -c "$work" /bin/bash
+	read=$(counted host_maps)
+	run --stats=counted.json -- sh -c "$work" /tmp/written
+	[ "$(counted host_maps)" -le $((read * 3 / 2)) ] ||
+		fail "$read mappings of a program that was read, $(counted host_maps) of one that was written"
+}
+
 test_console_is_shown_when_wanted()
 {
 	run --console -- true 2>err
