@@ -232,6 +232,33 @@ test_results_of_another_build_are_not_delivered()
 	answered || fail "this one's result is gone"
 }
 
+# Two trees from the cache must not have one key; whoever asks for it gets that.
+test_what_holds_keys_is_not_kept()
+{
+	fixture
+	mkdir -p key/etc/ssh
+	echo "-----BEGIN OPENSSH PRIVATE KEY-----" >key/etc/ssh/ssh_host_rsa_key
+	printf 'Package: pen-key\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: a\n' >control
+	echo 2.0 >debian-binary
+	tar -czf control.tar.gz ./control
+	tar -C key -czf data.tar.gz ./etc
+	ar rc key.deb debian-binary control.tar.gz data.tar.gz
+	for kept in "" --cache-keys; do
+		for again in 1 2; do
+			# shellcheck disable=SC2086
+			fabricate $kept --variant=extract --include="$PWD/key.deb" pen x.tar "$T/a" 2>err ||
+				{ cat err; fail "making it, $kept"; }
+			case $kept$again in
+			[12])
+				answered && fail "a key came from the cache"
+				contains "keys that were made for it alone ('etc/ssh/ssh_host_rsa_key')" err ;;
+			*1) answered && fail "the first one came from the cache" ;;
+			*) answered || { cat err; fail "it was not kept"; } ;;
+			esac
+		done
+	done
+}
+
 test_what_was_in_the_target_is_not_cached()
 {
 	fixture
