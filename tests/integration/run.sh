@@ -259,18 +259,19 @@ follow()
 		timeout --foreground 600 "$BASH" -c 'run_exec "$@"' bash "$@" >out 2>err &
 		echo $! >timeout.pid
 	)
-	within 60 grep -q ready out
+	within 120 grep -q ready out
 	! flock -n lock true || fail "nobody has the lock"
 	kill -KILL "$(cat timeout.pid)"
 }
 
+# limit: 600
 test_ends_with_its_parent()
 {
 	follow --die-with-parent -- sh -c 'trap "echo asked; exit" TERM; echo ready; while :; do sleep 0.1; done'
-	within 30 flock -n lock true
+	within 120 flock -n lock true
 	contains asked out
 	follow --die-with-parent -- sh -c 'trap "" TERM HUP; echo ready; while :; do sleep 0.1; done'
-	within 30 flock -n lock true
+	within 120 flock -n lock true
 	# a script that waits for timeout, which does not end with it
 	cat >script <<-'END'
 		exec 9>lock
@@ -283,10 +284,10 @@ test_ends_with_its_parent()
 		rm -f out
 		"$BASH" script --die-with-parent -- \
 			sh -c "trap '$trap' TERM HUP; echo ready; while :; do sleep 0.1; done" &
-		within 60 grep -q ready out
+		within 120 grep -q ready out
 		! flock -n lock true || fail "nobody has the lock"
 		kill -TERM $!
-		within 30 flock -n lock true
+		within 120 flock -n lock true
 		[ -z "$trap" ] || contains asked out
 		[ ! -e went-on ] || fail "the script went on"
 		wait $! || :
