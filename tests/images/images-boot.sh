@@ -180,7 +180,7 @@ boots()
 test_grub_boots_with_both_firmwares()
 {
 	system
-	export_share --boot-args="$PATIENT rootdelay=900" system disk.qcow2
+	export_share --boot-args="$PATIENT" system disk.qcow2
 	boots bios -drive if=virtio,format=qcow2,snapshot=on,file=disk.qcow2
 	boots uefi -drive if=virtio,format=qcow2,snapshot=on,file=disk.qcow2
 }
@@ -211,8 +211,8 @@ test_systemd_boot_and_unified_image_boot()
 {
 	system
 	for boot in systemd-boot uki; do
-		export_share --boot=$boot --boot-args="$PATIENT rootdelay=900" system disk.raw
-		export_share --boot=$boot --boot-args="$PATIENT rootdelay=900" system again.raw
+		export_share --boot=$boot --boot-args="$PATIENT" system disk.raw
+		export_share --boot=$boot --boot-args="$PATIENT" system again.raw
 		cmp disk.raw again.raw
 		boots uefi -drive if=virtio,format=raw,snapshot=on,file=disk.raw
 	done
@@ -252,7 +252,7 @@ test_disks_of_the_example_answer_over_ssh()
 	emulated
 	ssh-keygen -q -t ed25519 -N '' -f key
 	cp -R "${UMLCAGE%/bin/umlcage}/share/doc/umlcage/examples/nightly" .
-	sed -i "s/^size = 4G/&\nboot-args = $PATIENT rootdelay=900/" nightly/disk.build
+	sed -i "s/^size = 4G/&\nboot-args = $PATIENT/" nightly/disk.build
 	"$UMLCAGE" build -q ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --only=disk -o images nightly
 	answers bios -drive if=virtio,format=qcow2,snapshot=on,file=images/disk/latest/server.qcow2
 	answers uefi -drive if=virtio,format=raw,snapshot=on,file=images/disk/latest/server.raw
