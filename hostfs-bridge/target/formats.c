@@ -273,6 +273,12 @@ int format_unknown(const char *name, struct error *e)
 			 best ? "'?" : "", list);
 }
 
+void target_words(struct strv *words)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		strv_add(words, formats[i].name);
+}
+
 char *target_list(void)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;

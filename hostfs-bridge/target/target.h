@@ -170,6 +170,8 @@ void target_release(struct target *t);
  * malloc'ed.
  */
 char *target_form(const struct target *t);
+/* Adds the names of all formats, for the help of options. */
+void target_words(struct strv *words);
 /* The formats and compressions for people, one line each group; malloc'ed. */
 char *target_list(void);
 

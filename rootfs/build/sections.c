@@ -39,7 +39,9 @@ static const struct opt step_opts[] = {
 };
 
 static const struct opt output_opts[] = {
-	{ OPT_STRING, 0, "format", "NAME", OUT(format, STR), "where the file's name does not tell" },
+	{ OPT_STRING, 0, "format", "NAME", OUT(format, STR),
+	  "where the file's name does not tell; one of these, of\n"
+	  "which tar and cpio may have a compression, as in tar.zst:", .words = target_words },
 	{ OPT_STRING, 0, "level", "N", OUT(level, STR), "of the compression" },
 	{ OPT_UINT, 0, "jobs", "N", OUT(jobs, UNSIGNED), "threads that compress" },
 	{ OPT_FLAG, 0, "sparse", NULL, OUT(sparse, BOOL), "tar: leave out the holes of files" },

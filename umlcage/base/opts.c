@@ -9,7 +9,7 @@
 
 #include "umlcage/base/ini.h"
 
-enum { LONG_BASE = 256, HELP_COLUMN = 30 };
+enum { LONG_BASE = 256, HELP_COLUMN = 30, HELP_WIDTH = 70 };
 
 static bool is_end(const struct opt *o)
 {
@@ -318,6 +318,27 @@ void opts_each(const struct opt_spec *spec, void (*fn)(const struct opt *o, void
 
 /* ---- help ---- */
 
+char *opt_text(const struct opt *o)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	struct strbuf text = STRBUF_INIT;
+	size_t column = HELP_WIDTH;
+
+	sb_adds(&text, o->help);
+	if (o->words)
+		o->words(&words);
+	for (size_t i = 0; i < words.n; i++) {
+		size_t len = strlen(words.v[i]);
+
+		/* with the comma after it */
+		if (column + 1 + len + 1 > HELP_WIDTH)
+			column = 0;
+		sb_addf(&text, "%s%s%s", column ? " " : "\n", words.v[i], i + 1 < words.n ? "," : "");
+		column += (column ? 1 : 0) + len + 1;
+	}
+	return sb_steal(&text);
+}
+
 struct help {
 	FILE *out;
 	bool begun;
@@ -345,9 +366,10 @@ static void show(const struct opt *o, void *arg)
 	fputs(sb_str(&left), h->out);
 
 	/* the help may have several lines */
+	cleanup_free char *text = opt_text(o);
 	int column = (int)left.len;
 
-	for (const char *line = o->help; *line;) {
+	for (const char *line = text; *line;) {
 		size_t len = strcspn(line, "\n");
 
 		if (column >= HELP_COLUMN - 1) {

@@ -48,6 +48,7 @@ struct opt {
 	int (*call)(const struct opt *opt, const char *arg, void *value, struct error *e);
 	bool optional_arg;	/* --name[=ARG] */
 	int number;		/* for .call, if it serves several options */
+	void (*words)(struct strv *words);	/* adds what .arg may be, for the help */
 };
 
 #define OPT_END { .kind = OPT_HEADING, .help = NULL }
@@ -94,6 +95,8 @@ struct opt_spec {
 int opts_parse(const struct opt_spec *spec, void *values, int *argc, char ***argv,
 	       struct error *e);
 void opts_help(const struct opt_spec *spec, FILE *out);
+/* What an option's help says, with .words in further lines; malloc'ed. */
+char *opt_text(const struct opt *opt);
 
 /* The option of the long name @name, without dashes; NULL: there is none. */
 const struct opt *opts_find(const struct opt_spec *spec, const char *name);

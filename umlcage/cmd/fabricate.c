@@ -126,9 +126,9 @@ static const struct opt what_opts[] = {
 	  "of the root, the first is dpkg's; what must run of others than this machine's\n"
 	  "runs through qemu (arm64, armhf, i386, ppc64el, riscv64, s390x, ...)", opt_words },
 	{ OPT_CALL, 0, "format", "FORMAT", 0,
-	  "auto (from TARGET's name), directory (a share), tar, cpio, null; tar.zst, ...;\n"
-	  "images: ext4, ext3, ext2, squashfs, erofs, disk, qcow2, vmdk, vhd, iso, oci,\n"
-	  "oci-archive, docker-archive; initramfs", opt_format },
+	  "auto (by TARGET's name; the default) or one of these, of which tar and cpio\n"
+	  "may have a compression, as in tar.zst:", opt_format,
+	  .words = target_words },
 	{ OPT_CALL, 0, "keyring", "FILE", 0,
 	  "keys that may sign the archive: a file or a directory", opt_keyring },
 	{ OPT_LIST, 0, "aptopt", "TEXT", FAB(aptopts, STRV),

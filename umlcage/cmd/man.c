@@ -34,6 +34,7 @@ static void heading(FILE *out, const char *s)
 
 static void option(const struct opt *o, void *arg)
 {
+	cleanup_free char *text = o->kind == OPT_HEADING ? NULL : opt_text(o);
 	FILE *out = arg;
 
 	if (o->kind == OPT_HEADING) {
@@ -55,7 +56,7 @@ static void option(const struct opt *o, void *arg)
 		fputs(o->optional_arg ? "\\fR]" : "\\fR", out);
 	}
 	fputc('\n', out);
-	help_text(out, o->help);
+	help_text(out, text);
 	fputc('\n', out);
 }
 

@@ -134,9 +134,9 @@ struct export_options {
 
 static const struct opt export_opts[] = {
 	{ OPT_STRING, 'f', "format", "NAME", OPT_STR(struct export_options, format),
-	  "tar, tar.zst, cpio.gz, initramfs, directory, ext4, ext3, ext2, squashfs,\n"
-	  "erofs, disk, qcow2, vmdk, vhd, iso, oci, oci-archive, docker-archive (default:\n"
-	  "by the archive's name; tar for '-')" },
+	  "by default what the archive's name says, tar for '-'; one of these, of which\n"
+	  "tar and cpio may have a compression, as in tar.zst:",
+	  .words = target_words },
 	{ OPT_STRING, 'l', "level", "N", OPT_STR(struct export_options, level),
 	  "level of the compression (default: the compressor's own)" },
 	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct export_options, jobs),
