@@ -170,3 +170,13 @@ test_places_are_checked_before_any_work()
 	[ ! -e cache/umlcage/kernels ] || fail "a kernel was looked for"
 	[ ! -e f ] || fail "a COW file was made"
 }
+
+# what make demo shows of a command can be typed again
+test_demo_shows_commands_as_a_shell_takes_them()
+{
+	local words=(printf '[%s]' 'a b' "it's" '' '$HOME' 'plain-1.0')
+	eval "$(sed -n '/^step()/,/^}/p' "$TESTS_DIR/support/demo")"
+	step "${words[@]}" >shown
+	sed -n 's/^\$ //p' shown >typed
+	equal "$("${words[@]}")" "$(sh typed)" "what the line does"
+}
