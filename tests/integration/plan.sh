@@ -89,7 +89,7 @@ test_options_of_mmdebstrap_that_change_nothing()
 test_any_suite()
 {
 	fixture
-	fabricate --simulate --variant=minbase '' - "deb file://$T/a pen main" >out 2>err
+	fabricate --simulate --variant=essential '' - "deb file://$T/a pen main" >out 2>err
 	equal "pen-essential " "$(packages)" "packages of an empty suite"
 }
 
