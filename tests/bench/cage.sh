@@ -5,8 +5,7 @@
 # where it wants it, guest-micro as its only process.
 #
 # promise: start to end of 'run -- true', seconds: run-true <= 0.12
-# promise: a command in a session, median of 200, seconds: session-exec <= 0.005
-# ratio: the same against starting a program on the host: session-exec / true-host
+# ratio: a command in a session, median of 200, against starting a program on the host: session-exec / true-host
 # promise: system call in a cage, microseconds: getppid-cage <= 6
 # promise: system call, kernel started plainly against a cage: getppid-plainly / getppid-cage >= 10
 # promise: the same with two virtual CPUs: getppid-plainly-2-cpus / getppid-cage-2-cpus >= 10
