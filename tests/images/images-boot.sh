@@ -234,7 +234,8 @@ reached_as_is()
 # answers FIRMWARE ARGUMENTS-OF-QEMU...: ssh, with a key that the machine was given and its image has not
 answers()
 {
-	local port=$((20000 + $$ % 20000))
+	local port
+	port=$(free_port)
 	rm -f known
 	starts "$1" -nic "user,model=virtio,hostfwd=tcp:127.0.0.1:$port-:22" -smbios \
 		"type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=$(base64 -w 0 key.pub)" "${@:2}"

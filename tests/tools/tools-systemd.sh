@@ -12,7 +12,8 @@ test_systemd_is_the_first_process()
 	mirrored
 	fabricate -q --variant=minbase --format=directory \
 		--include=systemd-sysv,dbus,libpam-systemd,openssh-server,procps trixie sysd
-	local port=$((20000 + $$ % 20000))
+	local port
+	port=$(free_port)
 	# without --kernel it is the full one by itself; here it is that of the tests, which is one, too
 	"$UMLCAGE" session start --init ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
 		--root ./sysd --keep sysd -p "$port:22" sysd
