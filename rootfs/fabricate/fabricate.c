@@ -154,8 +154,8 @@ static int make_target(struct fabricate *f, struct target *out, struct fabricate
 
 	if (ret == 0 && !target_share(out))
 		ret = work_begin(&work, e);
-	/* the second stage waits beside the tree, on the same filesystem */
-	if (ret == 0 && f->plan->n > f->plan->nbase)
+	/* the second stage waits beside the tree, on the same filesystem; setup hooks may make one */
+	if (ret == 0 && (f->plan->n > f->plan->nbase || f->o->hooks[FAB_HOOK_SETUP].n))
 		ret = target_share(out) ? share_stage_begin(&rest_stage, f->o->target, e) :
 					  work_begin(&rest_work, e);
 	if (ret < 0)
