@@ -133,6 +133,10 @@ $(TEST_OUT)/guest/%: tests/support/%.c tests/bench/guest.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -I. -static -O2 -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
 
+$(TEST_OUT)/guest/guest-stamina: $(TEST_OUT)/bench/guest-stamina
+	@mkdir -p $(@D)
+	@cp $< $@
+
 INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(TEST_OUT)/guest $(TEST_OUT)/host $(O)
 
 .PHONY: check check-run check-integration prepare demo
@@ -173,7 +177,7 @@ check-integration: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 DEBUG_KERNEL = $(or $(UMLCAGE_TEST_KERNEL),$$($(O)/umlcage kernel build --config debug))
 
 .PHONY: check-debug
-check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
+check-debug: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS) $(TEST_OUT)/guest/guest-stamina
 	+@kernel="$(DEBUG_KERNEL)" && MAKE='$(MAKE)' UMLCAGE_TEST_KERNEL="$$kernel" \
 		UMLCAGE_TEST_REPORTS=1 tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' \
 		$(INTEGRATION_RUN) tests/debug
