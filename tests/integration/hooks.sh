@@ -112,12 +112,11 @@ test_sources_of_a_setup_hook_are_where_packages_come_from()
 # limit: 600
 test_sources_of_a_setup_hook_bring_both_stages()
 {
-	local mirror=${UMLCAGE_MIRROR:-}
+	local line
 	mirrored
-	[ "$mirror" ] || mirror=$(run -- sed -n 's#^deb \(\[.*\] \)\?\([^ ]*\) .*#\2#p; T; q' /etc/apt/sources.list)
+	line=$(run -- sed -n '/^deb /{p;q}' /etc/apt/sources.list)
 	# shellcheck disable=SC2016
-	fabricate -q --no-cache --variant=apt --setup-hook='echo "deb '"$mirror"' bookworm main" >"$1/etc/apt/sources.list"' \
-		'' x.tar
+	fabricate -q --no-cache --variant=apt --setup-hook='echo "'"$line"'" >"$1/etc/apt/sources.list"' '' x.tar
 	tar -xOf x.tar ./var/lib/dpkg/status >status
 	equal 1 "$(grep -cx 'Package: apt' status)" "apt in the status"
 }
