@@ -350,6 +350,31 @@ static int open_entry(struct share_tree *t, const char *path, struct error *e)
 	return fd < 0 ? err_sys(e, errno, "cannot open '%s'", path) : fd;
 }
 
+int share_read(struct share_tree *t, const char *path, size_t max, struct strbuf *out,
+	       struct error *e)
+{
+	struct share_attr a;
+	const char *name;
+	int dir = share_parent(t, path, &name, e), ret;
+
+	if (dir < 0)
+		return dir;
+
+	cleanup_close int fd = openat(dir, *name ? name : ".",
+				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, errno, "cannot read '%s'", path);
+	ret = share_fstat(fd, path, &a, e);
+	if (ret < 0)
+		return ret;
+	if (!S_ISREG(a.mode))
+		return err_set(e, S_ISLNK(a.mode) ? ELOOP : EINVAL, "cannot read '%s': it is not a "
+			       "regular file", path);
+	ret = fd_read_all(fd, max, out);
+	return ret < 0 ? err_sys(e, -ret, "cannot read '%s'", path) : 0;
+}
+
 int share_stat(struct share_tree *t, const char *path, struct share_attr *a, struct error *e)
 {
 	const char *name;

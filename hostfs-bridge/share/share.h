@@ -17,6 +17,8 @@
 
 #include "umlcage/base/error.h"
 
+struct strbuf;
+
 struct share {
 	int fd;		/* the directory, readable; carries the lock */
 	char *path;	/* as given, for messages */
@@ -205,6 +207,12 @@ int share_file_end(struct share_tree *t, const char *path, int fd, const struct 
 		   struct error *e);
 void share_file_abort(struct share_tree *t, const char *path, int fd);
 
+/*
+ * The contents of a regular file, at most @max bytes (-EFBIG beyond), appended to @out.  A link
+ * is not followed (-ELOOP): what a guest wrote may lead anywhere.
+ */
+int share_read(struct share_tree *t, const char *path, size_t max, struct strbuf *out,
+	       struct error *e);
 /* What the guest sees of @path (last component not followed), without xattrs. */
 int share_stat(struct share_tree *t, const char *path, struct share_attr *a, struct error *e);
 /*

@@ -3,15 +3,11 @@
  * The bill of materials: the packages of a tree as CycloneDX 1.5 (ECMA-424) has them, with package
  * URLs (purl-spec, type deb).  The same tree makes the same bytes.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "hostfs-bridge/share/share.h"
 #include "rootfs/build/private.h"
-#include "umlcage/base/fd.h"
 
 /* A part of a package URL: what is not unreserved becomes %XX. */
 static void add_encoded(struct strbuf *out, const char *s)
@@ -26,22 +22,11 @@ static void add_encoded(struct strbuf *out, const char *s)
 /* ID= of the tree's os-release, which is not trusted; malloc'ed. */
 static char *vendor_of(const char *root)
 {
-	cleanup_share struct share s = SHARE_INIT;
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_strv struct strv lines = STRV_INIT;
-	cleanup_close int fd = -1;
-	char text[4096] = "";
-	const char *last;
-	int dir = -1;
 
-	if (share_open(&s, root, SHARE_PEEK, NULL) == 0) {
-		cleanup_share_tree struct share_tree *tree = share_tree_new(s.fd, 0);
-
-		dir = share_parent(tree, "usr/lib/os-release", &last, NULL);
-		if (dir >= 0)
-			fd = openat(dir, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	}
-	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
-		strv_split(&lines, text, "\n");
+	if (build_read(root, "usr/lib/os-release", 64 << 10, &text) == 0)
+		strv_split(&lines, sb_str(&text), "\n");
 	for (size_t i = 0; i < lines.n; i++) {
 		const char *id = str_starts(lines.v[i], "ID=") ? lines.v[i] + 3 : "";
 		size_t len = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-");

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The packages of a tree, from dpkg's own database, and how two lists differ. */
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "hostfs-bridge/share/share.h"
 #include "rootfs/build/private.h"
-#include "umlcage/base/fd.h"
 
 #define STATUS_MAX ((size_t)64 << 20)
 
@@ -17,14 +15,26 @@ static void take_field(struct json_object *o, const char *line, const char *fiel
 		json_object_object_add(o, key, json_object_new_string(line + len));
 }
 
+int build_read(const char *root, const char *path, size_t max, struct strbuf *text)
+{
+	cleanup_share struct share s = SHARE_INIT;
+	int ret = share_open(&s, root, SHARE_PEEK, NULL);
+
+	if (ret < 0)
+		return ret;
+
+	cleanup_share_tree struct share_tree *tree = share_tree_new(s.fd, 0);
+
+	return share_read(tree, path, max, text, NULL);
+}
+
 struct json_object *build_packages(const char *path)
 {
 	struct json_object *list = json_object_new_array(), *o = NULL;
-	cleanup_free char *file = path_join(path, "var/lib/dpkg/status");
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	bool installed = false;
 
-	if (file_read(AT_FDCWD, file, STATUS_MAX, &text, NULL) < 0)
+	if (build_read(path, "var/lib/dpkg/status", STATUS_MAX, &text) < 0)
 		return list;
 	for (char *line = text.s, *next; line && *line; line = next) {
 		size_t len = strcspn(line, "\n");

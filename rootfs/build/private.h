@@ -173,6 +173,9 @@ int64_t json_number(struct json_object *o, const char *key);
 
 /* ---- packages.c ---- */
 
+/* A file of the tree at @root, which is not trusted: see share_read(). */
+int build_read(const char *root, const char *path, size_t max, struct strbuf *text);
+
 /* The packages that dpkg knows in the share at @path, as an array of objects. */
 struct json_object *build_packages(const char *path);
 /* The bill of materials of the tree at @root, with those packages; bom.c. */

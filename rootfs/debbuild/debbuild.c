@@ -371,14 +371,9 @@ static int make_wish(struct job *j, struct strbuf *control, struct error *e)
 static int read_status(const struct job *j, struct strbuf *text, struct error *e)
 {
 	cleanup_share_tree struct share_tree *t = share_tree_new(j->root_share.fd, 0);
-	const char *name;
-	int dir = share_parent(t, "var/lib/dpkg/status", &name, e);
-	cleanup_close int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int ret = fd < 0 ? -ENOENT : fd_read_all(fd, MAX_STATUS, text);
 
-	if (ret == 0)
+	if (share_read(t, "var/lib/dpkg/status", MAX_STATUS, text, NULL) == 0)
 		return 0;
-	err_release(e);
 	return err_usage(e, "the root '%s' has no list of packages (var/lib/dpkg/status)", j->root);
 }
 

@@ -100,12 +100,8 @@ static void add_states(const struct fabricate *f, struct strbuf *text)
 static int read_states(const struct fabricate *f, struct strbuf *text)
 {
 	cleanup_share_tree struct share_tree *look = share_tree_new(f->share->fd, 0);
-	const char *name;
-	int dir = share_parent(look, STATES, &name, NULL);
-	cleanup_close int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-							O_CLOEXEC);
 
-	return fd < 0 ? -ENOENT : fd_read_all(fd, (size_t)1 << 20, text);
+	return share_read(look, STATES, (size_t)64 << 20, text, NULL);
 }
 
 int fabricate_put_states(struct fabricate *f, struct error *e)

@@ -15,25 +15,13 @@
 #include "umlcage/base/fd.h"
 
 #define MAX_SOURCES ((size_t)1 << 20)
-
-static int read_file(struct share_tree *t, const char *path, struct strbuf *text, struct error *e)
-{
-	const char *name;
-	int dir = share_parent(t, path, &name, e), ret = 0;
-	cleanup_close int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
-							O_NONBLOCK);
-
-	if (fd < 0)
-		return dir < 0 ? dir : err_sys(e, errno, "cannot read '/%s' of the new root", path);
-	ret = fd_read_all(fd, MAX_SOURCES, text);
-	return ret < 0 ? err_sys(e, -ret, "cannot read '/%s' of the new root", path) : 0;
-}
+#define MAX_STATUS ((size_t)64 << 20)
 
 static int read_source(struct share_tree *t, const char *path, struct fab_sources_file *out,
 		       struct error *e)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	int ret = read_file(t, path, &text, e);
+	int ret = share_read(t, path, MAX_SOURCES, &text, e);
 
 	if (ret == 0)
 		*out = (struct fab_sources_file){ xstrdup(path), sb_steal(&text),
@@ -87,7 +75,7 @@ static char *read_installed(struct share_tree *t)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT, out = STRBUF_INIT;
 
-	if (read_file(t, "var/lib/dpkg/status", &text, NULL) < 0)
+	if (share_read(t, "var/lib/dpkg/status", MAX_STATUS, &text, NULL) < 0)
 		return NULL;
 	for (const char *p = sb_str(&text), *end; *p; p = end) {
 		cleanup_free char *stanza = NULL;

@@ -17,22 +17,7 @@
 
 int unpack_read(struct share_tree *tree, const char *path, struct strbuf *out, struct error *e)
 {
-	const char *name;
-	int dir = share_parent(tree, path, &name, NULL);
-
-	if (dir < 0)
-		return err_sys(e, -dir, "cannot read '%s'", path);
-
-	/* a link may lead out of the share */
-	cleanup_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char buf[4096];
-	ssize_t len;
-
-	if (fd < 0)
-		return err_sys(e, errno, "cannot read '%s'", path);
-	while ((len = read_full(fd, buf, sizeof(buf))) > 0 && out->len < FILE_MAX)
-		sb_add(out, buf, (size_t)len);
-	return len < 0 ? err_sys(e, (int)-len, "cannot read '%s'", path) : 0;
+	return share_read(tree, path, FILE_MAX, out, e);
 }
 
 /* The third field of the line of passwd(5) or group(5) that begins with @name. */

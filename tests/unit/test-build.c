@@ -176,11 +176,20 @@ START_TEST(changes_of_packages_are_told)
 }
 END_TEST
 
+/* An empty share with dpkg's folder. */
+static void make_tree(void)
+{
+	cleanup_share struct share s = SHARE_INIT;
+
+	ck_ok(share_create(&s, "tree", &err), &err);
+	ck_ok(make_dirs(s.fd, "var/lib/dpkg", 0755, &err), &err);
+}
+
 START_TEST(packages_are_those_that_are_installed)
 {
 	struct json_object *list;
 
-	ck_ok(make_dirs(AT_FDCWD, "tree/var/lib/dpkg", 0755, &err), &err);
+	make_tree();
 	put("tree/var/lib/dpkg/status",
 	    "Package: a\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.2-3\n"
 	    "Description: x\n Version: 9\n\nPackage: b\nStatus: deinstall ok config-files\nVersion: 1\n\n"
@@ -189,6 +198,25 @@ START_TEST(packages_are_those_that_are_installed)
 	ck_assert_uint_eq(json_object_array_length(list), 2);
 	ck_assert_str_eq(json_text(json_object_array_get_idx(list, 0), "version"), "1.2-3");
 	ck_assert_str_eq(json_text(json_object_array_get_idx(list, 1), "name"), "c");
+	json_object_put(list);
+}
+END_TEST
+
+START_TEST(packages_are_not_those_of_the_host)
+{
+	cleanup_free char *target = xasprintf("%s/outside", top);
+	struct json_object *list;
+
+	put("outside", "Package: secret\nStatus: install ok installed\nVersion: 1\n\n");
+	make_tree();
+	ck_assert_int_eq(symlink(target, "tree/var/lib/dpkg/status"), 0);
+	list = build_packages("tree");
+	ck_assert_uint_eq(json_object_array_length(list), 0);
+	json_object_put(list);
+	ck_assert_int_eq(unlink("tree/var/lib/dpkg/status"), 0);
+	ck_assert_int_eq(mkfifo("tree/var/lib/dpkg/status", 0600), 0);
+	list = build_packages("tree");
+	ck_assert_uint_eq(json_object_array_length(list), 0);
 	json_object_put(list);
 }
 END_TEST
@@ -249,6 +277,7 @@ int main(void)
 	tcase_add_test(tc, what_builds_on_another_brings_it_along);
 	tcase_add_test(tc, changes_of_packages_are_told);
 	tcase_add_test(tc, packages_are_those_that_are_installed);
+	tcase_add_test(tc, packages_are_not_those_of_the_host);
 	tcase_add_test(tc, page_shows_what_it_is_given_as_text);
 	tcase_add_test(tc, records_are_kept_newest_first);
 	suite_add_tcase(s, tc);

@@ -291,6 +291,33 @@ START_TEST(nothing_leads_out)
 }
 END_TEST
 
+START_TEST(reading_takes_regular_files_alone)
+{
+	struct share_attr file = attr(S_IFREG | 0644, 0, 0), link = attr(S_IFLNK | 0777, 0, 0);
+	struct share_attr owned = attr(S_IFLNK | 0777, 7, 7), fifo = attr(S_IFIFO | 0644, 0, 0);
+	cleanup_free char *outside = path_join(top, "outside"), *at = realpath(top, NULL);
+	cleanup_free char *target = path_join(at, "outside");
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	OK(file_replace(AT_FDCWD, outside, "secret", 6, 0644, &err));
+	OK(share_file(tree, "f", &file, "text", 4, &err));
+	OK(share_read(tree, "/f", 4, &text, &err));
+	ck_assert_str_eq(sb_str(&text), "text");
+	FAILS(share_read(tree, "f", 3, &text, &err), EFBIG);
+	sb_reset(&text);
+	OK(share_symlink(tree, "out", target, &link, &err));
+	FAILS(share_read(tree, "out", 99, &text, &err), ELOOP);
+	OK(share_symlink(tree, "owned", target, &owned, &err));
+	FAILS(share_read(tree, "owned", 99, &text, &err), ELOOP);
+	OK(share_node(tree, "fifo", &fifo, &err));
+	FAILS(share_read(tree, "fifo", 99, &text, &err), EINVAL);
+	FAILS(share_read(tree, ".", 99, &text, &err), EINVAL);
+	FAILS(share_read(tree, "none", 99, &text, &err), ENOENT);
+	ck_assert_str_eq(sb_str(&text), "");
+	ck_assert_int_eq(unlink(outside), 0);
+}
+END_TEST
+
 START_TEST(replacing)
 {
 	struct share_attr file = attr(S_IFREG | 0644, 0, 0), link = attr(S_IFLNK | 0777, 0, 0);
@@ -453,6 +480,7 @@ int main(void)
 	tcase_add_test(fresh, setattr_and_back);
 	tcase_add_test(fresh, xattrs);
 	tcase_add_test(fresh, nothing_leads_out);
+	tcase_add_test(fresh, reading_takes_regular_files_alone);
 	tcase_add_test(fresh, locks);
 	tcase_add_test(fresh, files_are_copied_across_filesystems_with_holes);
 	tcase_add_test(fresh, dirty_mark);
