@@ -2,7 +2,7 @@
 # The agent: a static program, packed into an initramfs that is linked into umlcage.
 AGENT_SRCS := $(addprefix rootfs/agent/,command.c emulate.c etc.c init.c kernelfs.c main.c network.c root.c user.c)
 AGENT_OBJS := $(AGENT_SRCS:%.c=$(O)/agent/%.o)
-AGENT_LIB_SRCS := umlcage/base/error.c umlcage/base/fd.c umlcage/base/interrupt.c umlcage/base/outfile.c \
+AGENT_LIB_SRCS := umlcage/base/error.c umlcage/base/fd.c umlcage/base/hide.c umlcage/base/interrupt.c umlcage/base/outfile.c \
 	umlcage/base/pollset.c umlcage/base/progress.c umlcage/base/pump.c umlcage/base/str.c umlcage/cage/proto.c
 AGENT_LIB_OBJS := $(AGENT_LIB_SRCS:%.c=$(O)/agent/%.o)
 

@@ -38,8 +38,8 @@ static char *release_path(const struct debian_release *r, enum part part)
 static char *cache_name(const struct debian_release *r, enum part part)
 {
 	cleanup_free char *path = release_path(r, part), *url = fetch_url_join(r->uri, path);
-	const char *rest = strstr(url, "://");
 	struct hash h = { NULL };
+	const char *rest;
 	char hex[SHA256_HEX + 1];
 	char *name;
 
@@ -47,6 +47,8 @@ static char *cache_name(const struct debian_release *r, enum part part)
 	hash_add(&h, url, strlen(url));
 	hash_end(&h, hex);
 	hash_release(&h);
+	str_hide_passwords(url);
+	rest = strstr(url, "://");
 	rest = rest ? rest + 3 : url;
 	rest += strlen(rest) > 150 ? strlen(rest) - 150 : 0;
 	name = xasprintf("%.12s_%s", hex, rest);

@@ -19,7 +19,7 @@
 
 static const struct share_attr file_attr = { .mode = S_IFREG | 0644, .mtime = { 0, UTIME_OMIT } };
 
-/* apt's URItoFileName(): without the scheme, odd bytes in hexadecimal, "/" as "_". */
+/* apt's URItoFileName(): without scheme, user and password, odd bytes in hex, "/" as "_". */
 static void add_file_name(const char *uri, struct strbuf *out)
 {
 	const char *at = strstr(uri, "://");
@@ -42,6 +42,7 @@ static char *list_path(const struct debian_release *r, const char *rest)
 	cleanup_free char *uri = flat ? xasprintf("%s/%s", r->uri, r->suite)
 				      : xasprintf("%s/dists/%s/", r->uri, r->suite);
 
+	str_hide_passwords(uri);
 	sb_adds(&name, "var/lib/apt/lists/");
 	add_file_name(uri, &name);
 	sb_adds(&name, rest);

@@ -345,6 +345,41 @@ START_TEST(words_that_were_meant)
 }
 END_TEST
 
+START_TEST(passwords_are_hidden)
+{
+	static const struct {
+		const char *given, *shown;
+	} cases[] = {
+		{ "cannot download 'https://me:secret@host:80/a@b': no", "cannot download 'https://host:80/a@b': no" },
+		{ "http://token@host http://a:b@c", "http://host http://c" },
+		{ "http://a:b@c@d/", "http://d/" },
+		{ "http://me:a/b@host/x", "http://host/x" },
+		{ "http://me:a?b#c@host", "http://host" },
+		{ "deb [trusted=yes] http://a:b@[::1]:80/ sid main\nx", "deb [trusted=yes] http://[::1]:80/ sid main\nx" },
+		{ "Proxy \"http://a:'b'@c:3128\"; mail me@home", "Proxy \"http://c:3128\"; mail me@home" },
+		/* nothing is hidden of what has none */
+		{ "http://host/~a@b 'file:///a@b' http://[::1]/@", "http://host/~a@b 'file:///a@b' http://[::1]/@" },
+		{ "http://host:80/a@b", "http://host:80/a@b" },
+		{ "://", "://" },
+		{ "", "" },
+	};
+	struct error e = ERROR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *text = xstrdup(cases[i].given);
+
+		str_hide_passwords(text);
+		ck_assert_str_eq(text, cases[i].shown);
+		free(text);
+	}
+	err_set(&e, EIO, "'%s'", "http://a:b@c/");
+	err_wrap(&e, "'%s'", "http://d:e@f/");
+	err_hint(&e, "not '%s'", "http://g:h@i/");
+	ck_assert_str_eq(err_text(&e), "'http://f/': 'http://c/'; not 'http://i/'");
+	err_release(&e);
+}
+END_TEST
+
 START_TEST(kinds_of_errors)
 {
 	struct error e = ERROR_INIT;
@@ -508,6 +543,7 @@ int main(void)
 	tcase_add_test(tc, options_of_every_kind);
 	tcase_add_test(tc, words_that_were_meant);
 	tcase_add_test(tc, kinds_of_errors);
+	tcase_add_test(tc, passwords_are_hidden);
 	tcase_add_test(tc, options_stop_at_operand);
 	tcase_add_loop_test(tc, options_refused, 0, ARRAY_SIZE(bad_lines));
 	tcase_add_test(tc, help_lists_every_option);

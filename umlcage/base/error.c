@@ -14,6 +14,7 @@
 static void replace(struct error *e, int errnum, char *text)
 {
 	free(e->text);
+	str_hide_passwords(text);
 	e->text = text;
 	e->errnum = errnum ? errnum : EIO;
 }

@@ -6,8 +6,8 @@
  * `struct error *` last, returns 0 (or something positive) on success without
  * touching it, and returns -errno after filling it.  Libraries never print and
  * never exit.  Messages are lower case, name the thing in quotes, the cause and
- * what to do: "cannot open '%s': no such file; ...".  The error may be NULL
- * where the caller only needs the number.
+ * what to do: "cannot open '%s': no such file; ...".  Passwords in addresses are
+ * left out.  The error may be NULL where the caller only needs the number.
  */
 #ifndef UMLCAGE_BASE_ERROR_H
 #define UMLCAGE_BASE_ERROR_H

@@ -124,6 +124,7 @@ static void print_line(struct progress *p, const char *prefix, const char *fmt, 
 	cleanup_free char *text = xvasprintf(fmt, ap);
 	cleanup_free char *line = xasprintf("%s%s\n", prefix, text);
 
+	str_hide_passwords(line);
 	erase(p);
 	(void)write_full(p->fd, line, strlen(line));
 	if (p->tty && p->stage)

@@ -98,6 +98,13 @@ static inline bool str_eq(const char *a, const char *b)
 const char *str_closest(const char *word, const char *const *list);
 
 /*
+ * Takes who logs in, and by which password, out of every address in @text, in place:
+ * "https://me:secret@host/" becomes "https://host/", as apt prints it, and so does
+ * "https://me:sec/ret@host/".  Errors and progress go through it; so does what is published.
+ */
+void str_hide_passwords(char *text);
+
+/*
  * Strict numbers: the whole string, no sign, no blanks.
  * 0, or -EINVAL and -ERANGE (without an error text; the caller knows the name).
  */

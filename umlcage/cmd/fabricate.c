@@ -280,9 +280,12 @@ static int print_recipe(const struct fab_options *o, const struct machine *machi
 		return ret;
 	printf("key %s\n", recipe.key[0] ? recipe.key : "-");
 	for (size_t i = 0, n = debian_indexes(a, &v); i < n; i++) {
+		cleanup_free char *uri = xstrdup(v[i].release->uri);
+
 		date = v[i].release->date > date ? v[i].release->date : date;
-		printf("source %s %s %s %s %s\n", v[i].release->uri, v[i].release->suite,
-		       v[i].component, v[i].architecture, v[i].sum);
+		str_hide_passwords(uri);
+		printf("source %s %s %s %s %s\n", uri, v[i].release->suite, v[i].component,
+		       v[i].architecture, v[i].sum);
 	}
 	printf("date %lld\n", (long long)date);
 	return 0;
