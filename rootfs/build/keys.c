@@ -162,19 +162,24 @@ static int root_key(struct build *b, struct build_keys *k, struct hash *h, struc
 	if (spec.kind != ROOT_SHARE)
 		return err_usage(e, "%s: [Source]: '%s' is a disk image; make a root of it first", b->file,
 				 b->root);
-	strv_add(&k->sources, b->root);
 	/* an archive is kept by its contents */
 	if (spec.cached) {
-		hash_add_field(h, strrchr(spec.path, '/') + 1);
+		const char *sum = strrchr(spec.path, '/') + 1;
+
+		strv_addf(&k->sources, "%s %s", b->root, sum);
+		hash_add_field(h, sum);
 		return 0;
 	}
 	ret = share_open(&s, spec.path, SHARE_PEEK, e);
 	if (ret < 0)
 		return ret;
-	if (share_id(&s, id) < 0)
+	if (share_id(&s, id) < 0) {
+		strv_add(&k->sources, b->root);
 		k->never = true;
-	else
-		hash_add_field(h, id);
+		return 0;
+	}
+	strv_addf(&k->sources, "%s %s", b->root, id);
+	hash_add_field(h, id);
 	return 0;
 }
 
@@ -191,7 +196,7 @@ static int source_key(const struct build_env *env, struct build *b, struct build
 		ret = root_key(b, k, &h, e);
 	} else {
 		hash_add_field(&h, b->on->tree_key);
-		strv_addf(&k->sources, "build %s", b->base);
+		strv_addf(&k->sources, "build %s %s", b->base, b->on->tree_key);
 		k->epoch = b->on->epoch;
 	}
 	part_end(k, &h, xstrdup("source"));

@@ -74,28 +74,58 @@ static const char *version_of(struct json_object *list, const char *name, const 
 	return NULL;
 }
 
-char *build_package_changes(struct json_object *before, struct json_object *after)
+static void add_change(struct json_object *list, struct json_object *package, const char *before,
+		       const char *after)
 {
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	size_t nb = before ? json_object_array_length(before) : 0;
-	size_t na = after ? json_object_array_length(after) : 0;
+	struct json_object *o = json_object_new_object();
 
-	for (size_t i = 0; before && i < na; i++) {
+	json_object_object_add(o, "name", json_object_new_string(json_text(package, "name")));
+	json_object_object_add(o, "architecture",
+			       json_object_new_string(json_text(package, "architecture")));
+	if (before)
+		json_object_object_add(o, "before", json_object_new_string(before));
+	if (after)
+		json_object_object_add(o, "after", json_object_new_string(after));
+	json_object_array_add(list, o);
+}
+
+struct json_object *build_package_changes(struct json_object *before, struct json_object *after)
+{
+	struct json_object *list = json_object_new_array();
+	size_t nb = json_object_array_length(before), na = json_object_array_length(after);
+
+	for (size_t i = 0; i < na; i++) {
 		struct json_object *o = json_object_array_get_idx(after, i);
-		const char *name = json_text(o, "name"), *version = json_text(o, "version");
-		const char *old = version_of(before, name, json_text(o, "architecture"));
+		const char *version = json_text(o, "version");
+		const char *old = version_of(before, json_text(o, "name"), json_text(o, "architecture"));
 
-		if (!old)
-			sb_addf(&out, "+ %s %s\n", name, version);
-		else if (!str_eq(old, version))
-			sb_addf(&out, "~ %s %s -> %s\n", name, old, version);
+		if (!old || !str_eq(old, version))
+			add_change(list, o, old, version);
 	}
 	for (size_t i = 0; i < nb; i++) {
 		struct json_object *o = json_object_array_get_idx(before, i);
-		const char *name = json_text(o, "name");
 
-		if (!version_of(after, name, json_text(o, "architecture")))
-			sb_addf(&out, "- %s %s\n", name, json_text(o, "version"));
+		if (!version_of(after, json_text(o, "name"), json_text(o, "architecture")))
+			add_change(list, o, json_text(o, "version"), NULL);
+	}
+	return list;
+}
+
+char *build_changes_text(struct json_object *changes)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	for (size_t i = 0; i < json_object_array_length(changes); i++) {
+		struct json_object *o = json_object_array_get_idx(changes, i);
+		const char *name = json_text(o, "name"), *before = json_text(o, "before");
+		const char *after = json_text(o, "after");
+
+		if (!*before)
+			sb_addf(&out, "+ %s %s\n", name, after);
+		else if (!*after)
+			sb_addf(&out, "- %s %s\n", name, before);
+		else
+			sb_addf(&out, "~ %s %s -> %s\n", name, before, after);
 	}
 	return sb_steal(&out);
 }

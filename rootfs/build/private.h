@@ -110,7 +110,7 @@ struct build_keys {
 	char (*trees)[SHA256_HEX + 1];	/* of the source and after each step: nsteps + 1 */
 	char all[SHA256_HEX + 1];
 	int64_t epoch;		/* -1: not known before the source is made */
-	struct strv sources;	/* "URL SHA256" */
+	struct strv sources;	/* "URL ... SHA256", "ROOT SHA256", "SHARE ID", "build NAME TREE" */
 	bool never;		/* something in it cannot be told: it is always to be made */
 };
 
@@ -149,6 +149,25 @@ int build_step(const struct build_env *env, const struct build *b, const struct 
 
 /* ---- publish.c ---- */
 
+#define BUILD_MANIFEST	"manifest.json"
+#define BUILD_SUMS	"SHA256SUMS"
+#define BUILD_BOM	"bom.cdx.json"
+
+/* One run that makes something, and the hidden folder for it. */
+struct night {
+	struct build_env *env;
+	struct build *b;
+	const struct build_keys *k;
+	char *folder, *part, *log_path;
+	struct json_object *former;	/* manifest of the latest; NULL */
+	struct json_object *outputs, *tools;	/* of the manifest */
+	char *what;			/* is under way */
+	char *tree;			/* the finished one */
+	int lock;
+	uint64_t bytes;
+	int64_t started;
+};
+
 /* The folder of a build's outputs; malloc'ed. */
 char *build_folder(const struct build_how *how, const struct build *b);
 /* Removes what killed runs left in it, unless one is at work. */
@@ -161,6 +180,20 @@ char *build_difference(const struct build *b, const struct build_keys *k,
 /* Makes all there is to make of it, in the process of the build. */
 int build_make(struct build_env *env, struct build *b, const struct build_keys *k,
 	       struct build_report *r, struct error *e);
+
+/* ---- manifest.c ---- */
+
+/*
+ * Writes manifest.json, the bill of materials and SHA256SUMS of the finished night, whose log
+ * ends here.  *@changes, malloc'ed, says which packages changed since the last success.
+ */
+int build_manifest(struct night *n, char **changes, struct error *e);
+/* Notes the packages of the tools at @root, which made @output; */
+void build_note_tools(struct night *n, const char *output, const char *root);
+/* and that @output is still the one that the former night's tools made. */
+void build_keep_tools(struct night *n, const char *output);
+/* Takes passwords out of the addresses in a file, see str_hide_passwords(). */
+int build_hide_passwords(const char *path, struct error *e);
 
 /* ---- record.c: status.json ---- */
 
@@ -180,7 +213,9 @@ int build_read(const char *root, const char *path, size_t max, struct strbuf *te
 struct json_object *build_packages(const char *path);
 /* The bill of materials of the tree at @root, with those packages; bom.c. */
 struct json_object *build_bom(const struct build *b, const char *root, struct json_object *packages);
-/* "+ name version", "- name version", "~ name old -> new", a line each; malloc'ed. */
-char *build_package_changes(struct json_object *before, struct json_object *after);
+/* An array of objects: name, architecture, and "before" and "after", the versions. */
+struct json_object *build_package_changes(struct json_object *before, struct json_object *after);
+/* "+ name version", "- name version", "~ name old -> new" of them, a line each; malloc'ed. */
+char *build_changes_text(struct json_object *changes);
 
 #endif

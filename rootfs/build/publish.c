@@ -5,6 +5,7 @@
  *	NAME/20261128T023000Z/	outputs, SHA256SUMS, manifest.json, bom.cdx.json, log
  *	NAME/latest		leads to the newest whose checks passed
  *	NAME/failed.log		of the last run, if it failed
+ *	NAME/notify.log		what notify = wrote, if anything
  *	NAME/status.json	what came of each run
  *	NAME/lock
  *
@@ -26,10 +27,8 @@
 #include "umlcage/base/proc.h"
 
 #define LATEST		"latest"
-#define MANIFEST	"manifest.json"
-#define SUMS		"SHA256SUMS"
-#define BOM		"bom.cdx.json"
 #define FAILED_LOG	"failed.log"
+#define NOTIFY_LOG	"notify.log"
 #define PART		".new."
 
 char *build_folder(const struct build_how *how, const struct build *b)
@@ -68,7 +67,7 @@ static bool complete(struct json_object *manifest, const char *dir)
 
 struct json_object *build_latest(const char *folder)
 {
-	cleanup_free char *dir = path_join(folder, LATEST), *path = path_join(dir, MANIFEST);
+	cleanup_free char *dir = path_join(folder, LATEST), *path = path_join(dir, BUILD_MANIFEST);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	struct json_object *manifest;
 
@@ -114,28 +113,7 @@ char *build_difference(const struct build *b, const struct build_keys *k,
 	return out.len ? sb_steal(&out) : NULL;
 }
 
-static void add_text(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
 /* ---- a night ---- */
-
-struct night {
-	struct build_env *env;
-	struct build *b;
-	const struct build_keys *k;
-	char *folder, *part, *log_path;
-	struct json_object *former;	/* manifest of the latest; NULL */
-	struct json_object *manifest;
-	struct json_object *outputs;
-	struct strbuf sums;
-	char *what;			/* is under way */
-	char *tree;			/* the finished one */
-	int lock;
-	uint64_t bytes;
-	int64_t started;
-};
 
 /* What killed runs left, for who holds the lock: nobody else is at work here then. */
 static void sweep(const char *folder)
@@ -201,7 +179,10 @@ static bool reuse(struct night *n, const struct build_output *o, const char *par
 		return false;
 	old = xasprintf("%s/" LATEST "/%s", n->folder, o->name);
 	new = path_join(n->part, o->name);
-	return link(old, new) == 0;
+	if (link(old, new) < 0)
+		return false;
+	build_keep_tools(n, o->name);
+	return true;
 }
 
 static int write_output(struct night *n, const struct build_output *o, const char *path,
@@ -231,12 +212,14 @@ static int write_output(struct night *n, const struct build_output *o, const cha
 		ret = target_write(&t, tree, n->env->progress, NULL, e);
 	if (ret == 0)
 		ret = target_commit(&t, e);
+	if (ret == 0 && im.tools)
+		build_note_tools(n, o->name, im.tools);
 	image_maker_release(&im);
 	machine_release(&machine);
 	return ret;
 }
 
-/* Into SHA256SUMS and the manifest; a folder by its index. */
+/* Into the manifest; a folder by its index. */
 static int note_output(struct night *n, const struct build_output *o, const char *path,
 		       struct error *e)
 {
@@ -255,7 +238,7 @@ static int note_output(struct night *n, const struct build_output *o, const char
 	fd = open(inner ? inner : path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && inner) {
 		/* a share is told by its tree */
-		add_text(entry, "file", o->name);
+		json_object_object_add(entry, "file", json_object_new_string(o->name));
 		json_object_array_add(n->outputs, entry);
 		return 0;
 	}
@@ -265,11 +248,10 @@ static int note_output(struct night *n, const struct build_output *o, const char
 		return err_sys(e, -ret, "cannot read '%s'", path);
 	}
 	hash_note(fd, sum);
-	sb_addf(&n->sums, "%s  %s\n", sum, name);
 	n->bytes += (uint64_t)st.st_blocks * 512;
-	add_text(entry, "file", name);
+	json_object_object_add(entry, "file", json_object_new_string(name));
 	json_object_object_add(entry, "size", json_object_new_int64((int64_t)st.st_size));
-	add_text(entry, "sha256", sum);
+	json_object_object_add(entry, "sha256", json_object_new_string(sum));
 	json_object_array_add(n->outputs, entry);
 	return 0;
 }
@@ -331,69 +313,6 @@ static int run_checks(struct night *n, struct error *e)
 
 /* ---- the end ---- */
 
-static int write_bom(struct night *n, struct json_object *packages, struct error *e)
-{
-	struct json_object *bom = build_bom(n->b, n->tree, packages);
-	cleanup_free char *path = path_join(n->part, BOM);
-	const char *text = json_object_to_json_string_ext(bom, JSON_C_TO_STRING_PRETTY |
-							  JSON_C_TO_STRING_NOSLASHESCAPE);
-	char sum[SHA256_HEX + 1];
-	struct hash h = { NULL };
-	int ret;
-
-	hash_start(&h);
-	hash_add(&h, text, strlen(text));
-	hash_end(&h, sum);
-	hash_release(&h);
-	sb_addf(&n->sums, "%s  " BOM "\n", sum);
-	ret = file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
-	json_object_put(bom);
-	return ret;
-}
-
-static int write_manifest(struct night *n, char **changes, struct error *e)
-{
-	struct json_object *m = n->manifest, *parts = json_object_new_object(), *old = NULL;
-	struct json_object *sources = json_object_new_array(), *packages = build_packages(n->tree);
-	cleanup_free char *path = path_join(n->part, MANIFEST), *sums = path_join(n->part, SUMS);
-	const char *text;
-	int ret;
-
-	add_text(m, "name", n->b->name);
-	if (n->b->description)
-		add_text(m, "description", n->b->description);
-	add_text(m, "umlcage", UMLCAGE_VERSION);
-	add_text(m, "key", n->k->all);
-	add_text(m, "tree", n->b->tree_key);
-	json_object_object_add(m, "started", json_object_new_int64(n->started));
-	json_object_object_add(m, "source_date_epoch", json_object_new_int64(n->b->epoch));
-	if (n->env->kernel_key)
-		add_text(m, "kernel", n->env->kernel_key);
-	if (n->b->suite)
-		add_text(m, "suite", n->b->suite);
-	for (size_t i = 0; i < n->k->sources.n; i++)
-		json_object_array_add(sources, json_object_new_string(n->k->sources.v[i]));
-	json_object_object_add(m, "sources", sources);
-	sources = json_object_new_array();
-	for (size_t i = 0; i < n->b->options.n; i++)
-		json_object_array_add(sources, json_object_new_string(n->b->options.v[i]));
-	json_object_object_add(m, "options", sources);
-	for (size_t i = 0; i < n->k->n; i++)
-		add_text(parts, n->k->parts[i].name, n->k->parts[i].key);
-	json_object_object_add(m, "parts", parts);
-	json_object_object_add(m, "outputs", json_object_get(n->outputs));
-	if (n->former)
-		(void)json_object_object_get_ex(n->former, "packages", &old);
-	*changes = build_package_changes(old, packages);
-	ret = write_bom(n, packages, e);
-	json_object_object_add(m, "packages", packages);
-	text = json_object_to_json_string_ext(m, JSON_C_TO_STRING_PRETTY |
-					      JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (ret == 0)
-		ret = file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
-	return ret < 0 ? ret : file_replace(AT_FDCWD, sums, sb_str(&n->sums), n->sums.len, 0644, e);
-}
-
 /* The time it began, and a letter more if that is taken. */
 static char *night_name(const struct night *n)
 {
@@ -453,7 +372,7 @@ static void retire(const struct night *n, const char *newest)
 static int finish(struct night *n, struct build_report *r, struct build_run *run, struct error *e)
 {
 	cleanup_free char *name = NULL, *path = NULL, *failed = path_join(n->folder, FAILED_LOG);
-	int ret = write_manifest(n, &run->changes, e);
+	int ret = build_manifest(n, &run->changes, e);
 
 	if (ret < 0)
 		return ret;
@@ -482,7 +401,7 @@ static void explain_failure(const struct night *n, struct build_report *r, const
 	ssize_t len = readlink(latest, to, sizeof(to) - 1);
 
 	to[len < 0 ? 0 : len] = '\0';
-	if (n->log_path && rename(n->log_path, log) < 0)
+	if (n->log_path && (build_hide_passwords(n->log_path, NULL) < 0 || rename(n->log_path, log) < 0))
 		free_ptr(&log);
 	r->text = xasprintf("%s%s%s\n%s%s\n%s%s; to try again: umlcage build --only=%s %s",
 			    n->what ? n->what : "", n->what ? ": " : "", err_text(e),
@@ -491,19 +410,32 @@ static void explain_failure(const struct night *n, struct build_report *r, const
 			    n->b->file);
 }
 
+/* What the command writes is kept beside the nights: theirs are complete. */
 static void notify(const struct night *n, const char *text)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)n->b->publish.notify, NULL };
 	cleanup_free char *message = xasprintf("%s: %s\n", n->b->name, text);
+	cleanup_free char *log = path_join(n->folder, NOTIFY_LOG);
 	cleanup_close int in = memfd_with("summary", message, strlen(message), NULL);
-	const struct proc_fd fds[] = { { in, 0 }, { n->env->log, 1 }, { n->env->log, 2 } };
-	struct proc_opts opts = { .argv = argv, .cwd = n->b->dir, .fds = fds,
-				  .nfds = n->env->log >= 0 ? 3 : 1 };
+	cleanup_close int out = -1;
+	struct proc_fd fds[] = { { in, 0 }, { -1, 1 }, { -1, 2 } };
+	struct proc_opts opts = { .argv = argv, .cwd = n->b->dir, .fds = fds, .nfds = 3 };
+	struct stat st;
 	int status;
 	pid_t pid;
 
-	if (n->b->publish.notify && in >= 0 && proc_start(&opts, &pid, NULL, NULL) == 0)
+	if (!n->b->publish.notify || in < 0)
+		return;
+	out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+	if (out < 0)
+		return;
+	fds[1].ours = fds[2].ours = out;
+	if (proc_start(&opts, &pid, NULL, NULL) == 0)
 		(void)proc_wait(pid, &status, NULL);
+	if (fstat(out, &st) == 0 && !st.st_size)
+		(void)unlink(log);
+	else
+		(void)build_hide_passwords(log, NULL);
 }
 
 static void describe(const struct night *n, const struct build_run *run, struct build_report *r)
@@ -524,7 +456,7 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 {
 	struct night n = { .env = env, .b = b, .k = k, .lock = -1, .started = (int64_t)time(NULL),
 			   .folder = build_folder(env->how, b), .outputs = json_object_new_array(),
-			   .manifest = json_object_new_object() };
+			   .tools = json_object_new_array() };
 	struct build_run run = { .when = n.started };
 	int64_t start = clock_ms();
 	int ret = begin(&n, e);
@@ -554,11 +486,10 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 		(void)remove_tree(AT_FDCWD, n.part, NULL);
 	free(run.folder);
 	free(run.changes);
-	json_object_put(n.manifest);
+	json_object_put(n.tools);
 	json_object_put(n.outputs);
 	if (n.former)
 		json_object_put(n.former);
-	sb_release(&n.sums);
 	free(n.folder);
 	free(n.part);
 	free(n.log_path);

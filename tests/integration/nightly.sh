@@ -139,6 +139,68 @@ assert two["name"] == "two" and two["version"] == "3", two'
 	cmp first output/x/latest/bom.cdx.json
 }
 
+# sums FOLDER: SHA256SUMS is right, and names all there is but itself.
+sums()
+{
+	(cd "$1" && sha256sum --quiet -c SHA256SUMS &&
+		equal "$(find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort)" \
+			"$(cut -c67- SHA256SUMS | sort)" "files with a sum")
+}
+
+test_manifest_says_what_was_made_of_what()
+{
+	make_build
+	cat >>one.build <<-'END'
+	[Output folder]
+	format = directory
+	[Output one.oci]
+	[Step packages]
+	files = files
+	[Publish]
+	notify = echo told
+	END
+	mkdir -p files/var/lib/dpkg
+	touch files/var/lib/dpkg/status
+	build -q
+	sums output/one/latest
+	equal told "$(cat output/one/notify.log)" "what notify wrote"
+	printf 'Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n' \
+		>files/var/lib/dpkg/status
+	build -q
+	sums output/one/latest
+	python3 - output/one/latest/manifest.json "$(sha256sum <root.tar | cut -d' ' -f1)" <<-'END'
+	import json, sys
+	m = json.load(open(sys.argv[1]))
+	assert m["sources"] == ["root.tar " + sys.argv[2]], m["sources"]
+	assert m["started"] <= m["ended"] < m["started"] + 3600, m
+	assert m["package_changes"] == [{"name": "a", "architecture": "all", "after": "1"}], m
+	assert m["tools"] == [], m["tools"]
+	END
+}
+
+test_manifest_has_the_tools()
+{
+	mirrored
+	make_build
+	printf '[Output a.ext4]\n[Output b.ext4]\nsize = 64M\n[Output c.squashfs]\n' >>one.build
+	build -q
+	cat >check.py <<-'END'
+	import json
+	m = json.load(open("output/one/latest/manifest.json"))
+	tools = {o: [p["name"] for p in t["packages"]] for t in m["tools"] for o in t["outputs"]}
+	assert "e2fsprogs" in tools["a.ext4"] and tools["a.ext4"] == tools["b.ext4"], tools
+	assert "squashfs-tools" in tools["c.squashfs"] and len(tools) == 3, tools
+	assert all(p["version"] for t in m["tools"] for p in t["packages"])
+	END
+	python3 check.py
+	# those of an output that is kept are
+	printf '[Output d.cpio]\n' >>one.build
+	build -q
+	equal 2 "$(stat -c %h output/one/latest/a.ext4)" "names of the output that did not change"
+	python3 check.py
+	sums output/one/latest
+}
+
 test_failing_step_keeps_the_latest()
 {
 	make_build
@@ -482,4 +544,64 @@ test_timer_in_systemd()
 	"$UMLCAGE" build timer remove --with=systemd one.build
 	equal "" "$(ls config/systemd/user)" "units"
 	status 2 "$UMLCAGE" build timer install --at 25:00 .
+}
+
+# The archive, by a server that takes any password: its port is $port.
+served_archive()
+{
+	command -v python3 >/dev/null || host_cannot "no python3"
+	"$TESTS_DIR/support/make-archive" "$T/a" >made
+	mkfifo stop port
+	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
+	exec 8>stop
+	read -r port <port
+	trap 'exec 8>&-; wait || :' EXIT
+}
+
+no_secret()
+{
+	! grep -r --exclude=pen.tar pass-w0rd "$@" >found || { cat found; fail "there is a password in $*"; }
+}
+
+test_passwords_of_mirrors_are_not_shown()
+{
+	local port mode
+	served_archive
+	cat >pen.build <<-END
+	[Source]
+	suite = pen
+	mirror = http://me:pass-w0rd@127.0.0.1:$port/plain
+	variant = extract
+	include = pen-plain
+	keyring = a/key.gpg
+	aptopt = Acquire::http::Proxy::mirror.invalid "http://me:pass-w0rd@proxy.invalid:3128"
+	skip = cleanup/apt/lists
+	[Output pen.tar]
+	[Publish]
+	notify = cat >notified
+	END
+	make_build
+	sed -i "s,echo first,: http://me:pass-w0rd@host.invalid:$port/; &," one.build
+	build --explain >out 2>err
+	contains "source http://127.0.0.1:$port/plain pen" <(
+		"$UMLCAGE" fabricate --print-recipe --variant=extract --keyring=a/key.gpg \
+			${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+			pen x "http://me:pass-w0rd@127.0.0.1:$port/plain" | tee recipe)
+	contains "http://127.0.0.1:$port/plain pen main" output/pen/latest/manifest.json
+	contains "http://host.invalid:$port/" output/one/latest/log
+	no_secret output recipe out err notified
+	equal "" "$(find "$XDG_CACHE_HOME/umlcage/indexes" -name "*pass-w0rd*_${port}_*")" "names in the cache"
+	# the root has what it was given, and apt finds its lists by their names
+	contains "me:pass-w0rd@127.0.0.1:$port/plain" <(tar -xOf output/pen/latest/pen.tar ./etc/apt/sources.list)
+	tar -tf output/pen/latest/pen.tar >list
+	contains "apt/lists/127.0.0.1:${port}_plain_dists_pen_InRelease" list
+	no_secret list
+	# nor when it fails, early or late
+	for mode in nopool away; do
+		sed -i "s,/[a-z]*\$,/$mode,;t;s/Plain/x/" pen.build
+		! build --only=pen 2>err || fail "it was built"
+		no_secret output err notified
+	done
+	"$UMLCAGE" build status --html page.html || true
+	no_secret page.html
 }

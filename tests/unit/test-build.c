@@ -166,11 +166,14 @@ START_TEST(changes_of_packages_are_told)
 	struct json_object *after = json_tokener_parse(
 		"[{\"name\":\"a\",\"version\":\"2\",\"architecture\":\"all\"},"
 		"{\"name\":\"c\",\"version\":\"1\",\"architecture\":\"all\"}]");
-	cleanup_free char *changes = build_package_changes(before, after);
-	cleanup_free char *none = build_package_changes(NULL, after);
+	struct json_object *changes = build_package_changes(before, after);
+	struct json_object *none = build_package_changes(after, after);
+	cleanup_free char *text = build_changes_text(changes);
 
-	ck_assert_str_eq(changes, "~ a 1 -> 2\n+ c 1\n- b 1\n");
-	ck_assert_str_eq(none, "");
+	ck_assert_str_eq(text, "~ a 1 -> 2\n+ c 1\n- b 1\n");
+	ck_assert_uint_eq(json_object_array_length(none), 0);
+	json_object_put(changes);
+	json_object_put(none);
 	json_object_put(before);
 	json_object_put(after);
 }

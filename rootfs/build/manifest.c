@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What is said of a night beside its outputs: manifest.json, the bill of materials, and
+ * SHA256SUMS, which names every other file of the night's folder.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rootfs/build/private.h"
+#include "umlcage/base/fd.h"
+
+#define DEPTH_MAX 200
+
+static void add_text(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static struct json_object *list_of(const struct strv *v)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < v->n; i++)
+		json_object_array_add(list, json_object_new_string(v->v[i]));
+	return list;
+}
+
+/* Passwords in addresses of mirrors, proxies or hooks are not for those who get the image. */
+static int write_json(const struct night *n, const char *name, struct json_object *o, struct error *e)
+{
+	cleanup_free char *path = path_join(n->part, name);
+	const int how = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
+	cleanup_free char *text = xstrdup(json_object_to_json_string_ext(o, how));
+
+	str_hide_passwords(text);
+	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
+}
+
+/* ---- tools ---- */
+
+/* Into the entry of the tools with those packages, or a new one. */
+static void add_tools(struct night *n, const char *output, struct json_object *packages)
+{
+	struct json_object *entry = NULL, *list = NULL;
+
+	for (size_t i = 0; i < json_object_array_length(n->tools) && !entry; i++) {
+		struct json_object *o = json_object_array_get_idx(n->tools, i), *have = NULL;
+
+		if (json_object_object_get_ex(o, "packages", &have) && json_object_equal(have, packages))
+			entry = o;
+	}
+	if (!entry) {
+		entry = json_object_new_object();
+		json_object_object_add(entry, "outputs", json_object_new_array());
+		json_object_object_add(entry, "packages", json_object_get(packages));
+		json_object_array_add(n->tools, entry);
+	}
+	if (json_object_object_get_ex(entry, "outputs", &list))
+		json_object_array_add(list, json_object_new_string(output));
+}
+
+void build_note_tools(struct night *n, const char *output, const char *root)
+{
+	struct json_object *packages = build_packages(root);
+
+	add_tools(n, output, packages);
+	json_object_put(packages);
+}
+
+static bool names(struct json_object *entry, const char *output)
+{
+	struct json_object *list = NULL;
+	size_t count = json_object_object_get_ex(entry, "outputs", &list) &&
+		       json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(json_object_get_string(json_object_array_get_idx(list, i)), output))
+			return true;
+	return false;
+}
+
+void build_keep_tools(struct night *n, const char *output)
+{
+	struct json_object *list = NULL, *packages = NULL;
+
+	if (!json_object_object_get_ex(n->former, "tools", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		if (names(o, output) && json_object_object_get_ex(o, "packages", &packages))
+			add_tools(n, output, packages);
+	}
+}
+
+/* ---- SHA256SUMS ---- */
+
+/* As sha256sum writes names that would end a line. */
+static void add_sum(struct strbuf *out, const char *sum, const char *name)
+{
+	static const char odd[] = "\\\n\r", written[] = "\\nr";
+
+	if (strpbrk(name, odd))
+		sb_addc(out, '\\');
+	sb_addf(out, "%s  ", sum);
+	for (; *name; name++) {
+		const char *at = strchr(odd, *name);
+
+		if (at)
+			sb_addf(out, "\\%c", written[at - odd]);
+		else
+			sb_addc(out, *name);
+	}
+	sb_addc(out, '\n');
+}
+
+/* Hashed when the output was noted; NULL: it was not. */
+static const char *known_sum(const struct night *n, const char *name)
+{
+	for (size_t i = 0; i < json_object_array_length(n->outputs); i++) {
+		struct json_object *o = json_object_array_get_idx(n->outputs, i);
+
+		if (str_eq(json_text(o, "file"), name) && hash_valid(json_text(o, "sha256")))
+			return json_text(o, "sha256");
+	}
+	return NULL;
+}
+
+static int add_file(const struct night *n, struct strbuf *out, int fd, const char *name,
+		    struct error *e)
+{
+	const char *known = known_sum(n, name);
+	char sum[SHA256_HEX + 1];
+	int ret = known ? 0 : hash_fd(fd, sum);
+
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot read '%s'", name);
+	add_sum(out, known ? known : sum, name);
+	return 0;
+}
+
+/* Everything in the folder @fd, whose name is @prefix ("" or "dir/"). */
+static int add_folder(const struct night *n, struct strbuf *out, int dirfd, const char *prefix,
+		      int depth, struct error *e)
+{
+	cleanup_strv struct strv entries = STRV_INIT;
+	int ret = depth > DEPTH_MAX ? err_set(e, ELOOP, "'%s' is too deep", prefix) :
+				      dir_names(dirfd, &entries, e);
+
+	strv_sort(&entries);
+	for (size_t i = 0; i < entries.n && ret == 0; i++) {
+		cleanup_free char *name = xasprintf("%s%s", prefix, entries.v[i]);
+		cleanup_close int fd = -1;
+		struct stat st;
+
+		if (fstatat(dirfd, entries.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(e, errno, "cannot look at '%s'", name);
+		if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+			continue;
+		fd = openat(dirfd, entries.v[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, errno, "cannot open '%s'", name);
+		if (S_ISDIR(st.st_mode)) {
+			cleanup_free char *inner = xasprintf("%s/", name);
+
+			ret = add_folder(n, out, fd, inner, depth + 1, e);
+		} else {
+			ret = add_file(n, out, fd, name, e);
+		}
+	}
+	return ret;
+}
+
+static int write_sums(const struct night *n, struct error *e)
+{
+	cleanup_close int fd = open(n->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	int ret = fd < 0 ? err_sys(e, errno, "cannot open '%s'", n->part) :
+			   add_folder(n, &out, fd, "", 0, e);
+
+	return ret < 0 ? ret : file_replace(fd, BUILD_SUMS, sb_str(&out), out.len, 0644, e);
+}
+
+/* ---- the log ---- */
+
+/* What is written never overtakes what is read. */
+static bool rewrite(FILE *in, FILE *out)
+{
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	bool good = true;
+
+	while (good && (len = getline(&line, &size, in)) >= 0) {
+		/* programs write what they like: a NUL ends a string, not the line */
+		for (ssize_t at = 0; at < len && good;) {
+			size_t part = strlen(line + at);
+
+			str_hide_passwords(line + at);
+			good = fputs(line + at, out) >= 0;
+			at += (ssize_t)part + 1;
+			if (at <= len && good)
+				good = fputc('\0', out) >= 0;
+		}
+	}
+	return good && !ferror(in) && fflush(out) == 0 && ftruncate(fileno(out), ftello(out)) == 0;
+}
+
+int build_hide_passwords(const char *path, struct error *e)
+{
+	FILE *in = fopen(path, "re"), *out = fopen(path, "r+e");
+	bool good = in && out && rewrite(in, out);
+	int ret = good ? 0 : err_sys(e, errno, "cannot rewrite '%s'", path);
+
+	if (in)
+		fclose(in);
+	if (out)
+		fclose(out);
+	return ret;
+}
+
+/* ---- the manifest ---- */
+
+static void add_inputs(const struct night *n, struct json_object *m)
+{
+	struct json_object *parts = json_object_new_object();
+
+	add_text(m, "umlcage", UMLCAGE_VERSION);
+	add_text(m, "key", n->k->all);
+	add_text(m, "tree", n->b->tree_key);
+	if (n->env->kernel_key)
+		add_text(m, "kernel", n->env->kernel_key);
+	if (n->b->suite)
+		add_text(m, "suite", n->b->suite);
+	json_object_object_add(m, "sources", list_of(&n->k->sources));
+	json_object_object_add(m, "options", list_of(&n->b->options));
+	for (size_t i = 0; i < n->k->n; i++)
+		add_text(parts, n->k->parts[i].name, n->k->parts[i].key);
+	json_object_object_add(m, "parts", parts);
+}
+
+/* Against the last success; the text is for people. */
+static char *add_changes(const struct night *n, struct json_object *m, struct json_object *packages)
+{
+	struct json_object *old = NULL, *changes;
+
+	if (!n->former || !json_object_object_get_ex(n->former, "packages", &old))
+		return xstrdup("");
+	changes = build_package_changes(old, packages);
+	json_object_object_add(m, "package_changes", changes);
+	return build_changes_text(changes);
+}
+
+int build_manifest(struct night *n, char **changes, struct error *e)
+{
+	struct json_object *m = json_object_new_object(), *packages = build_packages(n->tree);
+	struct json_object *bom = build_bom(n->b, n->tree, packages);
+	int ret = build_hide_passwords(n->log_path, e);
+
+	add_text(m, "name", n->b->name);
+	if (n->b->description)
+		add_text(m, "description", n->b->description);
+	json_object_object_add(m, "started", json_object_new_int64(n->started));
+	json_object_object_add(m, "ended", json_object_new_int64((int64_t)time(NULL)));
+	json_object_object_add(m, "source_date_epoch", json_object_new_int64(n->b->epoch));
+	add_inputs(n, m);
+	json_object_object_add(m, "outputs", json_object_get(n->outputs));
+	json_object_object_add(m, "tools", json_object_get(n->tools));
+	*changes = add_changes(n, m, packages);
+	json_object_object_add(m, "packages", packages);
+	if (ret == 0)
+		ret = write_json(n, BUILD_BOM, bom, e);
+	if (ret == 0)
+		ret = write_json(n, BUILD_MANIFEST, m, e);
+	if (ret == 0)
+		ret = write_sums(n, e);
+	json_object_put(bom);
+	json_object_put(m);
+	return ret;
+}
