@@ -104,10 +104,18 @@ struct command {
 	uint32_t id;
 	pid_t pid;		/* 0 once reaped */
 	int status;		/* of waitpid() */
+	uint64_t oom_kills;	/* of the machine, as far as was known when it started */
 	bool oom;
 	bool told;		/* MSG_EXITED was sent */
 	int pty;		/* master, or -1 */
 	struct pump in, out, err;
+	struct lazy {
+		int fd, index;	/* of what it says, until that has a stream; -1: none */
+		bool silent;	/* nobody can say anything any more */
+	} lazy[2];
+	int64_t lazy_until;	/* milliseconds of clock_ms() */
+	uint64_t streams;	/* F_STREAMS */
+	int lost;		/* errno: what it said found no way to the supervisor; 0: all did */
 };
 
 /*
@@ -122,5 +130,17 @@ void command_winsize(struct command *c, unsigned int rows, unsigned int cols);
 /* The process is gone and its output has been handed over. */
 bool command_done(const struct command *c);
 void command_free(struct command *c);
+
+/* ---- lazy.c ---- */
+
+void lazy_init(struct command *c);
+/* @fd is what the command says on @chan, CHAN_STDOUT or CHAN_STDERR; it is taken. */
+void lazy_add(struct command *c, enum proto_channel chan, int fd);
+void lazy_fill(struct command *c, struct pollset *ps);
+void lazy_dispatch(struct command *c, const struct pollset *ps);
+/* Its process is gone: what has said something gets its stream, the rest never will. */
+void lazy_settle(struct command *c);
+bool lazy_done(const struct command *c);
+void lazy_close(struct command *c);
 
 #endif

@@ -22,7 +22,7 @@
 /* Descriptors a process may have: what systemd, as a distribution's own init, allows. */
 enum { FILES_SOFT = 1024, FILES_HARD = 1 << 20 };
 
-/* What the child needs; made before fork(). */
+/* What the child needs; made before vfork(). */
 struct launch {
 	struct strv argv, env;
 	struct user user;
@@ -31,20 +31,14 @@ struct launch {
 	int stdio[3];	/* the child's ends */
 	int user_net;
 	struct rlimit files;
-	int report;	/* pipe for a failure before or in exec */
+	/* of the child, which writes it here: it shares memory until exec */
+	volatile int errnum;		/* 0: none */
+	volatile bool cwd_failed;	/* it was the working directory */
 };
 
-/* Sent through launch.report. */
-struct failure {
-	int errnum;
-	int cwd;	/* it was the working directory */
-};
-
-static void __attribute__((noreturn)) child_fail(const struct launch *l, int errnum, int cwd)
+static void __attribute__((noreturn)) child_fail(struct launch *l, int errnum)
 {
-	struct failure f = { errnum, cwd };
-
-	(void)write_full(l->report, &f, sizeof(f));
+	l->errnum = errnum;
 	_exit(127);
 }
 
@@ -53,32 +47,38 @@ void command_fresh(void)
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &dfl, NULL);
+	/* the one that the agent ignores */
+	(void)sigaction(SIGPIPE, &dfl, NULL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
 }
 
-static void __attribute__((noreturn)) child(struct launch *l)
+/*
+ * After vfork(): nothing is copied, and the agent sleeps until exec; so nothing is changed here that
+ * it has in memory.
+ */
+static void __attribute__((noreturn)) child(struct launch *l, char *const *argv, char *const *env)
 {
 	command_fresh();
 	(void)setrlimit(RLIMIT_NOFILE, &l->files);
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(l->stdio[fd], fd) < 0)
-			child_fail(l, errno, 0);
+			child_fail(l, errno);
 	if (l->tty)
 		(void)ioctl(0, TIOCSCTTY, 0);
 	if (setns(l->user_net, CLONE_NEWNET) < 0)
-		child_fail(l, errno, 0);
+		child_fail(l, errno);
 	if (setgroups(l->user.ngroups, l->user.groups) < 0 || setgid(l->user.gid) < 0 ||
 	    setuid(l->user.uid) < 0)
-		child_fail(l, errno, 0);
+		child_fail(l, errno);
 	umask(022);
-	if (chdir(l->cwd) < 0)
-		child_fail(l, errno, 1);
-	execvpe(l->argv.v[0], l->argv.v, strv_argv(&l->env));
-	child_fail(l, errno, 0);
+	if (chdir(l->cwd) < 0) {
+		l->cwd_failed = true;
+		child_fail(l, errno);
+	}
+	execvpe(argv[0], argv, env);
+	child_fail(l, errno);
 }
 
 static bool env_has(const struct strv *env, const char *name)
@@ -148,26 +148,32 @@ static void launch_release(struct launch *l)
 				l->stdio[j] = -1;
 		close_fd(&fd);
 	}
-	close_fd(&l->report);
 }
 
-/* A pipe between the command and a new stream to the supervisor. */
-static int open_channel(struct launch *l, struct pump *p, enum proto_channel chan, uint32_t id,
-			struct error *e)
+/* A pipe to the command from a new stream of the supervisor. */
+static int open_input(struct launch *l, struct command *c, struct error *e)
 {
-	bool input = chan == CHAN_STDIN;
+	cleanup_close int s = network_connect(CHAN_STDIN, c->id, e);
 	int pipes[2];
-	cleanup_close int s = network_connect(chan, id, e);
 
 	if (s < 0)
 		return s;
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot make a pipe");
-	l->stdio[chan - CHAN_STDIN] = pipes[input ? 0 : 1];
-	if (input)
-		pump_open(p, steal_fd(&s), pipes[1], false);
-	else
-		pump_open(p, pipes[0], steal_fd(&s), true);
+	l->stdio[0] = pipes[0];
+	pump_open(&c->in, steal_fd(&s), pipes[1], false);
+	return 0;
+}
+
+/* A pipe from the command, to a stream once there is something for it. */
+static int open_output(struct launch *l, struct command *c, enum proto_channel chan, struct error *e)
+{
+	int pipes[2];
+
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "cannot make a pipe");
+	l->stdio[chan - CHAN_STDIN] = pipes[1];
+	lazy_add(c, chan, pipes[0]);
 	return 0;
 }
 
@@ -191,6 +197,7 @@ static int open_terminal(struct launch *l, struct command *c, const struct proto
 	if (out < 0)
 		return out;
 	pump_open(&c->out, fcntl(c->pty, F_DUPFD_CLOEXEC, 3), steal_fd(&out), true);
+	c->streams = 1 << CHAN_STDOUT;
 	if (proto_get_number(m, F_STDIN, 0)) {
 		in = network_connect(CHAN_STDIN, c->id, e);
 		if (in < 0)
@@ -209,36 +216,56 @@ static int open_stdio(struct launch *l, struct command *c, const struct proto_ms
 	if (l->tty)
 		return open_terminal(l, c, m, e);
 	if (proto_get_number(m, F_STDIN, 0)) {
-		ret = open_channel(l, &c->in, CHAN_STDIN, c->id, e);
+		ret = open_input(l, c, e);
 	} else {
 		l->stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (l->stdio[0] < 0)
 			ret = err_sys(e, errno, "cannot open '/dev/null' in the root");
 	}
 	if (ret == 0)
-		ret = open_channel(l, &c->out, CHAN_STDOUT, c->id, e);
+		ret = open_output(l, c, CHAN_STDOUT, e);
 	if (ret == 0)
-		ret = open_channel(l, &c->err, CHAN_STDERR, c->id, e);
+		ret = open_output(l, c, CHAN_STDERR, e);
 	return ret;
 }
 
-static int explain(const struct launch *l, const struct failure *f, int *status, struct error *e)
+static int explain(const struct launch *l, int *status, struct error *e)
 {
 	const char *name = l->argv.v[0];
+	int errnum = l->errnum;
 	struct stat st;
 
-	if (f->cwd)
-		return err_sys(e, f->errnum, "cannot enter the working directory '%s'", l->cwd);
-	if (f->errnum == ENOENT && strchr(name, '/') && stat(name, &st) == 0)
+	if (l->cwd_failed)
+		return err_sys(e, errnum, "cannot enter the working directory '%s'", l->cwd);
+	if (errnum == ENOENT && strchr(name, '/') && stat(name, &st) == 0)
 		return err_set(e, ENOENT, "cannot run '%s': its interpreter is missing in the root",
 			       name);
-	if (f->errnum == ENOENT) {
+	if (errnum == ENOENT) {
 		*status = 127;
 		return err_set(e, ENOENT, "cannot run '%s': command not found in the root", name);
 	}
 	if (strchr(name, '/') && stat(name, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_set(e, EISDIR, "cannot run '%s': it is a directory", name);
-	return err_sys(e, f->errnum, "cannot run '%s'", name);
+	return err_sys(e, errnum, "cannot run '%s'", name);
+}
+
+static int spawn(struct launch *l, struct command *c, int *status, struct error *e)
+{
+	char *const *argv = strv_argv(&l->argv), *const *env = strv_argv(&l->env);
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork): all it writes is its own, or for us */
+		child(l, argv, env);
+	if (pid < 0)
+		return err_sys(e, errno, "cannot fork in the cage");
+	if (!l->errnum) {
+		c->pid = pid;
+		return 0;
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return explain(l, status, e);
 }
 
 int command_start(struct command **out, const struct proto_msg *m, int user_net, int *status,
@@ -246,9 +273,7 @@ int command_start(struct command **out, const struct proto_msg *m, int user_net,
 {
 	struct command *c = xcalloc(1, sizeof(*c));
 	struct launch l = { .stdio = { -1, -1, -1 }, .user_net = user_net,
-			    .files = { FILES_SOFT, FILES_HARD }, .report = -1 };
-	int report[2] = { -1, -1 };
-	struct failure f;
+			    .files = { FILES_SOFT, FILES_HARD } };
 	int ret;
 
 	*out = NULL;
@@ -256,36 +281,18 @@ int command_start(struct command **out, const struct proto_msg *m, int user_net,
 	c->pty = -1;
 	c->id = (uint32_t)proto_get_number(m, F_EXEC, 0);
 	c->in = c->out = c->err = (struct pump)PUMP_CLOSED;
+	lazy_init(c);
 	ret = read_launch(&l, m, e);
 	if (ret == 0)
 		ret = open_stdio(&l, c, m, e);
 	if (ret < 0)
 		goto out_release;
-	if (pipe2(report, O_CLOEXEC) < 0) {
-		ret = err_sys(e, errno, "cannot make a pipe");
+	ret = spawn(&l, c, status, e);
+	if (ret < 0)
 		goto out_release;
-	}
-	l.report = report[1];
-	c->pid = fork();
-	if (c->pid < 0) {
-		c->pid = 0;
-		ret = err_sys(e, errno, "cannot fork in the cage");
-		goto out_release;
-	}
-	if (c->pid == 0)
-		child(&l);
-	close_fd(&l.report);
-	if (read_full(report[0], &f, sizeof(f)) == (ssize_t)sizeof(f)) {
-		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		c->pid = 0;
-		ret = explain(&l, &f, status, e);
-		goto out_release;
-	}
 	*out = c;
 	c = NULL;
 out_release:
-	close_fd(&report[0]);
 	launch_release(&l);
 	if (c)
 		command_free(c);
@@ -315,7 +322,7 @@ void command_winsize(struct command *c, unsigned int rows, unsigned int cols)
 
 bool command_done(const struct command *c)
 {
-	return !c->pid && pump_done(&c->out) && pump_done(&c->err);
+	return !c->pid && lazy_done(c) && pump_done(&c->out) && pump_done(&c->err);
 }
 
 void command_free(struct command *c)
@@ -323,6 +330,7 @@ void command_free(struct command *c)
 	pump_close(&c->in);
 	pump_close(&c->out);
 	pump_close(&c->err);
+	lazy_close(c);
 	close_fd(&c->pty);
 	free(c);
 }

@@ -31,6 +31,7 @@ struct agent {
 	struct command *commands;
 	uint64_t oom_kills;
 	bool set_up, booted;
+	bool count;			/* kills are to be counted anew */
 	pid_t init;			/* the root's own; 0: none, or no more */
 	bool contained;			/* there was one */
 };
@@ -118,9 +119,9 @@ static void handle_exec(struct agent *a, const struct proto_msg *m)
 		send_simple(a, MSG_REFUSED, id, err_text(&e), status);
 		return;
 	}
+	c->oom_kills = a->oom_kills;
 	c->next = a->commands;
 	a->commands = c;
-	send_simple(a, MSG_STARTED, id, NULL, -1);
 }
 
 static void __attribute__((noreturn)) shut_down(struct agent *a);
@@ -141,17 +142,18 @@ static void reap(struct agent *a)
 				continue;
 			c->pid = 0;
 			c->status = status;
+			lazy_settle(c);
 			c->out.draining = c->err.draining = true;
 			/* what a terminal still has to echo; it says when its last user is gone */
 			if (c->pty >= 0)
 				c->out.drain_until = clock_ms() + TERMINAL_MS;
 			pump_close(&c->in);
-
-			uint64_t now = count_oom_kills();
-
-			/* it, or something it had started */
-			c->oom = now > a->oom_kills;
-			a->oom_kills = now;
+			/* it, or something it had started; of what went well nobody asks now */
+			if (status) {
+				a->oom_kills = count_oom_kills();
+				c->oom = a->oom_kills > c->oom_kills;
+			}
+			a->count = !status;
 		}
 	}
 }
@@ -261,8 +263,10 @@ static void finish_commands(struct agent *a)
 			proto_begin(&m, MSG_EXITED);
 			proto_number(&m, F_EXEC, c->id);
 			proto_number(&m, F_STATUS, (uint64_t)(unsigned int)c->status);
+			proto_number(&m, F_STREAMS, c->streams);
+			proto_number(&m, F_ERRNO, (uint64_t)(unsigned int)c->lost);
 			proto_number(&m, F_OOM, c->oom);
-			proto_number(&m, F_FULL, a->booted && memory_full());
+			proto_number(&m, F_FULL, c->status && a->booted && memory_full());
 			send_msg(a, &m);
 			proto_release(&m);
 			c->told = true;
@@ -291,6 +295,7 @@ static void __attribute__((noreturn)) serve(struct agent *a)
 		for (struct command *c = a->commands; c; c = c->next) {
 			struct pump *pumps[] = { &c->in, &c->out, &c->err };
 
+			lazy_fill(c, &ps);
 			for (size_t i = 0; i < ARRAY_SIZE(pumps); i++) {
 				pump_fill(pumps[i], &ps);
 				if (pumps[i]->draining && pumps[i]->from >= 0)
@@ -304,6 +309,7 @@ static void __attribute__((noreturn)) serve(struct agent *a)
 			pump_dispatch(&c->in, &ps);
 			pump_dispatch(&c->out, &ps);
 			pump_dispatch(&c->err, &ps);
+			lazy_dispatch(c, &ps);
 		}
 		if (pollset_revents(&ps, signals)) {
 			struct signalfd_siginfo si;
@@ -312,6 +318,9 @@ static void __attribute__((noreturn)) serve(struct agent *a)
 			reap(a);
 		}
 		finish_commands(a);
+		if (a->count)
+			a->oom_kills = count_oom_kills();
+		a->count = false;
 		if (pollset_revents(&ps, control))
 			read_control(a);
 	}

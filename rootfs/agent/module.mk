@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The agent: a static program, packed into an initramfs that is linked into umlcage.
-AGENT_SRCS := $(addprefix rootfs/agent/,command.c emulate.c etc.c init.c kernelfs.c main.c network.c root.c user.c)
+AGENT_SRCS := $(addprefix rootfs/agent/,command.c emulate.c etc.c init.c kernelfs.c lazy.c main.c network.c root.c user.c)
 AGENT_OBJS := $(AGENT_SRCS:%.c=$(O)/agent/%.o)
 AGENT_LIB_SRCS := umlcage/base/error.c umlcage/base/fd.c umlcage/base/hide.c umlcage/base/interrupt.c umlcage/base/outfile.c \
 	umlcage/base/pollset.c umlcage/base/progress.c umlcage/base/pump.c umlcage/base/str.c umlcage/cage/proto.c

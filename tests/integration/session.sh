@@ -85,6 +85,8 @@ test_init_of_the_root()
 	within 20 session exec web test -e /run/init
 	equal "1 umlcage" "$(session exec web cat /run/init)" "what init sees"
 	equal "init" "$(session exec web cat /proc/1/comm)" "the first process"
+	equal "0000000000000000" "$(session exec web sed -n 's/^SigIgn:[[:space:]]*//p' /proc/1/status)" \
+		"signals that init finds ignored"
 	# commands are among its processes, and have terminals and ends of their own
 	session exec web -- sh -c 'test -d /proc/$$ && test $$ -gt 1 && exit 7' && fail "no status"
 	equal 7 $? status
@@ -117,6 +119,63 @@ test_bytes_are_exact()
 	{ session exec s -- yes || true; } | head -n 1 >one
 	equal y "$(cat one)"
 	within 10 no_commands s
+	session stop s
+}
+
+# A stream is opened with the first byte, or a little later for who is to learn of its end.
+test_output_has_a_stream_when_there_is_any()
+{
+	local pid
+	mkfifo fifo
+	start s
+	session exec s true >out 2>err
+	equal "0 0" "$(stat -c %s out err | xargs)" "bytes of silence"
+	session exec s printf x >out 2>err
+	equal "x 0" "$(cat out) $(stat -c %s err)" "a byte on stdout"
+	session exec s -- sh -c 'printf x >&2; exit 3' >out 2>err && fail "no status"
+	equal "3 0 x" "$? $(stat -c %s out) $(cat err)" "a byte on stderr"
+	session exec s -- sh -c 'sleep 0.3; printf x; sleep 0.3; printf y >&2' >out 2>err
+	equal "x y" "$(cat out) $(cat err)" "late bytes"
+	# who has not said anything learns that nobody reads: the agent lets go of its pipe
+	session exec --timeout 60 s -- sh -c 'pipe=$(readlink /proc/$$/fd/1)
+		while ls -l /proc/1/fd | grep -F "$pipe" >/dev/null; do sleep 0.05; done; exit 9' >fifo &
+	pid=$!
+	: <fifo
+	status 9 wait $pid
+	# what holds the pipe longer than the command holds nothing up
+	status 4 session exec --timeout 60 s -- sh -c 'sleep 1000 & exit 4'
+	session stop s
+}
+
+test_commands_begin_clean_or_say_why()
+{
+	local i
+	start s
+	equal "0000000000000000 0000000000000000" \
+		"$(session exec s -- sed -n 's/^Sig\(Blk\|Ign\):[[:space:]]*//p' /proc/self/status | xargs)" \
+		"signals that are blocked and ignored"
+	# streams that came for these are nobody's; not one of the agent's own things is touched by them
+	for i in 1 2 3 4; do
+		status 127 session exec s nosuch <<<"in" 2>err
+		status 126 session exec -C /nowhere s true <<<"in" 2>>err
+		status 126 session exec s /srv <<<"in" 2>>err
+	done
+	contains "cannot run 'nosuch': command not found in the root" err
+	contains "cannot enter the working directory '/nowhere': No such file or directory" err
+	contains "cannot run '/srv': it is a directory" err
+	session exec s -- sh -c 'printf "#!/no/interpreter\n" >/srv/a; echo "echo \$0" >/srv/b; chmod 755 /srv/?'
+	status 126 session exec s /srv/a 2>err
+	contains "cannot run '/srv/a': its interpreter is missing in the root" err
+	equal /srv/b "$(session exec s /srv/b)" "a script of the shell"
+	equal "33 /srv 22" "$(session exec -u 33 -C /srv s -- sh -c 'echo $(id -u) $PWD $(umask | tail -c 3)')"
+	equal "0 / in" "$(session exec s -- sh -c 'echo $(id -u) $PWD $(cat)' <<<"in")"
+	# a kill for lack of memory is the failure's that it belongs to, and no later one's
+	status 137 session exec s tail /dev/zero 2>err
+	contains "the cage ran out of memory" err
+	session exec s -- sh -c 'tail /dev/zero; true' 2>err
+	equal 0 "$(grep -c umlcage: err)" "lines about a command that went well"
+	status 1 session exec s false 2>err
+	equal "" "$(cat err)" "what a command is told that only failed"
 	session stop s
 }
 

@@ -165,9 +165,11 @@ struct cage_exit {
 	int status;		/* command's; 128+N; 124 time limit; 126, 127 not started */
 	int signal;		/* N, or 0 */
 	bool timed_out;
+	/* both only of one that failed */
 	bool oom;		/* the guest kernel killed it, or a process of it, for lack of memory */
 	bool full;		/* files in guest memory can grow no more */
-	int output_error;	/* errno of writing to stdout_fd or stderr_fd; 0: none, or EPIPE */
+	/* of writing to stdout_fd or stderr_fd, or of output that did not leave the guest; 0: none, EPIPE */
+	int output_error;
 	/* 126, 127: why; otherwise which limit of the host was met meanwhile; malloc'ed, NULL */
 	char *reason;
 };

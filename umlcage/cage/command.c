@@ -13,7 +13,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/cage/internal.h"
 
-enum { GRACE_MS = 5000, STATUS_TIMEOUT = 124 };
+enum { GRACE_MS = 5000, STATUS_TIMEOUT = 124, ERRNO_MAX = 4095 };
 
 static void send_number(struct cage_command *x, enum proto_type type, enum proto_field_id id,
 			uint64_t value)
@@ -246,11 +246,30 @@ void command_dispatch(struct cage_command *x, const struct pollset *ps)
 
 /* ---- its end ---- */
 
+/* What never came will not come. */
+static void expect_only(struct cage_command *x, uint64_t streams)
+{
+	if (!x->out.open && !(streams & 1 << CHAN_STDOUT))
+		close_stream(&x->out);
+	if (!x->err.open && !(streams & 1 << CHAN_STDERR))
+		close_stream(&x->err);
+}
+
+/* The guest says it: it may say anything. */
+static int lost_output(const struct proto_msg *m)
+{
+	uint64_t errnum = proto_get_number(m, F_ERRNO, 0);
+
+	return errnum <= ERRNO_MAX ? (int)errnum : EIO;
+}
+
 static void finish(struct cage_command *x, const struct proto_msg *m)
 {
 	int status = (int)proto_get_number(m, F_STATUS, 0);
 
 	x->exited = true;
+	expect_only(x, proto_get_number(m, F_STREAMS, UINT64_MAX));
+	x->exit.output_error = lost_output(m);
 	x->exit.oom = proto_get_number(m, F_OOM, 0) != 0;
 	x->exit.full = proto_get_number(m, F_FULL, 0) != 0;
 	if (WIFSIGNALED(status)) {
@@ -315,7 +334,8 @@ void command_check(struct cage_command *x)
 	if (!x->exited || !x->out.open || !x->err.open || !pump_done(&x->out.pump) ||
 	    !pump_done(&x->err.pump))
 		return;
-	x->exit.output_error = x->out.pump.error ? x->out.pump.error : x->err.pump.error;
+	if (x->out.pump.error || x->err.pump.error)
+		x->exit.output_error = x->out.pump.error ? x->out.pump.error : x->err.pump.error;
 	close_stdio(x);
 	x->ended = true;
 }

@@ -45,9 +45,8 @@ enum proto_type {
 	/* agent to supervisor */
 	MSG_READY,	/* answer to MSG_SETUP */
 	MSG_FAILED,	/* answer to MSG_SETUP: F_TEXT, F_ERRNO */
-	MSG_STARTED,	/* answer to MSG_EXEC */
 	MSG_REFUSED,	/* answer to MSG_EXEC: F_TEXT, F_STATUS (126 or 127) */
-	MSG_EXITED,	/* F_STATUS as of waitpid(), F_OOM, F_FULL */
+	MSG_EXITED,	/* F_STATUS as of waitpid(), F_STREAMS, F_ERRNO of lost output, F_OOM, F_FULL */
 	MSG_STOPPED,	/* synced and unmounted; power-off follows; F_TEXT on trouble */
 	MSG_WARNING,	/* F_TEXT for the user */
 	MSG_LAST = MSG_WARNING,
@@ -82,7 +81,8 @@ enum proto_field_id {
 	F_DISK,		/* number: bytes that files in guest memory may take; 0: nearly all of it */
 	F_EMULATOR,	/* string, repeated: "TAG NAME MAGIC MASK", see struct cage_emulator */
 	F_INIT,		/* number: 1 to start the root's own init */
-	F_LAST = F_INIT,
+	F_STREAMS,	/* number: bit 1 << channel for each stream that was opened; see lazy.c */
+	F_LAST = F_STREAMS,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */
