@@ -286,9 +286,12 @@ int debian_releases_update(struct debian_archive *a, bool refresh, struct error 
 	cleanup_free struct pending *pending = xcalloc(a->sources.n + 1, sizeof(*pending));
 	size_t n = collect(a, pending), missing = 0;
 	int ret = fetch_parts(a, pending, n, refresh, true, e);
+	bool kept = false;
 
-	for (size_t i = 0; i < n && ret == 0; i++)
+	for (size_t i = 0; i < n && ret == 0; i++) {
 		missing += pending[i].got[INRELEASE]->error.errnum != 0;
+		kept |= pending[i].got[INRELEASE]->not_modified;
+	}
 	if (ret == 0 && missing)
 		ret = fetch_parts(a, pending, n, refresh, false, e);
 
@@ -308,6 +311,11 @@ int debian_releases_update(struct debian_archive *a, bool refresh, struct error 
 			ret = settled;
 		for (int k = 0; k < NPARTS; k++)
 			fetch_item_free(p->got[k]);
+	}
+	/* what the cache kept may be to blame, not the mirror */
+	if ((ret == -EBADMSG || ret == -ENOKEY) && kept) {
+		err_release(e);
+		return debian_releases_update(a, true, e);
 	}
 	return ret;
 }

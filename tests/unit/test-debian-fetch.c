@@ -224,6 +224,25 @@ START_TEST(a_spoilt_cache_is_found_out)
 }
 END_TEST
 
+/* The mirror says that it is the newest; it is not what it was. */
+START_TEST(a_spoilt_release_is_fetched_again)
+{
+	struct session s;
+
+	session_web(&s, "plain");
+	session_close(&s);
+	cleanup_free char *spoil = xasprintf("cd %s/indexes && f=$(ls *_InRelease) && touch -r $f time && "
+					     "sed -i 's/^Suite: pen/Suite: pan/' $f && touch -r time $f",
+					     cache);
+
+	ck_assert_int_eq(system(spoil), 0);
+	session_web(&s, "plain");
+	ck_assert_uint_eq(requests("InRelease - 304"), 1);
+	ck_assert_uint_eq(requests("InRelease - 200"), 2);
+	session_close(&s);
+}
+END_TEST
+
 START_TEST(what_is_left_of_a_download_is_resumed)
 {
 	struct session s;
@@ -408,6 +427,7 @@ static void add_tests(Suite *suite)
 
 	t = cases("cache");
 	tcase_add_test(t, a_spoilt_cache_is_found_out);
+	tcase_add_test(t, a_spoilt_release_is_fetched_again);
 	tcase_add_test(t, what_is_left_of_a_download_is_resumed);
 	tcase_add_test(t, runs_at_the_same_time_share_one_download);
 	tcase_add_test(t, a_killed_run_is_carried_on_by_another);
