@@ -351,29 +351,56 @@ static bool is_night(const char *name)
 	return strlen(name) >= 16 && name[8] == 'T' && strspn(name, "0123456789") == 8;
 }
 
+/*
+ * Nights in the order in which they were made, the newest first: of what is recorded, since their
+ * names tell only what the clock said, then of the rest by name.
+ */
+static void in_order(const struct night *n, struct strv *names, struct strv *out)
+{
+	struct json_object *records = build_records(n->folder), *runs = NULL;
+	size_t count = records && json_object_object_get_ex(records, "runs", &runs) &&
+		       json_object_is_type(runs, json_type_array) ? json_object_array_length(runs) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = json_text(json_object_array_get_idx(runs, i), "folder");
+
+		if (strv_has(names, name) && !strv_has(out, name))
+			strv_add(out, name);
+	}
+	strv_sort(names);
+	for (size_t i = names->n; i-- > 0;)
+		if (!strv_has(out, names->v[i]))
+			strv_add(out, names->v[i]);
+	if (records)
+		json_object_put(records);
+}
+
 /* The newest stay, and whatever `latest` leads to. */
 static void retire(const struct night *n, const char *newest)
 {
 	cleanup_close int fd = open(n->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_strv struct strv names = STRV_INIT, order = STRV_INIT;
 	size_t kept = 0;
 
 	if (fd < 0 || dir_names(fd, &names, NULL) < 0)
 		return;
-	strv_sort(&names);
-	for (size_t i = names.n; i-- > 0;) {
-		if (!is_night(names.v[i]) || str_eq(names.v[i], newest))
+	in_order(n, &names, &order);
+	for (size_t i = 0; i < order.n; i++) {
+		if (!is_night(order.v[i]) || str_eq(order.v[i], newest))
 			continue;
 		if (++kept >= (n->b->publish.keep ? n->b->publish.keep : 1))
-			(void)remove_tree(fd, names.v[i], NULL);
+			(void)remove_tree(fd, order.v[i], NULL);
 	}
 }
 
 static int finish(struct night *n, struct build_report *r, struct build_run *run, struct error *e)
 {
 	cleanup_free char *name = NULL, *path = NULL, *failed = path_join(n->folder, FAILED_LOG);
-	int ret = build_manifest(n, &run->changes, e);
+	int ret;
 
+	free(n->what);
+	n->what = xstrdup("manifest");
+	ret = build_manifest(n, &run->changes, e);
 	if (ret < 0)
 		return ret;
 	name = night_name(n);
@@ -382,8 +409,11 @@ static int finish(struct night *n, struct build_report *r, struct build_run *run
 		return err_set(e, EINTR, "interrupted");
 	if (rename(n->part, path) < 0)
 		return err_sys(e, errno, "cannot make '%s'", path);
-	free_ptr(&n->part);
 	ret = switch_latest(n, name, e);
+	/* nobody is to find what `latest` never led to */
+	if (ret < 0 && rename(path, n->part) == 0)
+		return ret;
+	free_ptr(&n->part);
 	if (ret < 0)
 		return ret;
 	(void)unlink(failed);

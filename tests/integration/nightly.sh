@@ -384,15 +384,129 @@ test_killed_one_leaves_nothing()
 	within 20 in_step
 	kill -9 $pid
 	wait $pid || true
-	sleep 0.1
+	within 30 flock -n output/one/lock true
 	equal "$before" "$(readlink output/one/latest)" latest
 	sed -i 's/sleep 60; echo first/echo other/' one.build
-	within 30 build -q
+	build -q
 	no_parts
 	# also where nothing is to be done
 	mkdir output/one/.new.dead
 	build -q
 	no_parts
+}
+
+# Another value of a byte in the middle of a file.
+flip()
+{
+	local at=$(($(stat -c %s "$1") / 2)) byte
+	byte=$(od -An -tu1 -j$at -N1 "$1")
+	# shellcheck disable=SC2059
+	printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$1" bs=1 seek=$at conv=notrunc status=none
+}
+
+# In all that the cache keeps, and in what was published.
+test_flipped_bytes_are_found()
+{
+	local file
+	command -v python3 >/dev/null || host_cannot "no python3"
+	mkdir -p cache/umlcage
+	ln -s "$XDG_CACHE_HOME/umlcage/kernels" cache/umlcage/kernels
+	export XDG_CACHE_HOME=$PWD/cache
+	"$TESTS_DIR/support/make-archive" a >made
+	make_build
+	printf '[Source]\nsuite = pen\nmirror = %s\nvariant = extract\ninclude = pen-plain\n' "$PWD/a" >pen.build
+	printf 'keyring = a/key.gpg\n[Output pen.tar]\n' >>pen.build
+	build -q
+	cp output/one/latest/root.tar one.tar
+	cp output/pen/latest/pen.tar .
+	find cache/umlcage/ -type f -size +0 ! -name lock ! -path '*/kernels/*' >files
+	for file in stages/ roots/ indexes/ archives/; do
+		contains "cache/umlcage/$file" files
+	done
+	while read -r file; do
+		flip "$file"
+	done <files
+	flip output/one/latest/root.tar
+	build --explain one.build 2>err
+	contains "there is no latest that is whole" err
+	cmp one.tar output/one/latest/root.tar
+	build -q --force pen.build
+	cmp pen.tar output/pen/latest/pen.tar
+	build 2>err
+	equal 2 "$(grep -c 'up to date' err)" "up to date"
+}
+
+# faulty KIND AT COMMAND...: calls to the C library fail from then on, see tests/support/fault-shim.c
+faulty()
+{
+	local kind=$1 at=$2
+	shift 2
+	: >"$T/calls"
+	truncate -s 4096 "$T/calls"
+	FAULT=$kind FAULT_AT=$at FAULT_STATE=$T/calls LD_PRELOAD=$HOST_PROGRAMS/fault-shim.so "$@"
+}
+
+# Two days on and an hour back, at some moment of a build.
+test_clock_that_jumps()
+{
+	local first second
+	make_build
+	printf '[Publish]\nkeep = 2\n' >>one.build
+	build -q
+	sed -i "s/echo first/echo second/" one.build
+	faulty clock 1 build -q
+	first=$(readlink output/one/latest)
+	sed -i "s/echo second/echo third/" one.build
+	faulty back 2 build -q
+	second=$(readlink output/one/latest)
+	[[ $second < $first ]] || fail "the clock was not put back"
+	equal third "$(tar -xOf output/one/latest/root.tar ./etc/first)"
+	equal "$second $first" "$(nights)" "nights that are kept"
+	# those from the future are not newer than what came after them
+	sed -i "s/echo third/echo fourth/" one.build
+	build -q
+	equal fourth "$(tar -xOf output/one/latest/root.tar ./etc/first)"
+	equal "$second $(readlink output/one/latest)" "$(nights)" "nights that are kept"
+	build 2>err
+	contains "one: up to date" err
+}
+
+nights()
+{
+	find output/one -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | paste -sd ' '
+}
+
+# From some moment on nothing can be written any more.
+test_full_disk()
+{
+	local calls at round before got nights
+	make_build
+	build -q
+	sed -i "s/echo first/echo $RANDOM/" one.build
+	faulty enospc 0 build -q
+	calls=$(od -An -tu8 -N8 "$T/calls")
+	[ "$calls" -gt 50 ] || fail "only $calls calls were counted"
+	before=$(readlink output/one/latest)
+	for round in $(seq "$(scaled 4)"); do
+		sed -i "s/echo .* >.etc.first/echo $RANDOM >\/etc\/first/" one.build
+		at=$(((RANDOM * 32768 + RANDOM) % calls + 1))
+		got=0
+		nights=$(nights)
+		faulty enospc "$at+" build 2>err || got=$?
+		echo "$at of $calls: $got $(sed -n 2p err)"
+		if [ $got -eq 0 ]; then
+			before=$(readlink output/one/latest)
+		else
+			contains "No space left" err
+			equal 6 $got "exit status"
+			equal "$nights" "$(nights)" "nights after call $at"
+		fi
+		equal "$before" "$(readlink output/one/latest)" "latest after call $at"
+		sums output/one/latest
+		no_parts
+	done
+	build -q
+	sums output/one/latest
 }
 
 test_killed_at_any_moment()

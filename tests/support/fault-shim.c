@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -31,6 +32,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -261,6 +263,17 @@ static bool is_stream(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type == SOCK_STREAM;
 }
 
+/* Pipes, sockets and /proc/PID/mem are on no disk that could be full. */
+static int writes_to(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+	bool full = fstat(fd, &st) < 0 || S_ISBLK(st.st_mode) ||
+		    (S_ISREG(st.st_mode) && (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC));
+
+	return full ? WRITES : WRITES & ~(SPACE | QUOTA);
+}
+
 EXPORT ssize_t read(int fd, void *buf, size_t len)
 {
 	if (fails(READS, "read"))
@@ -273,7 +286,7 @@ EXPORT ssize_t read(int fd, void *buf, size_t len)
 EXPORT ssize_t write(int fd, const void *buf, size_t len)
 {
 	/* of its last words it cannot do anything about */
-	if (fd != STDERR_FILENO && fails(WRITES, "write"))
+	if (fd != STDERR_FILENO && fails(writes_to(fd), "write"))
 		return -1;
 	return NEXT(write)(fd, buf, len == 8 || (active == SHORT && !is_stream(fd)) ?
 				    len : cut(len, "write"));
@@ -291,12 +304,12 @@ EXPORT ssize_t pread64(int fd, void *buf, size_t len, off64_t o)
 
 EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t o)
 {
-	return fails(WRITES, "pwrite") ? -1 : NEXT(pwrite)(fd, buf, cut(len, "pwrite"), o);
+	return fails(writes_to(fd), "pwrite") ? -1 : NEXT(pwrite)(fd, buf, cut(len, "pwrite"), o);
 }
 
 EXPORT ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t o)
 {
-	return fails(WRITES, "pwrite64") ? -1 : NEXT(pwrite64)(fd, buf, cut(len, "pwrite64"), o);
+	return fails(writes_to(fd), "pwrite64") ? -1 : NEXT(pwrite64)(fd, buf, cut(len, "pwrite64"), o);
 }
 
 EXPORT ssize_t copy_file_range(int in, off64_t *ino, int out, off64_t *outo, size_t len, unsigned int f)
