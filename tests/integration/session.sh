@@ -306,6 +306,54 @@ more_than()
 	[ "$(wc -l <out)" -gt "$1" ]
 }
 
+# what only one line of `session top` has
+top_of()
+{
+	session top "$1" | grep -F -- "$2" || true
+}
+
+busy_before_idle()
+{
+	session top web >top
+	[ "$(sed -n '/ sh -c i=0/=' top)" -lt "$(sed -n '/ sleep 1000$/=' top)" ]
+}
+
+test_top()
+{
+	start web
+	start other
+	session exec -u 33 web sleep 1000 &
+	session exec web -- sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; sleep 999' "two
+words: 1/stat:" &
+	within 20 busy_before_idle
+	matches "web *www-data *[SR] *[1-9]* [kM]B *:??.??  sleep 1000" \
+		"$(top_of web 'sleep 1000')" "a process"
+	contains "done; sleep 999 two words: 1/stat:" top
+	equal 0 "$(grep -c "kthreadd\|grep" top)" "threads of the kernel, and who asks"
+	session top >top
+	equal "other web" "$(awk 'NR > 1 { print $1 }' top | sort -u | xargs)" "sessions"
+	session top --json web | tr -d ' \n' >json
+	matches '*"user":"www-data","uid":33,"state":"[SR]","memory":[1-9]*,"time":"*","cpu_ms":*,"command":"sleep1000"*' \
+		"$(cat json)" json
+	status 3 session top nobody 2>err
+	contains "there is no session 'nobody'" err
+	session pause other
+	status 1 session top >top 2>err
+	contains "the session 'other' is paused" err
+	contains "sleep 1000" top
+	session resume other
+	# what a guest says is not believed, and not for ever
+	session exec other -- sh -c 'printf "#!/bin/sh\nexec yes 1/stat:\n" >/usr/bin/grep'
+	status 1 session top other 2>err
+	contains "the session 'other' says more than 16 MiB about its processes" err
+	session exec other -- sh -c 'printf "#!/bin/sh\necho 7/cmdline:x\n" >/usr/bin/grep'
+	status 1 session top other 2>err
+	contains "it needs 'sh', 'grep' and /proc in its root" err
+	session kill web other
+	wait
+	nothing_left
+}
+
 test_publish_while_it_runs()
 {
 	local port

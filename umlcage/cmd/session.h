@@ -42,6 +42,6 @@ extern const struct command command_session_start, command_session_exec, command
 	command_session_copy, command_session_commit, command_session_logs, command_session_stop,
 	command_session_kill, command_session_wait, command_session_pause, command_session_resume,
 	command_session_publish, command_session_unpublish, command_session_recover,
-	command_session_remove;
+	command_session_remove, command_session_top;
 
 #endif
