@@ -49,7 +49,7 @@ $(O)/obj/rootfs/image/scripts.o: rootfs/image/scripts.S $(wildcard rootfs/image/
 	$(call say,AS,$<)$(CC) -c -o $@ $<
 
 # build files
-$(eval $(call module,build,rootfs/build,bom.c file.c keys.c manifest.c matrix.c packages.c page.c publish.c record.c run.c sections.c stage.c status.c step.c,\
+$(eval $(call module,build,rootfs/build,bom.c file.c keys.c manifest.c matrix.c packages.c page.c publish.c record.c run.c sections.c sign.c stage.c status.c step.c,\
 	json-c,image fabricate emulate machine places cage cache roots target share base))
 
 # packages from their sources

@@ -245,7 +245,8 @@ static int set_key(struct reader *r, const struct ini_entry *entry, struct error
 {
 	struct build *b = r->b;
 	cleanup_free char *key = lower(entry->key, strlen(entry->key));
-	bool script = str_eq(key, "run") || str_ends(key, "-hook") || str_eq(key, "notify");
+	bool script = str_eq(key, "run") || str_ends(key, "-hook") || str_eq(key, "notify") ||
+		      str_eq(key, "sign");
 	char *value = NULL;
 	struct build_step *s;
 	struct build_output *o;

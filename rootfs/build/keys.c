@@ -261,6 +261,11 @@ static int rest_keys(struct build *b, struct build_keys *k, struct error *e)
 	for (size_t i = 0; i < b->nchecks && ret == 0; i++)
 		ret = add_step(&h, &b->checks[i], e);
 	part_end(k, &h, xstrdup("checks"));
+	if (b->publish.sign) {
+		part_begin(&h);
+		hash_add_field(&h, b->publish.sign);
+		part_end(k, &h, xstrdup("signature"));
+	}
 	return ret;
 }
 

@@ -37,6 +37,7 @@ struct build_output {
 
 struct build_publish {
 	const char *directory;	/* NULL: output/ beside the build file */
+	const char *sign;	/* a command for sh, which signs SHA256SUMS; NULL */
 	const char *notify;	/* a command for sh, which gets the summary on standard input */
 	unsigned int keep;	/* folders of former nights, beside the latest; */
 };
@@ -194,6 +195,11 @@ void build_note_tools(struct night *n, const char *output, const char *root);
 void build_keep_tools(struct night *n, const char *output);
 /* Takes passwords out of the addresses in a file, see str_hide_passwords(). */
 int build_hide_passwords(const char *path, struct error *e);
+
+/* ---- sign.c ---- */
+
+/* Has SHA256SUMS signed, as [Publish] says. */
+int build_sign(const struct night *n, struct error *e);
 
 /* ---- record.c: status.json ---- */
 

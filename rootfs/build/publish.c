@@ -401,6 +401,11 @@ static int finish(struct night *n, struct build_report *r, struct build_run *run
 	free(n->what);
 	n->what = xstrdup("manifest");
 	ret = build_manifest(n, &run->changes, e);
+	if (ret == 0 && n->b->publish.sign) {
+		free(n->what);
+		n->what = xstrdup("signature");
+		ret = build_sign(n, e);
+	}
 	if (ret < 0)
 		return ret;
 	name = night_name(n);

@@ -53,6 +53,8 @@ static const struct opt publish_opts[] = {
 	  "where the folder NAME with the outputs is made (default: output, beside\nthe build file)" },
 	{ OPT_UINT, 0, "keep", "N", OPT_UNSIGNED(struct build_publish, keep),
 	  "how many are kept (default: 7)" },
+	{ OPT_STRING, 0, "sign", "COMMAND", OPT_STR(struct build_publish, sign),
+	  "for sh, in the folder with SHA256SUMS: makes SHA256SUMS.sig, .asc, ... of it" },
 	{ OPT_STRING, 0, "notify", "COMMAND", OPT_STR(struct build_publish, notify),
 	  "for sh, when something was built or failed; the summary is its input" },
 	OPT_END,

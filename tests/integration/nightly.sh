@@ -139,11 +139,11 @@ assert two["name"] == "two" and two["version"] == "3", two'
 	cmp first output/x/latest/bom.cdx.json
 }
 
-# sums FOLDER: SHA256SUMS is right, and names all there is but itself.
+# sums FOLDER: SHA256SUMS is right, and names all there is but itself and its signature.
 sums()
 {
 	(cd "$1" && sha256sum --quiet -c SHA256SUMS &&
-		equal "$(find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort)" \
+		equal "$(find . -type f ! -name 'SHA256SUMS*' | sed 's,^./,,' | sort)" \
 			"$(cut -c67- SHA256SUMS | sort)" "files with a sum")
 }
 
@@ -176,6 +176,37 @@ test_manifest_says_what_was_made_of_what()
 	assert m["package_changes"] == [{"name": "a", "architecture": "all", "after": "1"}], m
 	assert m["tools"] == [], m["tools"]
 	END
+}
+
+test_sums_are_signed()
+{
+	local before
+	type -P ssh-keygen >/dev/null || host_cannot "no ssh-keygen"
+	ssh-keygen -q -t ed25519 -N '' -C '' -f key
+	echo "me $(cat key.pub)" >signers
+	make_build
+	build -q
+	before=$(readlink output/one/latest)
+	# one that fails, one that makes nothing, one that makes something else of the sums
+	for sign in 'echo no key >&2; exit 7' ':' 'echo x >SHA256SUMS.sig; echo x >>SHA256SUMS'; do
+		sed -i '/Publish/,$d' one.build
+		printf '[Publish]\nsign = %s\n' "$sign" >>one.build
+		status 1 build 2>err
+		contains "signature: " err
+		equal "$before" "$(readlink output/one/latest)" latest
+		no_parts
+	done
+	sed -i '/Publish/,$d' one.build
+	printf '[Publish]\nsign = %s\n' 'ssh-keygen -q -Y sign -n file -f "$UMLCAGE_BUILD_DIR/key" SHA256SUMS' >>one.build
+	build --explain 2>err
+	contains "signature: new" err
+	equal 2 "$(stat -c %h output/one/latest/root.tar)" "names of the output that did not change"
+	cd output/one/latest
+	ssh-keygen -q -Y verify -f "$OLDPWD/signers" -I me -n file -s SHA256SUMS.sig <SHA256SUMS
+	cd "$OLDPWD"
+	sums output/one/latest
+	build 2>err
+	contains "one: up to date" err
 }
 
 test_manifest_has_the_tools()
