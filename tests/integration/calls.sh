@@ -15,7 +15,7 @@ checks()
 # calls WHAT-OF-THE-INSTRUCTIONS OPTION...
 calls()
 {
-	checks 13 "$@"
+	checks 14 "$@"
 }
 
 test_replaced_instructions()
@@ -47,6 +47,16 @@ test_untouched_instructions()
 test_ptrace_mode()
 {
 	calls untouched --ptrace
+}
+
+# a signal for each would be 20,000
+test_mappings_without_a_signal()
+{
+	local signals
+	checks 1 mappings --stats=stats
+	signals=$(sed 's/.*"call_signals":\([0-9]*\),.*/\1/' stats)
+	[ "$signals" -lt 5000 ] || fail "$signals system calls took a signal"
+	checks 1 mappings --cpus 2
 }
 
 test_calls_of_other_kinds()

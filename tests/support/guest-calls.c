@@ -4,10 +4,11 @@
  * check makes the same call many times over, so that a kernel which replaces instructions it
  * sees often has replaced it, and then does what such a kernel may get wrong.
  *
- *	guest-calls [replaced | untouched | foreign]
+ *	guest-calls [replaced | untouched | foreign | mappings]
  *
  * With one of the first two, also whether the instructions are there no more, or are there still.
- * With the last, only what becomes of calls that a kernel for 64 bit alone does not have.
+ * With the third, only what becomes of calls that a kernel for 64 bit alone does not have; with
+ * the last, only calls that change mappings.
  * One line per check; exit status 1 if one failed.
  */
 #define _GNU_SOURCE
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -35,7 +37,7 @@ enum { OFTEN = 2000, PEERS = 30 };
 /* As a C library makes them, with room behind, and as its syscall() does. */
 long quick_getppid(void);
 long any_call(long nr, ...);
-extern const unsigned char quick_site[], any_site[];
+extern const unsigned char quick_site[], any_site[], call_with_site[];
 __asm__(".text\n"
 	".p2align 4\n"
 	"quick_getppid:\n"
@@ -81,8 +83,12 @@ __asm__(".text\n"
 	"	mov (%rcx), %rbx; mov 8(%rcx), %rdx; mov 16(%rcx), %rsi; mov 24(%rcx), %rdi\n"
 	"	mov 32(%rcx), %rbp; mov 40(%rcx), %r8; mov 48(%rcx), %r9; mov 56(%rcx), %r10\n"
 	"	mov 64(%rcx), %r12; mov 72(%rcx), %r13; mov 80(%rcx), %r14; mov 88(%rcx), %r15\n"
+	"call_with_site:\n"
 	"	syscall\n"
-	"	mov (%rsp), %rcx\n"
+	"	jmp 1f\n"
+	"	.p2align 4\n"
+	"	.skip 32, 0x90\n"
+	"1:	mov (%rsp), %rcx\n"
 	"	mov %rbx, (%rcx); mov %rdx, 8(%rcx); mov %rsi, 16(%rcx); mov %rdi, 24(%rcx)\n"
 	"	mov %rbp, 32(%rcx); mov %r8, 40(%rcx); mov %r9, 48(%rcx); mov %r10, 56(%rcx)\n"
 	"	mov %r12, 64(%rcx); mov %r13, 72(%rcx); mov %r14, 80(%rcx); mov %r15, 88(%rcx)\n"
@@ -93,9 +99,7 @@ __asm__(".text\n"
 	".endr\n"
 	"	add $8, %rsp\n"
 	"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-	"	ret\n"
-	"	.p2align 4\n"
-	"	.skip 16, 0x90\n");
+	"	ret\n");
 
 static uint64_t next(uint64_t *seed)
 {
@@ -250,6 +254,62 @@ static int check_any_call(void)
 	if (any_call(SYS_sched_yield) || any_call(100000) != -ENOSYS)
 		return -1;
 	return registers_kept(SYS_getppid, getppid(), 200, 5);
+}
+
+/* @nr with three arguments, and all registers kept */
+static int mapping_kept(long nr, char *at, size_t len, long prot, uint64_t seed)
+{
+	struct registers in, out;
+	uint64_t *word = (uint64_t *)&in;
+
+	for (size_t k = 0; k < sizeof(in) / 8; k++)
+		word[k] = next(&seed);
+	in.flags = (in.flags & FLAGS) | 0x202;
+	__asm__ volatile ("mov %%fs:0, %0" : "=r" (in.fs));
+	in.di = (uint64_t)at;
+	in.si = len;
+	in.dx = (uint64_t)prot;
+	in.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	in.r8 = (uint64_t)-1;
+	in.r9 = 0;
+
+	long got = call_with(&in, &out, nr);
+
+	out.flags &= FLAGS | 0x202;
+	if (got != (nr == SYS_mmap ? (long)at : 0) || memcmp(&in, &out, sizeof(in)) != 0)
+		return -1;
+	return 0;
+}
+
+/* What a call has changed is in force when it returns, also if it was interrupted there. */
+static int check_mappings(void)
+{
+	enum { N = 16, ROUNDS = 3 * OFTEN };
+	char *at = mmap(NULL, N * PAGE, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int ret = 0;
+
+	if (at == MAP_FAILED)
+		return -1;
+	alarm_every(1000, SA_RESTART);
+	for (int i = 0; i < ROUNDS && !ret; i++) {
+		char *page = at + i % N * PAGE;
+
+		ret |= mapping_kept(SYS_mmap, page, PAGE, PROT_READ | PROT_WRITE, (uint64_t)i);
+		ret |= page[0] || page[PAGE - 1] ? -1 : 0;
+		memset(page, i, PAGE);
+		ret |= mapping_kept(SYS_mprotect, at, N * PAGE, PROT_READ, (uint64_t)i);
+		ret |= page[1] != (char)i || (i % 8 && page[-1] != (char)(i - 1)) ? -1 : 0;
+		ret |= mapping_kept(SYS_mprotect, at, N * PAGE, PROT_READ | PROT_WRITE, (uint64_t)i);
+		page[2] = (char)(i + 1);
+		ret |= page[2] != (char)(i + 1) ? -1 : 0;
+		if (i % 8 == 7)
+			ret |= mapping_kept(SYS_munmap, page, PAGE, 0, (uint64_t)i) ||
+			       mapping_kept(SYS_mmap, page, PAGE, PROT_READ | PROT_WRITE, 1) ||
+			       page[2] ? -1 : 0;
+	}
+	alarm_every(0, SA_RESTART);
+	munmap(at, N * PAGE);
+	return ret;
 }
 
 static __thread uint64_t own;
@@ -591,8 +651,12 @@ static int run(int argc, char **argv)
 		check("x32", check_x32);
 		return failures ? 1 : 0;
 	}
+	if (argc == 2 && strcmp(argv[1], "mappings") == 0) {
+		check("mappings", check_mappings);
+		return failures ? 1 : 0;
+	}
 	if (argc > 2 || (argc == 2 && !wanted && strcmp(argv[1], "untouched") != 0)) {
-		fprintf(stderr, "usage: guest-calls [replaced | untouched | foreign]\n");
+		fprintf(stderr, "usage: guest-calls [replaced | untouched | foreign | mappings]\n");
 		return 2;
 	}
 	check("registers", check_registers);
@@ -600,6 +664,7 @@ static int run(int argc, char **argv)
 	check("restart", check_restart);
 	check("eintr", check_eintr);
 	check("any-call", check_any_call);
+	check("mappings", check_mappings);
 	check("threads", check_threads);
 	check("sleeping-thread", check_sleeping_thread);
 	check("traced", check_traced);
@@ -610,9 +675,10 @@ static int run(int argc, char **argv)
 	check("sysenter", check_sysenter);
 	for (int i = 0; i < OFTEN; i++)
 		quick_getppid();
-	if (argc == 2 && (replaced(quick_site) != wanted || replaced(any_site) != wanted)) {
-		printf("the instructions are %02x %02x and %02x %02x\n", quick_site[0], quick_site[1],
-		       any_site[0], any_site[1]);
+	if (argc == 2 && (replaced(quick_site) != wanted || replaced(any_site) != wanted ||
+			  replaced(call_with_site) != wanted)) {
+		printf("the instructions are %02x %02x, %02x %02x and %02x %02x\n", quick_site[0],
+		       quick_site[1], any_site[0], any_site[1], call_with_site[0], call_with_site[1]);
 		failures++;
 	}
 	return failures ? 1 : 0;
