@@ -117,17 +117,24 @@ static bool exited_with(pid_t pid, int code)
 /* Carry, parity, adjust, zero, sign and overflow; the second bit is always set */
 #define FLAGS 0x8d5UL
 
+static struct registers any_registers(uint64_t *seed)
+{
+	struct registers r = { 0 };
+	uint64_t *word = (uint64_t *)&r;
+
+	for (size_t k = 0; k < sizeof(r) / 8; k++)
+		word[k] = next(seed);
+	r.flags = (r.flags & FLAGS) | 0x202;
+	__asm__ volatile ("mov %%fs:0, %0" : "=r" (r.fs));
+	return r;
+}
+
 static int registers_kept(long nr, long want, int times, uint64_t seed)
 {
 	struct registers in, out;
-	uint64_t *word = (uint64_t *)&in, fs;
 
-	__asm__ volatile ("mov %%fs:0, %0" : "=r" (fs));
 	for (int i = 0; i < times; i++) {
-		for (size_t k = 0; k < sizeof(in) / 8; k++)
-			word[k] = next(&seed);
-		in.flags = (in.flags & FLAGS) | 0x202;
-		in.fs = fs;
+		in = any_registers(&seed);
 
 		long got = call_with(&in, &out, nr);
 
@@ -259,13 +266,8 @@ static int check_any_call(void)
 /* @nr with three arguments, and all registers kept */
 static int mapping_kept(long nr, char *at, size_t len, long prot, uint64_t seed)
 {
-	struct registers in, out;
-	uint64_t *word = (uint64_t *)&in;
+	struct registers in = any_registers(&seed), out;
 
-	for (size_t k = 0; k < sizeof(in) / 8; k++)
-		word[k] = next(&seed);
-	in.flags = (in.flags & FLAGS) | 0x202;
-	__asm__ volatile ("mov %%fs:0, %0" : "=r" (in.fs));
 	in.di = (uint64_t)at;
 	in.si = len;
 	in.dx = (uint64_t)prot;
