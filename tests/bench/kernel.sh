@@ -135,7 +135,9 @@ bench_resting()
 	for pid in $pids; do
 		cat "/proc/$pid/smaps_rollup" 2>/dev/null
 	done | awk '$1 == "Pss:" { kb += $2 } END { printf "resting-memory MB %.1f\n", kb / 1024 }'
-	kill %1
+	# the shell's own copy does not take what it started with it
+	# shellcheck disable=SC2086
+	kill $pids 2>/dev/null || true
 	wait || true
 }
 
