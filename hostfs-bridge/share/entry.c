@@ -337,8 +337,7 @@ int share_make(struct share_tree *t, const char *path, const char *target,
 	}
 }
 
-/* The file or directory at @path; -ELOOP for a real symbolic link. */
-static int open_entry(struct share_tree *t, const char *path, struct error *e)
+int share_open_entry(struct share_tree *t, const char *path, struct error *e)
 {
 	const char *name;
 	int dir = share_parent(t, path, &name, e);
@@ -353,18 +352,12 @@ static int open_entry(struct share_tree *t, const char *path, struct error *e)
 int share_read(struct share_tree *t, const char *path, size_t max, struct strbuf *out,
 	       struct error *e)
 {
+	cleanup_close int fd = share_open_entry(t, path, e);
 	struct share_attr a;
-	const char *name;
-	int dir = share_parent(t, path, &name, e), ret;
-
-	if (dir < 0)
-		return dir;
-
-	cleanup_close int fd = openat(dir, *name ? name : ".",
-				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int ret;
 
 	if (fd < 0)
-		return err_sys(e, errno, "cannot read '%s'", path);
+		return fd;
 	ret = share_fstat(fd, path, &a, e);
 	if (ret < 0)
 		return ret;
@@ -390,7 +383,7 @@ int share_stat(struct share_tree *t, const char *path, struct share_attr *a, str
 		return 0;
 	}
 
-	cleanup_close int fd = open_entry(t, path, e);
+	cleanup_close int fd = share_open_entry(t, path, e);
 
 	return fd < 0 ? fd : share_fstat(fd, path, a, e);
 }
@@ -463,7 +456,7 @@ int share_setattr(struct share_tree *t, const char *path, const struct share_att
 		return 0;
 	}
 
-	cleanup_close int fd = open_entry(t, path, e);
+	cleanup_close int fd = share_open_entry(t, path, e);
 
 	if (fd < 0)
 		return fd;

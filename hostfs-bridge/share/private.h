@@ -15,6 +15,9 @@ bool share_tree_masks(const struct share_tree *t, mode_t mode);
 /* Notes the time of a directory for share_tree_finish(). */
 void share_tree_later(struct share_tree *t, const char *path, const struct timespec *mtime);
 
+/* The file or directory at @path, to be read; -ELOOP for a real symbolic link. */
+int share_open_entry(struct share_tree *t, const char *path, struct error *e);
+
 /* The codec's form of @a; -EINVAL for a type that does not exist. */
 int share_meta_of_attr(const struct share_attr *a, struct humfs_meta *m);
 void share_attr_of_meta(const struct humfs_meta *m, struct share_attr *a);

@@ -15,22 +15,15 @@ int share_setxattr(struct share_tree *t, const char *path, const char *name,
 {
 	char host[HUMFS_XATTR_NAME_MAX + 1];
 	int ret = humfs_xattr_to_host(name, host);
-	const char *last;
 
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot keep the extended attribute '%s' of '%s'", name,
 			       path);
 
-	int dir = share_parent(t, path, &last, e);
-
-	if (dir < 0)
-		return dir;
-
-	cleanup_close int fd = openat(dir, *last ? last : ".",
-				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int fd = share_open_entry(t, path, e);
 
 	if (fd < 0)
-		return err_sys(e, errno, "cannot open '%s'", path);
+		return fd;
 	if (value ? fsetxattr(fd, host, value, len, 0) < 0 : fremovexattr(fd, host) < 0)
 		return share_xattr_error(e, errno, path);
 	return 0;

@@ -5,8 +5,6 @@
  * the hooks changed the sources, they are chosen once more, and the tree in the making goes
  * on with the new plan.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

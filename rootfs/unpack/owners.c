@@ -4,14 +4,10 @@
  * number that the target's passwd and group give to the name, and that of the tar file only
  * where they do not know it (tar_entry_update_from_system() in dpkg's tarfn.c).
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rootfs/unpack/private.h"
-#include "umlcage/base/fd.h"
 
 #define FILE_MAX ((size_t)64 << 20)
 
