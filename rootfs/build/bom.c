@@ -37,11 +37,6 @@ static char *vendor_of(const char *root)
 	return xstrdup("debian");
 }
 
-static void add_text(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
 static struct json_object *component(struct json_object *package, const char *vendor)
 {
 	struct json_object *o = json_object_new_object();
@@ -54,16 +49,16 @@ static struct json_object *component(struct json_object *package, const char *ve
 	add_encoded(&purl, json_text(package, "version"));
 	sb_adds(&purl, "?arch=");
 	add_encoded(&purl, json_text(package, "architecture"));
-	add_text(o, "type", "library");
-	add_text(o, "bom-ref", sb_str(&purl));
-	add_text(o, "name", json_text(package, "name"));
-	add_text(o, "version", json_text(package, "version"));
-	add_text(o, "purl", sb_str(&purl));
+	json_add_text(o, "type", "library");
+	json_add_text(o, "bom-ref", sb_str(&purl));
+	json_add_text(o, "name", json_text(package, "name"));
+	json_add_text(o, "version", json_text(package, "version"));
+	json_add_text(o, "purl", sb_str(&purl));
 	if (*source) {
 		struct json_object *list = json_object_new_array(), *p = json_object_new_object();
 
-		add_text(p, "name", "umlcage:source");
-		add_text(p, "value", source);
+		json_add_text(p, "name", "umlcage:source");
+		json_add_text(p, "value", source);
 		json_object_array_add(list, p);
 		json_object_object_add(o, "properties", list);
 	}
@@ -82,17 +77,17 @@ struct json_object *build_bom(const struct build *b, const char *root, struct js
 	if (b->epoch >= 0 && gmtime_r(&when, &tm))
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (*stamp)
-		add_text(meta, "timestamp", stamp);
-	add_text(self, "type", "operating-system");
-	add_text(self, "name", b->name);
-	add_text(self, "version", b->tree_key);
+		json_add_text(meta, "timestamp", stamp);
+	json_add_text(self, "type", "operating-system");
+	json_add_text(self, "name", b->name);
+	json_add_text(self, "version", b->tree_key);
 	if (b->description)
-		add_text(self, "description", b->description);
+		json_add_text(self, "description", b->description);
 	json_object_object_add(meta, "component", self);
 	for (size_t i = 0; i < json_object_array_length(packages); i++)
 		json_object_array_add(list, component(json_object_array_get_idx(packages, i), vendor));
-	add_text(bom, "bomFormat", "CycloneDX");
-	add_text(bom, "specVersion", "1.5");
+	json_add_text(bom, "bomFormat", "CycloneDX");
+	json_add_text(bom, "specVersion", "1.5");
 	json_object_object_add(bom, "version", json_object_new_int(1));
 	json_object_object_add(bom, "metadata", meta);
 	json_object_object_add(bom, "components", list);

@@ -17,11 +17,6 @@
 
 #define DEPTH_MAX 200
 
-static void add_text(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
 static struct json_object *list_of(const struct strv *v)
 {
 	struct json_object *list = json_object_new_array();
@@ -232,17 +227,17 @@ static void add_inputs(const struct night *n, struct json_object *m)
 {
 	struct json_object *parts = json_object_new_object();
 
-	add_text(m, "umlcage", UMLCAGE_VERSION);
-	add_text(m, "key", n->k->all);
-	add_text(m, "tree", n->b->tree_key);
+	json_add_text(m, "umlcage", UMLCAGE_VERSION);
+	json_add_text(m, "key", n->k->all);
+	json_add_text(m, "tree", n->b->tree_key);
 	if (n->env->kernel_key)
-		add_text(m, "kernel", n->env->kernel_key);
+		json_add_text(m, "kernel", n->env->kernel_key);
 	if (n->b->suite)
-		add_text(m, "suite", n->b->suite);
+		json_add_text(m, "suite", n->b->suite);
 	json_object_object_add(m, "sources", list_of(&n->k->sources));
 	json_object_object_add(m, "options", list_of(&n->b->options));
 	for (size_t i = 0; i < n->k->n; i++)
-		add_text(parts, n->k->parts[i].name, n->k->parts[i].key);
+		json_add_text(parts, n->k->parts[i].name, n->k->parts[i].key);
 	json_object_object_add(m, "parts", parts);
 }
 
@@ -264,9 +259,9 @@ int build_manifest(struct night *n, char **changes, struct error *e)
 	struct json_object *bom = build_bom(n->b, n->tree, packages);
 	int ret = build_hide_passwords(n->log_path, e);
 
-	add_text(m, "name", n->b->name);
+	json_add_text(m, "name", n->b->name);
 	if (n->b->description)
-		add_text(m, "description", n->b->description);
+		json_add_text(m, "description", n->b->description);
 	json_object_object_add(m, "started", json_object_new_int64(n->started));
 	json_object_object_add(m, "ended", json_object_new_int64((int64_t)time(NULL)));
 	json_object_object_add(m, "source_date_epoch", json_object_new_int64(n->b->epoch));

@@ -12,7 +12,7 @@ static void take_field(struct json_object *o, const char *line, const char *fiel
 	size_t len = strlen(field);
 
 	if (strncmp(line, field, len) == 0)
-		json_object_object_add(o, key, json_object_new_string(line + len));
+		json_add_text(o, key, line + len);
 }
 
 int build_read(const char *root, const char *path, size_t max, struct strbuf *text)
@@ -79,13 +79,12 @@ static void add_change(struct json_object *list, struct json_object *package, co
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "name", json_object_new_string(json_text(package, "name")));
-	json_object_object_add(o, "architecture",
-			       json_object_new_string(json_text(package, "architecture")));
+	json_add_text(o, "name", json_text(package, "name"));
+	json_add_text(o, "architecture", json_text(package, "architecture"));
 	if (before)
-		json_object_object_add(o, "before", json_object_new_string(before));
+		json_add_text(o, "before", before);
 	if (after)
-		json_object_object_add(o, "after", json_object_new_string(after));
+		json_add_text(o, "after", after);
 	json_object_array_add(list, o);
 }
 

@@ -206,6 +206,7 @@ int build_sign(const struct night *n, struct error *e);
 /* Notes that it ran, and with @run what came of it. */
 void build_record(const char *folder, const char *name, const struct build_run *run);
 struct json_object *build_records(const char *folder);
+void json_add_text(struct json_object *o, const char *key, const char *value);
 /* A string of an object, "" if it has none. */
 const char *json_text(struct json_object *o, const char *key);
 int64_t json_number(struct json_object *o, const char *key);

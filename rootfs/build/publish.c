@@ -238,7 +238,7 @@ static int note_output(struct night *n, const struct build_output *o, const char
 	fd = open(inner ? inner : path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && inner) {
 		/* a share is told by its tree */
-		json_object_object_add(entry, "file", json_object_new_string(o->name));
+		json_add_text(entry, "file", o->name);
 		json_object_array_add(n->outputs, entry);
 		return 0;
 	}
@@ -249,9 +249,9 @@ static int note_output(struct night *n, const struct build_output *o, const char
 	}
 	hash_note(fd, sum);
 	n->bytes += (uint64_t)st.st_blocks * 512;
-	json_object_object_add(entry, "file", json_object_new_string(name));
+	json_add_text(entry, "file", name);
 	json_object_object_add(entry, "size", json_object_new_int64((int64_t)st.st_size));
-	json_object_object_add(entry, "sha256", json_object_new_string(sum));
+	json_add_text(entry, "sha256", sum);
 	json_object_array_add(n->outputs, entry);
 	return 0;
 }

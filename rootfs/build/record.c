@@ -12,6 +12,11 @@
 #define RECORDS "status.json"
 #define RUNS_MAX 60
 
+void json_add_text(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
 const char *json_text(struct json_object *o, const char *key)
 {
 	struct json_object *v = NULL;
@@ -44,9 +49,9 @@ static struct json_object *run_object(const struct build_run *run)
 	json_object_object_add(o, "seconds", json_object_new_int64((int64_t)(run->seconds * 1000)));
 	json_object_object_add(o, "failed", json_object_new_boolean(run->failed));
 	json_object_object_add(o, "bytes", json_object_new_int64((int64_t)run->bytes));
-	json_object_object_add(o, "folder", json_object_new_string(run->folder ? run->folder : ""));
-	json_object_object_add(o, "text", json_object_new_string(run->text ? run->text : ""));
-	json_object_object_add(o, "changes", json_object_new_string(run->changes ? run->changes : ""));
+	json_add_text(o, "folder", run->folder ? run->folder : "");
+	json_add_text(o, "text", run->text ? run->text : "");
+	json_add_text(o, "changes", run->changes ? run->changes : "");
 	return o;
 }
 
@@ -57,7 +62,7 @@ void build_record(const char *folder, const char *name, const struct build_run *
 	cleanup_free char *path = path_join(folder, RECORDS);
 	const char *text;
 
-	json_object_object_add(o, "name", json_object_new_string(name));
+	json_add_text(o, "name", name);
 	json_object_object_add(o, "checked", json_object_new_int64((int64_t)time(NULL)));
 	if (run)
 		json_object_array_add(runs, run_object(run));

@@ -97,10 +97,10 @@ static void say(int fd, const struct build *b, const struct build_report *r, int
 	json_object_object_add(o, "kind", json_object_new_int(kind));
 	json_object_object_add(o, "milliseconds", json_object_new_int64((int64_t)(r->seconds * 1000)));
 	json_object_object_add(o, "bytes", json_object_new_int64((int64_t)r->bytes));
-	json_object_object_add(o, "text", json_object_new_string(r->text ? r->text : ""));
-	json_object_object_add(o, "why", json_object_new_string(r->why ? r->why : ""));
-	json_object_object_add(o, "folder", json_object_new_string(r->folder ? r->folder : ""));
-	json_object_object_add(o, "tree", json_object_new_string(b->tree_key));
+	json_add_text(o, "text", r->text ? r->text : "");
+	json_add_text(o, "why", r->why ? r->why : "");
+	json_add_text(o, "folder", r->folder ? r->folder : "");
+	json_add_text(o, "tree", b->tree_key);
 	json_object_object_add(o, "epoch", json_object_new_int64(b->epoch));
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
 	(void)write_full(fd, text, strlen(text));
