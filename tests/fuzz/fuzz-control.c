@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/cage-turn.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/cage/internal.h"
 
@@ -61,31 +62,9 @@ static void start_commands(struct cage *c, struct cage_command *commands[COMMAND
 	}
 }
 
-/* A turn of the loop, but for the kernel's process and the networks, which are not there. */
 static void turn(struct cage *c)
 {
-	struct proto_msg m = PROTO_MSG_INIT;
-	struct pollset *ps = &c->ps;
-
-	pollset_reset(ps);
-	for (struct cage_command *x = c->commands; x; x = x->next)
-		command_fill(x, ps);
-	control_fill(&c->control, ps);
-	ps->deadline_ms = 0;
-	(void)pollset_wait(ps);
-	control_dispatch(&c->control, ps);
-	for (struct cage_command *x = c->commands; x; x = x->next)
-		command_dispatch(x, ps);
-	while (control_next(&c->control, &m) > 0)
-		for (struct cage_command *x = c->commands; x; x = x->next)
-			if (x->id == (uint32_t)proto_get_number(&m, F_EXEC, 0))
-				command_message(x, &m);
-	proto_release(&m);
-	control_drop_unclaimed(&c->control);
-	for (struct cage_command *x = c->commands; x; x = x->next) {
-		command_check(x);
-		(void)command_tell(x);
-	}
+	turn_without_guest(c);
 	check(c->control.nstreams <= STREAMS);
 }
 

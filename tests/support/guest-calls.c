@@ -129,19 +129,22 @@ static struct registers any_registers(uint64_t *seed)
 	return r;
 }
 
+/* @want: the result, or negative for any */
+static int call_keeps(const struct registers *in, long nr, long want)
+{
+	struct registers out;
+	long got = call_with(in, &out, nr);
+
+	out.flags &= FLAGS | 0x202;
+	return (want >= 0 && got != want) || memcmp(in, &out, sizeof(out)) != 0 ? -1 : 0;
+}
+
 static int registers_kept(long nr, long want, int times, uint64_t seed)
 {
-	struct registers in, out;
-
 	for (int i = 0; i < times; i++) {
-		in = any_registers(&seed);
+		struct registers in = any_registers(&seed);
 
-		long got = call_with(&in, &out, nr);
-
-		out.flags &= FLAGS | 0x202;
-		if (want >= 0 && got != want)
-			return -1;
-		if (memcmp(&in, &out, sizeof(in)) != 0)
+		if (call_keeps(&in, nr, want) < 0)
 			return -1;
 	}
 	return 0;
@@ -266,7 +269,7 @@ static int check_any_call(void)
 /* @nr with three arguments, and all registers kept */
 static int mapping_kept(long nr, char *at, size_t len, long prot, uint64_t seed)
 {
-	struct registers in = any_registers(&seed), out;
+	struct registers in = any_registers(&seed);
 
 	in.di = (uint64_t)at;
 	in.si = len;
@@ -274,13 +277,7 @@ static int mapping_kept(long nr, char *at, size_t len, long prot, uint64_t seed)
 	in.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
 	in.r8 = (uint64_t)-1;
 	in.r9 = 0;
-
-	long got = call_with(&in, &out, nr);
-
-	out.flags &= FLAGS | 0x202;
-	if (got != (nr == SYS_mmap ? (long)at : 0) || memcmp(&in, &out, sizeof(in)) != 0)
-		return -1;
-	return 0;
+	return call_keeps(&in, nr, nr == SYS_mmap ? (long)at : 0);
 }
 
 /* What a call has changed is in force when it returns, also if it was interrupted there. */

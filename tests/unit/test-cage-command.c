@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/cage-turn.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/cage/internal.h"
@@ -37,32 +38,10 @@ static void on_end(struct cage_command *x, void *arg)
 	++*(unsigned int *)arg;
 }
 
-/* As cage_turn() does, but for the kernel's process and the networks, which are not there. */
 static void turn(void)
 {
-	struct cage *c = &k.cage;
-	struct proto_msg m = PROTO_MSG_INIT;
-
-	pollset_reset(&c->ps);
-	for (struct cage_command *x = c->commands; x; x = x->next)
-		command_fill(x, &c->ps);
-	control_fill(&c->control, &c->ps);
-	c->ps.deadline_ms = 0;
-	(void)pollset_wait(&c->ps);
-	control_dispatch(&c->control, &c->ps);
-	for (struct cage_command *x = c->commands; x; x = x->next)
-		command_dispatch(x, &c->ps);
-	while (control_next(&c->control, &m) > 0)
-		for (struct cage_command *x = c->commands; x; x = x->next)
-			if (x->id == (uint32_t)proto_get_number(&m, F_EXEC, 0))
-				command_message(x, &m);
-	proto_release(&m);
-	control_drop_unclaimed(&c->control);
-	for (struct cage_command *x = c->commands; x; x = x->next) {
-		command_check(x);
-		(void)command_tell(x);
-	}
-	ck_assert_uint_eq(c->control.nstreams, 0);
+	turn_without_guest(&k.cage);
+	ck_assert_uint_eq(k.cage.control.nstreams, 0);
 }
 
 static void turns(void)
