@@ -5,6 +5,8 @@
  */
 #include "rootfs/deb/deb.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,11 @@
 #define BUF_SIZE	((size_t)128 << 10)
 #define CONTROL_MAX	((size_t)64 << 20)	/* all control files of one package */
 #define MEMBERS_MAX	4096
+
+void deb_load(void)
+{
+	archive_read_free(archive_read_new());
+}
 
 static int bad(const struct deb *d, struct archive *a, const char *what, struct error *e)
 {
@@ -85,16 +92,27 @@ static int open_inner(struct deb *d, const char *name, struct error *e)
 	return 0;
 }
 
-int deb_next(struct deb *d, struct archive_entry **entry, struct error *e)
+int deb_next(struct deb *d, struct deb_entry *entry, struct error *e)
 {
-	int ret = archive_read_next_header(d->inner, entry);
+	struct archive_entry *ae;
+	int ret = archive_read_next_header(d->inner, &ae);
 
 	if (ret == ARCHIVE_EOF)
 		return 0;
 	/* a warning is about a name that the locale cannot show; its bytes are there */
 	if (ret != ARCHIVE_OK && ret != ARCHIVE_WARN)
 		return bad(d, d->inner, "its tar file cannot be read", e);
-	if (!archive_entry_pathname(*entry))
+	*entry = (struct deb_entry){
+		.path = archive_entry_pathname(ae),
+		.hardlink = archive_entry_hardlink(ae), .symlink = archive_entry_symlink(ae),
+		.user = archive_entry_uname(ae), .group = archive_entry_gname(ae),
+		.mode = archive_entry_mode(ae),
+		.uid = (uint32_t)archive_entry_uid(ae), .gid = (uint32_t)archive_entry_gid(ae),
+		.major = (uint32_t)archive_entry_rdevmajor(ae),
+		.minor = (uint32_t)archive_entry_rdevminor(ae),
+		.mtime = { archive_entry_mtime(ae), archive_entry_mtime_nsec(ae) },
+	};
+	if (!entry->path)
 		return bad(d, NULL, "an entry without a name", e);
 	return 1;
 }
@@ -111,19 +129,20 @@ static int read_control(struct deb *d, struct error *e)
 	size_t total = 0;
 
 	for (;;) {
-		struct archive_entry *entry;
+		struct deb_entry entry;
 		int ret = deb_next(d, &entry, e);
 
 		if (ret <= 0)
 			return ret;
 
-		const char *name = archive_entry_pathname(entry);
+		const char *name = entry.path;
+		mode_t type = entry.mode & S_IFMT;
 
 		while (name[0] == '.' && name[1] == '/')
 			name += 2;
-		if (archive_entry_filetype(entry) == S_IFDIR && (!*name || strcmp(name, ".") == 0))
+		if (type == S_IFDIR && (!*name || strcmp(name, ".") == 0))
 			continue;
-		if (archive_entry_filetype(entry) != S_IFREG || strchr(name, '/') || !*name)
+		if (type != S_IFREG || strchr(name, '/') || !*name)
 			return bad(d, NULL, "its control archive has more than plain files", e);
 		if (d->n == MEMBERS_MAX)
 			return err_set(e, EFBIG, "bad package '%s': too many control files",
@@ -136,8 +155,7 @@ static int read_control(struct deb *d, struct error *e)
 		struct deb_member *m = &d->members[d->n++];
 
 		*m = (struct deb_member){
-			.name = xstrdup(name), .mode = archive_entry_perm(entry),
-			.mtime = { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
+			.name = xstrdup(name), .mode = entry.mode & 07777, .mtime = entry.mtime,
 			.data = STRBUF_INIT,
 		};
 		for (;;) {

@@ -6,9 +6,8 @@
 #ifndef ROOTFS_DEB_H
 #define ROOTFS_DEB_H
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -23,6 +22,19 @@ struct deb_member {
 	struct strbuf data;
 };
 
+/* An entry of data.tar.  The strings are valid until the next. */
+struct deb_entry {
+	const char *path;		/* as the tar file has it */
+	const char *hardlink, *symlink;	/* what it leads to; NULL: it is none */
+	const char *user, *group;	/* NULL or "": the number alone */
+	uint32_t mode;			/* with its type, which a hard link may lack */
+	uint32_t uid, gid;
+	uint32_t major, minor;
+	struct timespec mtime;
+};
+
+struct archive;
+
 struct deb {
 	char *label;			/* for messages */
 	struct archive *outer, *inner;	/* the ar file; control.tar, later data.tar */
@@ -31,16 +43,18 @@ struct deb {
 	char *buf;			/* what the inner archive reads from */
 };
 
+/* Loads what would be loaded later, before a process is confined. */
+void deb_load(void);
 /*
  * Reads the control files of the package open at @fd (the caller's, at offset 0).
  * -EBADMSG with the name in the text for what is no such package; -EFBIG for more
  * control data than any package has.
  */
 int deb_open(struct deb *d, int fd, const char *label, struct error *e);
-/* Goes to data.tar: call archive_read_next_header(d->inner) and so on, or deb_next(). */
+/* Goes to data.tar: call deb_next(). */
 int deb_data(struct deb *d, struct error *e);
 /* The next entry of data.tar: 1, 0 at the end, -EBADMSG. */
-int deb_next(struct deb *d, struct archive_entry **entry, struct error *e);
+int deb_next(struct deb *d, struct deb_entry *entry, struct error *e);
 /* The next piece of the entry's contents: its length, 0 at the end, -EBADMSG. */
 ssize_t deb_read(struct deb *d, void *buf, size_t len, struct error *e);
 /* A control file, NULL if the package has none of that name. */

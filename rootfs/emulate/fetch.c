@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rootfs/deb/deb.h"
@@ -27,7 +28,7 @@ struct extraction {
 static void load(void *arg)
 {
 	(void)arg;
-	archive_read_free(archive_read_new());
+	deb_load();
 }
 
 /* Confined: the file into @result; nothing where the package has no such file. */
@@ -36,7 +37,7 @@ static int extract(void *arg, struct strbuf *result, struct error *e)
 	const struct extraction *x = arg;
 	cleanup_strbuf struct strbuf path = STRBUF_INIT;
 	cleanup_deb struct deb deb = DEB_INIT;
-	struct archive_entry *entry;
+	struct deb_entry entry;
 	int ret = deb_open(&deb, x->fd, x->label, e);
 
 	if (ret == 0)
@@ -46,8 +47,8 @@ static int extract(void *arg, struct strbuf *result, struct error *e)
 	while ((ret = deb_next(&deb, &entry, e)) > 0) {
 		ssize_t n;
 
-		if (deb_path(archive_entry_pathname(entry), &path) < 0 ||
-		    strcmp(sb_str(&path), x->file) != 0 || archive_entry_filetype(entry) != S_IFREG)
+		if (deb_path(entry.path, &path) < 0 ||
+		    strcmp(sb_str(&path), x->file) != 0 || !S_ISREG(entry.mode))
 			continue;
 		while ((n = deb_read(&deb, sb_reserve(result, 1 << 16), 1 << 16, e)) > 0)
 			result->len += (size_t)n;

@@ -25,7 +25,7 @@ void solve_load(void)
 		fclose(f);
 	}
 	pool_free(pool);
-	archive_read_free(archive_read_new());
+	deb_load();
 }
 
 struct solve *solve_new(const struct solve_config *config)

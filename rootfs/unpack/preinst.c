@@ -10,6 +10,7 @@
  * (dpkg-maintscript-helper(1)).  Whatever else would be reached means "not idle".
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "rootfs/unpack/unpack.h"

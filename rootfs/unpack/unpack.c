@@ -311,18 +311,16 @@ static int copy_file(struct job *j, const char *path, const char *from, struct e
 	return out;
 }
 
-static int make_entry(struct job *j, struct archive_entry *entry, const char *path,
+static int make_entry(struct job *j, const struct deb_entry *entry, const char *path,
 		      const struct share_attr *attr, struct error *e)
 {
-	const char *hard = archive_entry_hardlink(entry);
-
-	if (hard) {
+	if (entry->hardlink) {
 		struct strbuf target = STRBUF_INIT;
-		int ret = deb_path(hard, &target);
+		int ret = deb_path(entry->hardlink, &target);
 
 		if (ret < 0)
 			ret = err_set(e, EBADMSG, "bad package '%s': link '%s' to '%s'",
-				      j->deb->label, path, hard);
+				      j->deb->label, path, entry->hardlink);
 		else if (j->u->cfg.usrmerge && j->index < j->u->cfg.nbase && at_top(j->u, path))
 			ret = copy_file(j, path, target.s, e);
 		else
@@ -336,7 +334,7 @@ static int make_entry(struct job *j, struct archive_entry *entry, const char *pa
 	case S_IFREG:
 		return write_contents(j, path, attr, e);
 	case S_IFLNK:
-		return share_symlink(j->tree, path + 1, archive_entry_symlink(entry), attr, e);
+		return share_symlink(j->tree, path + 1, entry->symlink, attr, e);
 	case S_IFDIR:
 		return share_mkdir(j->tree, path + 1, attr, e);
 	default:
@@ -350,12 +348,12 @@ static char *foreign(const char *name, uint32_t id)
 	return name && *name && !(id == 0 && strcmp(name, "root") == 0) ? xstrdup(name) : NULL;
 }
 
-static void note_owner(struct unpacked *p, struct archive_entry *entry, const char *path,
+static void note_owner(struct unpacked *p, const struct deb_entry *entry, const char *path,
 		       const struct share_attr *attr)
 {
 	struct unpack_owner owner = {
-		.user = foreign(archive_entry_uname(entry), attr->uid),
-		.group = foreign(archive_entry_gname(entry), attr->gid),
+		.user = foreign(entry->user, attr->uid),
+		.group = foreign(entry->group, attr->gid),
 		.uid = attr->uid, .gid = attr->gid,
 	};
 
@@ -366,26 +364,22 @@ static void note_owner(struct unpacked *p, struct archive_entry *entry, const ch
 	p->owners[p->nowners++] = owner;
 }
 
-static int one_entry(struct job *j, struct archive_entry *entry, struct error *e)
+static int one_entry(struct job *j, const struct deb_entry *entry, struct error *e)
 {
 	struct unpack *u = j->u;
 	struct share_attr attr = {
-		.mode = archive_entry_mode(entry),
-		.uid = (uint32_t)archive_entry_uid(entry),
-		.gid = (uint32_t)archive_entry_gid(entry),
-		.major = (uint32_t)archive_entry_rdevmajor(entry),
-		.minor = (uint32_t)archive_entry_rdevminor(entry),
-		.mtime = { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) },
+		.mode = entry->mode, .uid = entry->uid, .gid = entry->gid,
+		.major = entry->major, .minor = entry->minor, .mtime = entry->mtime,
 	};
-	bool link = archive_entry_hardlink(entry) != NULL;
+	bool link = entry->hardlink != NULL;
 	bool dir = !link && S_ISDIR(attr.mode), symlink = !link && S_ISLNK(attr.mode);
 	const char *path;
 	enum claim_answer answer;
 
-	if (deb_path(archive_entry_pathname(entry), &j->path) < 0 ||
-	    (!link && !(attr.mode & S_IFMT)) || (symlink && !archive_entry_symlink(entry)))
+	if (deb_path(entry->path, &j->path) < 0 ||
+	    (!link && !(attr.mode & S_IFMT)) || (symlink && !entry->symlink))
 		return err_set(e, EBADMSG, "bad package '%s': bad entry '%s'", j->deb->label,
-			       archive_entry_pathname(entry));
+			       entry->path);
 	path = j->path.s;
 	strv_add(&j->pkg->list, path);
 	note_owner(j->pkg, entry, path, &attr);
@@ -398,10 +392,10 @@ static int one_entry(struct job *j, struct archive_entry *entry, struct error *e
 	} else {
 		answer = claims_file(&u->claims, j->canonical.s, (int)j->index,
 				     symlink ? CLAIM_LINK : CLAIM_OTHER,
-				     symlink ? archive_entry_symlink(entry) : NULL);
+				     symlink ? entry->symlink : NULL);
 	}
 	if (answer == CLAIM_CLASH) {
-		int ret = unpack_settle(j, path, symlink ? archive_entry_symlink(entry) : NULL,
+		int ret = unpack_settle(j, path, symlink ? entry->symlink : NULL,
 					dir, e);
 
 		if (ret <= 0)
@@ -418,12 +412,12 @@ static int contents(struct job *j, struct error *e)
 	int ret = deb_data(j->deb, e);
 
 	while (ret == 0) {
-		struct archive_entry *entry;
+		struct deb_entry entry;
 
 		ret = deb_next(j->deb, &entry, e);
 		if (ret <= 0)
 			return ret;
-		ret = one_entry(j, entry, e);
+		ret = one_entry(j, &entry, e);
 	}
 	return ret;
 }

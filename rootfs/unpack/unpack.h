@@ -14,8 +14,6 @@
 #ifndef ROOTFS_UNPACK_H
 #define ROOTFS_UNPACK_H
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

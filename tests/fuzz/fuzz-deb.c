@@ -27,14 +27,14 @@ static void contents(struct deb *d, struct error *e)
 	int ret = deb_data(d, e);
 
 	while (ret == 0) {
-		struct archive_entry *entry;
+		struct deb_entry entry;
 		char buf[4096];
 		ssize_t len;
 
 		ret = deb_next(d, &entry, e);
 		if (ret <= 0)
 			break;
-		ret = deb_path(archive_entry_pathname(entry), &path);
+		ret = deb_path(entry.path, &path);
 		/* what is accepted stays inside and makes one line */
 		check(ret < 0 || (path.s[0] == '/' && !strchr(path.s, '\n') &&
 				  !strstr(path.s, "/../") && !strstr(path.s, "//")));
