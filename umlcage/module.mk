@@ -16,10 +16,13 @@ MOD_cage_public := cage.h cow.h forward.h terminal.h
 $(eval $(call module,machine,umlcage/machine,environment.c kernel.c machine.c,,kernel cage net base))
 
 # the places of the host that a cage works on: its root, where changes go, folders
-$(eval $(call module,places,umlcage/places,mounts.c places.c,,roots share cage base))
+$(eval $(call module,places,umlcage/places,mounts.c places.c,,snapshot roots share cage base))
 
 # cages that outlive a terminal, by name
 $(eval $(call module,session,umlcage/session,claim.c client.c names.c serve.c wire.c,,cage base))
+
+# what their disks were at a time
+$(eval $(call module,snapshot,umlcage/snapshot,snapshot.c,,session share base))
 
 # files of the host from and to streams of tar
 $(eval $(call module,copy,umlcage/copy,copy.c,libarchive,base))

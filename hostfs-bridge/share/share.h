@@ -99,13 +99,19 @@ struct share_stage {
 	struct share share;
 	char *dir;	/* where it shall be; NULL: nothing under way */
 	bool inside;	/* it is made within there */
+	bool over;	/* it takes the place of a share that is there */
 };
 
-#define SHARE_STAGE_INIT { SHARE_INIT, NULL, false }
+#define SHARE_STAGE_INIT { SHARE_INIT, NULL, false, false }
 
 /* Could one begin?  The errors of begin, without doing anything. */
 int share_stage_check(const char *dir, struct error *e);
 int share_stage_begin(struct share_stage *st, const char *dir, struct error *e);
+/*
+ * The same for a share that may be there: commit replaces it by the new one, at once.  -EBUSY from
+ * commit while a cage uses it.
+ */
+int share_stage_begin_over(struct share_stage *st, const char *dir, struct error *e);
 /* On success the share is open and locked still, under its new path. */
 int share_stage_commit(struct share_stage *st, struct error *e);
 void share_stage_abort(struct share_stage *st);

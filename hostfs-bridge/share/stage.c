@@ -132,16 +132,16 @@ int share_stage_check(const char *dir, struct error *e)
 	return ret;
 }
 
-int share_stage_begin(struct share_stage *st, const char *dir, struct error *e)
+static int begin(struct share_stage *st, const char *dir, bool over, struct error *e)
 {
 	cleanup_free char *parent = NULL, *name = NULL, *path = NULL;
-	bool inside;
+	bool inside = false;
 	int ret;
 
 	*st = (struct share_stage)SHARE_STAGE_INIT;
 	if (split(dir, &parent, &name) < 0)
 		return err_usage(e, "bad name of a share: '%s'", dir);
-	ret = check_free(dir, &inside, e);
+	ret = over ? 0 : check_free(dir, &inside, e);
 	if (ret < 0)
 		return ret;
 	share_stage_sweep(parent, name);
@@ -155,8 +155,35 @@ int share_stage_begin(struct share_stage *st, const char *dir, struct error *e)
 	if (ret == 0) {
 		st->dir = xstrdup(dir);
 		st->inside = inside;
+		st->over = over;
 	}
 	return ret;
+}
+
+int share_stage_begin(struct share_stage *st, const char *dir, struct error *e)
+{
+	return begin(st, dir, false, e);
+}
+
+int share_stage_begin_over(struct share_stage *st, const char *dir, struct error *e)
+{
+	return begin(st, dir, access(dir, F_OK) == 0, e);
+}
+
+/* The share that is there goes where this one was made, and from there. */
+static int exchange(struct share_stage *st, struct error *e)
+{
+	cleanup_close int old = open(st->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (old < 0)
+		return err_sys(e, errno, "cannot open '%s'", st->dir);
+	if (flock(old, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, EBUSY, "'%s' is in use", st->dir);
+	if (renameat2(AT_FDCWD, st->share.path, AT_FDCWD, st->dir, RENAME_EXCHANGE) < 0)
+		return err_sys(e, errno, "cannot put the share at '%s'", st->dir);
+	/* what is left of it is swept up like what a killed process leaves */
+	(void)remove_tree(AT_FDCWD, st->share.path, NULL);
+	return 0;
 }
 
 /* The entries of the share move up into the directory it was made in, which becomes the share. */
@@ -193,6 +220,8 @@ int share_stage_commit(struct share_stage *st, struct error *e)
 		ret = err_set(e, EINTR, "interrupted");
 	if (ret == 0 && st->inside)
 		ret = move_up(st, e);
+	else if (ret == 0 && st->over)
+		ret = exchange(st, e);
 	else if (ret == 0 && rename(st->share.path, st->dir) < 0)
 		ret = err_sys(e, errno, "cannot put the share at '%s'", st->dir);
 	if (ret < 0) {

@@ -63,6 +63,8 @@ int emulators_register(const struct proto_msg *m, struct error *e);
 
 /* Mounts what MSG_SETUP asks for and makes it the root of the agent and its children. */
 int root_setup(const struct proto_msg *m, int user_net, struct error *e);
+/* Where the layer of changes is, upper/ and work/, below what commands see; -1: nowhere. */
+extern int root_changes;
 /* Writes everything back and unmounts what can be; the first trouble goes into @e. */
 int root_sync(struct error *e);
 

@@ -27,7 +27,7 @@ struct launch {
 	struct strv argv, env;
 	struct user user;
 	char *cwd;
-	bool tty;
+	bool tty, changes;
 	int stdio[3];	/* the child's ends */
 	int user_net;
 	struct rlimit files;
@@ -73,7 +73,7 @@ static void __attribute__((noreturn)) child(struct launch *l, char *const *argv,
 	    setuid(l->user.uid) < 0)
 		child_fail(l, errno);
 	umask(022);
-	if (chdir(l->cwd) < 0) {
+	if ((l->changes ? fchdir(root_changes) : chdir(l->cwd)) < 0) {
 		l->cwd_failed = true;
 		child_fail(l, errno);
 	}
@@ -127,6 +127,7 @@ static int read_launch(struct launch *l, const struct proto_msg *m, struct error
 		if (str_starts(l->env.v[i], "PATH="))
 			setenv("PATH", l->env.v[i] + 5, 1);
 	l->tty = proto_get_number(m, F_TTY, 0) != 0;
+	l->changes = proto_get_number(m, F_CHANGES, 0) != 0;
 	l->cwd = proto_get_string(m, F_CWD);
 	if (!l->cwd)
 		l->cwd = xstrdup("/");

@@ -33,6 +33,8 @@ struct agent {
 	bool set_up, booted;
 	bool count;			/* kills are to be counted anew */
 	pid_t init;			/* the root's own; 0: none, or no more */
+	pid_t syncer;			/* writes everything back for MSG_SYNC; 0: none */
+	bool sync_again;		/* it was asked for once more meanwhile */
 	bool contained;			/* there was one */
 };
 
@@ -124,6 +126,24 @@ static void handle_exec(struct agent *a, const struct proto_msg *m)
 	a->commands = c;
 }
 
+/* A process of its own waits for what may take long. */
+static void handle_sync(struct agent *a)
+{
+	a->sync_again = a->syncer != 0;
+	if (a->sync_again)
+		return;
+	a->syncer = fork();
+	if (a->syncer == 0) {
+		sync();
+		_exit(0);
+	}
+	if (a->syncer > 0)
+		return;
+	a->syncer = 0;
+	sync();
+	send_simple(a, MSG_SYNCED, 0, NULL, -1);
+}
+
 static void __attribute__((noreturn)) shut_down(struct agent *a);
 
 static void reap(struct agent *a)
@@ -136,6 +156,13 @@ static void reap(struct agent *a)
 		if (pid == a->init) {
 			a->init = 0;
 			shut_down(a);
+		}
+		if (pid == a->syncer) {
+			a->syncer = 0;
+			if (a->sync_again)
+				handle_sync(a);
+			else
+				send_simple(a, MSG_SYNCED, 0, NULL, -1);
 		}
 		for (struct command *c = a->commands; c; c = c->next) {
 			if (c->pid != pid)
@@ -224,6 +251,10 @@ static void handle(struct agent *a, const struct proto_msg *m)
 		if (c)
 			command_winsize(c, (unsigned int)proto_get_number(m, F_ROWS, 24),
 					(unsigned int)proto_get_number(m, F_COLS, 80));
+		break;
+	case MSG_SYNC:
+		if (a->set_up)
+			handle_sync(a);
 		break;
 	case MSG_SHUTDOWN:
 		shut_down(a);

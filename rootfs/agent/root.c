@@ -20,6 +20,8 @@
 #define UPPER "/upper"
 #define HUMFS_MAGIC 0x68756d66	/* HUMFS_SUPER_MAGIC */
 
+int root_changes = -1;
+
 static int mount_humfs(const char *tag, const char *where, const char *options, bool read_only,
 		       struct error *e)
 {
@@ -93,7 +95,8 @@ static int mount_overlay(const char *upper, const struct proto_msg *m, bool nosy
 		if (ret < 0)
 			return ret;
 	}
-	if ((mkdir(UPPER "/upper", 0755) < 0 || mkdir(UPPER "/work", 0755) < 0) && errno != EEXIST)
+	if ((mkdir(UPPER "/upper", 0755) < 0 && errno != EEXIST) ||
+	    (mkdir(UPPER "/work", 0755) < 0 && errno != EEXIST))
 		return err_sys(e, errno, "cannot prepare the place for changes");
 
 	accept_volatile();
@@ -107,6 +110,7 @@ static int mount_overlay(const char *upper, const struct proto_msg *m, bool nosy
 	}
 	if (mount("overlay", ROOT, "overlay", 0, full) < 0)
 		return err_sys(e, errno, "cannot lay the place for changes over the root");
+	root_changes = open(UPPER, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return 0;
 }
 
@@ -334,6 +338,7 @@ int root_sync(struct error *e)
 	cleanup_strv struct strv lines = STRV_INIT;
 	int ret = 0;
 
+	close_fd(&root_changes);
 	etc_remove();
 	if (file_read(AT_FDCWD, "/proc/self/mounts", 1 << 20, &text, NULL) < 0)
 		return err_set(e, EIO, "cannot read the list of mounts");

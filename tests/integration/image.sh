@@ -61,6 +61,27 @@ test_changes_are_kept_in_a_cow_file()
 	contains "changes.cow" err
 }
 
+# A session's changes to an image, back to what they were.
+test_snapshot_of_a_cow_file()
+{
+	local session=(env --chdir="$PWD" "$UMLCAGE" session)
+	make_ext4
+	"${session[@]}" start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --root root.img \
+		--cow changes.cow s >name
+	"${session[@]}" exec s -- sh -c 'echo one >/data'
+	equal snap0 "$("${session[@]}" snapshot s)"
+	"${session[@]}" exec s -- sh -c 'echo two >/data; echo >/bin/id'
+	"${session[@]}" restore s snap0 >name
+	equal one "$("${session[@]}" exec s cat /data)"
+	"${session[@]}" stop s
+	equal one "$(run --root root.img --cow changes.cow -- cat /data)"
+	"${session[@]}" snapshot --remove s snap0
+	"${session[@]}" start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --root root.img s >name
+	status 2 "${session[@]}" snapshot s 2>err
+	contains "the changes of 's' to its disk image are thrown away; start it with --cow FILE" err
+	"${session[@]}" stop s
+}
+
 test_image_is_written_when_asked()
 {
 	make_ext4

@@ -657,3 +657,154 @@ session_is_lost()
 {
 	session list | grep lost >/dev/null
 }
+
+# what is left of a snapshot, or of one that was not made
+snapshots_left()
+{
+	find "$XDG_STATE_HOME/umlcage/snapshots" -mindepth 2 -maxdepth 2 2>/dev/null | sed 's|.*/||' | sort | xargs
+}
+
+# In the memory of the cage: what is new, gone, replaced as a whole, and not ordinary.
+test_snapshot_and_restore()
+{
+	start s
+	session exec s -- sh -c 'echo one >/srv/file; chown 5:6 /srv/file; rm /etc/issue; mknod /srv/zero c 1 5
+		rm -r /etc/skel; mkdir -p /etc/skel; echo new >/etc/skel/new; ln -s file /srv/link'
+	equal snap0 "$(session snapshot s)" "the name it prints"
+	session exec s -- sh -c 'echo two >/srv/file; echo >/etc/issue; rm /srv/zero; touch /etc/skel/newer'
+	equal late "$(session snapshot s late)"
+	status 1 session snapshot s late 2>err
+	contains "the session 's' has a snapshot 'late' already" err
+	status 2 session snapshot s ../x 2>err
+	contains "'../x' is not the name of a snapshot" err
+	session_exec exec s sleep 1000 2>err &
+	within 10 commands s
+	equal s "$(session restore s snap0)" "the name it prints"
+	wait $! && fail "a command outlived the restore"
+	equal "one 5:6 1:5 new file" "$(session exec s -- sh -c 'test ! -e /etc/issue &&
+		echo $(cat /srv/file) $(stat -c %u:%g /srv/file) $(stat -c %t:%T /srv/zero) $(ls /etc/skel) $(readlink /srv/link)')"
+	# from its disk now; its snapshots are as good as those before
+	session exec s -- sh -c 'echo three >/srv/file'
+	session snapshot s three
+	session restore s late >name
+	equal "two newer" "$(session exec s -- sh -c 'echo $(cat /srv/file) $(ls /etc/skel | tail -n 1)')"
+	session stop s
+	equal "late snap0 three" "$(session snapshots --json s | sed -n 's/.*"snapshot": *"\(.*\)".*/\1/p' | xargs)"
+	session restore s three >name
+	equal three "$(session exec s cat /srv/file)"
+	session stop s
+	# a run on one leaves it alone
+	run --snapshot s/snap0 -- sh -c 'cat /srv/file; echo x >/srv/file' >out
+	equal one "$(cat out)"
+	equal one "$(run --snapshot s/snap0 -- cat /srv/file)"
+	status 125 run --snapshot s/nap0 -- true 2>err
+	contains "the session 's' has no snapshot 'nap0'; did you mean 'snap0'?" err
+	status 3 session restore s nosuch 2>err
+	session snapshot --remove s late three
+	equal snap0 "$(snapshots_left)"
+	session snapshot --remove s snap0
+	equal "" "$(snapshots_left)"
+	no_sessions || fail "sessions are left: $(session list)"
+}
+
+commands()
+{
+	! no_commands "$1"
+}
+
+# On the host: it stands still for the copy, and nothing that was written is missing.
+test_snapshot_of_kept_changes()
+{
+	local last
+	start s --keep changes
+	session exec s -- sh -c 'echo one >/srv/file'
+	session_exec exec s -- sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/srv/n.new; mv /srv/n.new /srv/n; echo $i; done' \
+		>out 2>/dev/null &
+	within 20 more_than 10
+	last=$(tail -n 1 out)
+	session snapshot s while
+	last=$(($(wc -l <out) - last))
+	within 20 more_than "$(($(wc -l <out) + 10))"
+	session exec s -- sh -c 'echo two >/srv/file; rm /srv/n'
+	session restore s while >name
+	wait $! || true
+	equal one "$(session exec s cat /srv/file)"
+	[ "$(session exec s cat /srv/n)" -ge 10 ] || fail "what was written before is missing"
+	session stop s
+	equal one "$(run --keep changes -- cat /srv/file)"
+	# somebody else has them
+	start other --keep changes
+	status 1 session restore s while 2>err
+	contains "is in use" err
+	session stop other
+	session snapshot --remove s while
+	"$UMLCAGE" root remove --changes changes
+	nothing_left
+}
+
+# killed_after MILLISECONDS WORD...: a command of sessions, killed after a moment
+killed_after()
+{
+	local after=$1 pid
+	shift
+	session_exec "$@" >killed 2>&1 &
+	pid=$!
+	sleep "0.$(printf %03d "$after")"
+	kill -9 $pid 2>/dev/null || true
+	wait $pid || true
+}
+
+is_over()
+{
+	session stop s 2>/dev/null || session remove s 2>/dev/null || no_sessions
+}
+
+# Whatever is killed at whatever moment: what is listed is whole, and a disk is one or the other.
+test_snapshots_survive_kills()
+{
+	local i kind
+	for kind in memory disk; do
+		start s --scratch $kind
+		session exec s -- sh -c 'mkdir /srv/many; for i in $(seq 300); do echo $i >/srv/many/$i; done'
+		for ((i = $(scaled 4); i > 0; i--)); do
+			killed_after $((RANDOM % 150)) snapshot s
+			session exec s true
+			for name in $(snapshots_left); do
+				[[ $name == .* ]] || "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+					${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --snapshot "s/$name" -- \
+					sh -c 'cat /srv/many/* | sha256sum' >>sums
+				[[ $name == .* ]] || session snapshot --remove s "$name"
+			done
+		done
+		session exec s -- sh -c 'cat /srv/many/* | sha256sum' >>sums
+		equal 1 "$(sort -u sums | wc -l)" "states of the disk"
+		session stop s
+	done
+	# what they left is swept up once it is old
+	touch -d -2minutes "$XDG_STATE_HOME"/umlcage/snapshots/s/.*.part 2>/dev/null || true
+	session snapshots s >list
+	equal "" "$(snapshots_left)"
+}
+
+test_restores_survive_kills()
+{
+	local i names=(one two)
+	start s --keep changes
+	session exec s -- sh -c 'mkdir /srv/many; for i in $(seq 200); do echo one >/srv/many/$i; done'
+	session snapshot s one
+	session exec s -- sh -c 'for i in /srv/many/*; do echo two >$i; done'
+	session snapshot s two
+	for ((i = $(scaled 3); i > 0; i--)); do
+		killed_after $((RANDOM % 400)) restore s ${names[i % 2]}
+		within 20 is_over
+		matches "200 @(one|two)" "$(run --keep changes -- sh -c 'cat /srv/many/* | sort | uniq -c' | xargs)" \
+			"a disk of one moment"
+	done
+	session restore s one >name
+	equal "200 one" "$(session exec s -- sh -c 'cat /srv/many/* | sort | uniq -c' | xargs)"
+	session stop s
+	session snapshot --remove s one two
+	"$UMLCAGE" root remove --changes changes
+	equal "" "$(ls -A "$XDG_STATE_HOME/umlcage/sessions")" "what is left of kept changes"
+	nothing_left
+}

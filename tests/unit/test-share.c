@@ -420,6 +420,50 @@ START_TEST(locks)
 }
 END_TEST
 
+static bool has(const char *dir, const char *name)
+{
+	cleanup_free char *path = path_join(dir, name);
+
+	return access(path, F_OK) == 0;
+}
+
+/* What is there stays until the new one takes its place, and while somebody uses it. */
+START_TEST(a_share_takes_the_place_of_another)
+{
+	cleanup_free char *path = path_join(top, "place");
+	const struct share_attr a = attr(S_IFREG | 0644, 1, 2);
+	struct share_stage st = SHARE_STAGE_INIT;
+
+	for (int i = 0; i < 3; i++) {
+		cleanup_free char *name = xasprintf("file%d", i), *last = xasprintf("file%d", i - 1);
+		cleanup_share_tree struct share_tree *t = NULL;
+
+		OK(share_stage_begin_over(&st, path, &err));
+		t = share_tree_new(st.share.fd, 0);
+		OK(share_file(t, name, &a, "x", 1, &err));
+		ck_assert(!has(path, name));
+		ck_assert(i == 0 || has(path, last));
+		OK(share_stage_commit(&st, &err));
+		ck_assert(has(path, name) && !has(path, last));
+		/* it is locked still */
+		if (i == 1) {
+			struct share_stage other = SHARE_STAGE_INIT;
+
+			OK(share_stage_begin_over(&other, path, &err));
+			FAILS(share_stage_commit(&other, &err), EBUSY);
+			share_stage_abort(&other);
+			ck_assert(has(path, name));
+		}
+		share_stage_abort(&st);
+	}
+	cleanup_strv struct strv left = STRV_INIT;
+	cleanup_close int dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	OK(dir_names(dir, &left, &err));
+	ck_assert_uint_eq(left.n, 2);
+}
+END_TEST
+
 START_TEST(dirty_mark)
 {
 	struct share second = SHARE_INIT;
@@ -483,6 +527,7 @@ int main(void)
 	tcase_add_test(fresh, reading_takes_regular_files_alone);
 	tcase_add_test(fresh, locks);
 	tcase_add_test(fresh, files_are_copied_across_filesystems_with_holes);
+	tcase_add_test(fresh, a_share_takes_the_place_of_another);
 	tcase_add_test(fresh, dirty_mark);
 	tcase_add_test(fresh, refusals);
 	tcase_add_checked_fixture(over, setup_replacing, teardown);

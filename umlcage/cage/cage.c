@@ -28,7 +28,8 @@
 #include "umlcage/cage/syscalls.h"
 #include "umlcage/cage/stats.h"
 
-enum { BOOT_TIMEOUT_MS = 60000, STOP_TIMEOUT_MS = 120000, LINK_BUFFER = 4 << 20, TAIL_LINES = 8 };
+enum { BOOT_TIMEOUT_MS = 60000, STOP_TIMEOUT_MS = 120000, PAUSE_TIMEOUT_MS = 2000 };
+enum { LINK_BUFFER = 4 << 20, TAIL_LINES = 8 };
 
 const char *cage_console(const struct cage *c)
 {
@@ -609,9 +610,28 @@ int cage_unpublish(struct cage *c, const struct cage_forward *f, struct error *e
 
 int cage_pause(struct cage *c, bool pause, struct error *e)
 {
+	const int64_t until = clock_ms() + PAUSE_TIMEOUT_MS;
+
 	if (!c->pid || kill(-c->pid, pause ? SIGSTOP : SIGCONT) < 0)
 		return err_sys(e, c->pid ? errno : ESRCH, "cannot %s the cage", pause ? "pause" : "resume");
+	while (pause && !place_stopped(c->pid) && clock_ms() < until)
+		(void)usleep(500);
 	return 0;
+}
+
+void cage_sync(struct cage *c)
+{
+	struct proto_msg m = PROTO_MSG_INIT;
+
+	c->synced = false;
+	proto_begin(&m, MSG_SYNC);
+	(void)control_send(&c->control, &m);
+	proto_release(&m);
+}
+
+bool cage_synced(const struct cage *c)
+{
+	return c->synced;
 }
 
 char *cage_command_text(const struct cage_config *cfg)

@@ -143,6 +143,7 @@ struct cage_exec {
 	char *const *env;		/* NULL-terminated NAME=VALUE; NULL: a small default */
 	const char *cwd;		/* NULL: "/" or the user's home */
 	const char *user;		/* NAME or UID[:GID], in the guest; NULL: root */
+	bool changes;			/* in the layer of changes, upper/ and work/, not in cwd */
 	bool tty;			/* a guest terminal; stdin_fd should be one, too */
 	int stdin_fd;			/* -1: /dev/null */
 	int stdout_fd, stderr_fd;	/* -1: dropped; the caller's */
@@ -245,9 +246,13 @@ int cage_unpublish(struct cage *cage, const struct cage_forward *forward, struct
 
 /*
  * Stops every process of the cage, its kernel too, or lets them go on.  A paused cage must not be
- * asked for anything; its clock stands still to itself.
+ * asked for anything; its clock stands still to itself.  All have stopped when it returns.
  */
 int cage_pause(struct cage *cage, bool pause, struct error *e);
+
+/* Has what was written so far written back to the host; cage_synced() says when that is done. */
+void cage_sync(struct cage *cage);
+bool cage_synced(const struct cage *cage);
 
 /*
  * One turn of the loop: waits until something happens, no later than @deadline_ms of

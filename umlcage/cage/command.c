@@ -93,6 +93,8 @@ static int send_exec(struct cage_command *x, const struct cage_exec *w, struct e
 		proto_string(&m, F_USER, w->user);
 	proto_number(&m, F_STDIN, !x->in.open);
 	proto_number(&m, F_TTY, w->tty);
+	if (w->changes)
+		proto_number(&m, F_CHANGES, 1);
 	(void)add_size(x, &m);
 	ret = control_send(&x->cage->control, &m);
 	proto_release(&m);

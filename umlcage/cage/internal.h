@@ -25,6 +25,7 @@ struct cage {
 	bool up;		/* the agent has set everything up */
 	bool failed, stopped;	/* ... or could not; has written everything back */
 	bool stopping;
+	bool synced;		/* since cage_sync() */
 	struct warden warden;
 	bool full_wall;		/* its kernel has namespaces of its own */
 	char *failure;		/* what it said about either; NULL: nothing */

@@ -103,6 +103,9 @@ static void take_message(struct cage *c, const struct proto_msg *m)
 		c->failed = true;
 		take_text(&c->failure, m);
 		break;
+	case MSG_SYNCED:
+		c->synced = true;
+		break;
 	case MSG_STOPPED:
 		c->stopped = true;
 		take_text(&c->failure, m);

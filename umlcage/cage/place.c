@@ -69,6 +69,42 @@ static bool next_process(DIR *proc, struct process *p)
 	return false;
 }
 
+/* Is every thread of the process stopped, or at its end? */
+static bool process_stopped(int pid)
+{
+	char path[64];
+	bool stopped = true;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	for (const struct dirent *t; stopped && tasks && (t = readdir(tasks)) != NULL;) {
+		char file[300], stat[1024];
+		const char *state;
+
+		if (!isdigit((unsigned char)t->d_name[0]))
+			continue;
+		snprintf(file, sizeof(file), "%.32s/%.200s/stat", path, t->d_name);
+		state = read_small(file, stat, sizeof(stat)) ? stat_field(stat, 3) : NULL;
+		stopped = !state || strchr("TtZX", *state);
+	}
+	if (tasks)
+		closedir(tasks);
+	return stopped;
+}
+
+bool place_stopped(pid_t group)
+{
+	DIR *proc = opendir("/proc");
+	bool stopped = true;
+
+	for (struct process p; stopped && next_process(proc, &p);)
+		stopped = p.group != group || process_stopped(p.pid);
+	if (proc)
+		closedir(proc);
+	return stopped;
+}
+
 /* Counts runnable tasks by CPU, leaving out this process and those of @except's group. */
 static void count_runnable(unsigned int load[CPU_SETSIZE], pid_t except)
 {

@@ -8,6 +8,7 @@
 #define UMLCAGE_CAGE_PLACE_H
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,5 +33,8 @@ int place_apply(const struct place *p);
  * again, in milliseconds of clock_ms().
  */
 int64_t place_check(struct place *p, int64_t now_ms);
+
+/* Has every task of the process group @group stopped, as SIGSTOP has it? */
+bool place_stopped(pid_t group);
 
 #endif

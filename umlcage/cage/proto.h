@@ -41,12 +41,14 @@ enum proto_type {
 	MSG_EXEC,	/* start a command */
 	MSG_SIGNAL,	/* signal it */
 	MSG_WINSIZE,	/* its terminal changed size */
+	MSG_SYNC,	/* write everything back */
 	MSG_SHUTDOWN,	/* end everything; power off */
 	/* agent to supervisor */
 	MSG_READY,	/* answer to MSG_SETUP */
 	MSG_FAILED,	/* answer to MSG_SETUP: F_TEXT, F_ERRNO */
 	MSG_REFUSED,	/* answer to MSG_EXEC: F_TEXT, F_STATUS (126 or 127) */
 	MSG_EXITED,	/* F_STATUS as of waitpid(), F_STREAMS, F_ERRNO of lost output, F_OOM, F_FULL */
+	MSG_SYNCED,	/* answer to MSG_SYNC */
 	MSG_STOPPED,	/* synced and unmounted; power-off follows; F_TEXT on trouble */
 	MSG_WARNING,	/* F_TEXT for the user */
 	MSG_LAST = MSG_WARNING,
@@ -82,7 +84,8 @@ enum proto_field_id {
 	F_EMULATOR,	/* string, repeated: "TAG NAME MAGIC MASK", see struct cage_emulator */
 	F_INIT,		/* number: 1 to start the root's own init */
 	F_STREAMS,	/* number: bit 1 << channel for each stream that was opened; see lazy.c */
-	F_LAST = F_STREAMS,
+	F_CHANGES,	/* number: 1 to run it in the place of changes, not in F_CWD */
+	F_LAST = F_CHANGES,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

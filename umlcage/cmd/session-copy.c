@@ -19,14 +19,12 @@
 
 enum { ETC_MAX = 1 << 20 };
 
-/* What the other end of the stream does, in a process of its own: 0 or -errno. */
-typedef int (*stream_end)(int fd, void *arg, struct error *e);
-
 /* Runs @words in the session with @in, @out as its stdio; the command's status, or -errno. */
-static int run_inside(const char *session, char *const *words, int in, int out, struct error *e)
+static int run_inside(const char *session, char *const *words, bool changes, int in, int out,
+		      struct error *e)
 {
 	cleanup_close int fd = session_connect(session, e);
-	struct session_exec what = { .argv = words, .fds = { in, out, STDERR_FILENO } };
+	struct session_exec what = { .argv = words, .changes = changes, .fds = { in, out, STDERR_FILENO } };
 	struct cage_exit exit = { 0 };
 	int ret;
 
@@ -41,7 +39,8 @@ static int run_inside(const char *session, char *const *words, int in, int out, 
 	return ret;
 }
 
-static pid_t begin_end(stream_end end, int fd, int other, void *arg, struct error *e)
+static pid_t begin_end(int (*end)(int fd, void *arg, struct error *e), int fd, int other, void *arg,
+		       struct error *e)
 {
 	pid_t pid;
 
@@ -58,13 +57,10 @@ static pid_t begin_end(stream_end end, int fd, int other, void *arg, struct erro
 	return pid;
 }
 
-/*
- * Joins @words in the session with @end here, which writes to it (@into) or reads from it.  0; 1:
- * one of them failed and has said why; -errno.
- */
-static int stream(const char *session, char *const *words, bool into, stream_end end, void *arg,
-		  struct error *e)
+int session_stream(const char *session, char *const *words, enum session_stream_kind kind,
+		   int (*end)(int fd, void *arg, struct error *e), void *arg, struct error *e)
 {
+	bool into = kind == SESSION_STREAM_IN;
 	int pipes[2], status = 0, ret;
 	pid_t pid;
 
@@ -72,7 +68,8 @@ static int stream(const char *session, char *const *words, bool into, stream_end
 		return err_sys(e, errno, "cannot make a pipe");
 	pid = begin_end(end, pipes[into ? 1 : 0], pipes[into ? 0 : 1], arg, e);
 	close_fd(&pipes[into ? 1 : 0]);
-	ret = pid < 0 ? pid : run_inside(session, words, into ? pipes[0] : -1, into ? -1 : pipes[1], e);
+	ret = pid < 0 ? pid : run_inside(session, words, kind == SESSION_STREAM_CHANGES,
+				    into ? pipes[0] : -1, into ? -1 : pipes[1], e);
 	close_fd(&pipes[into ? 0 : 1]);
 	if (pid > 0)
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -86,7 +83,7 @@ static bool is_folder_inside(const char *session, const char *path)
 {
 	char *words[] = { "test", "-d", (char *)(uintptr_t)path, NULL };
 
-	return run_inside(session, words, -1, -1, NULL) == 0;
+	return run_inside(session, words, false, -1, -1, NULL) == 0;
 }
 
 /* The folder and the last component of a path, "." for that of a folder like "/". */
@@ -188,7 +185,7 @@ static int copy_in(struct copy *c, const char *path, struct error *e)
 	}
 	c->name = last;
 	words[6] = folder;
-	return stream(c->session, words, true, pack_here, c, e);
+	return session_stream(c->session, words, SESSION_STREAM_IN, pack_here, c, e);
 }
 
 static int copy_out(struct copy *c, const char *path, struct error *e)
@@ -218,7 +215,7 @@ static int copy_out(struct copy *c, const char *path, struct error *e)
 		if (c->dirfd < 0)
 			return err_sys(e, errno, "cannot copy to '%s'", folder);
 	}
-	ret = stream(c->session, words, false, unpack_here, c, e);
+	ret = session_stream(c->session, words, SESSION_STREAM_OUT, unpack_here, c, e);
 	close_fd(&c->dirfd);
 	return ret;
 }
@@ -368,7 +365,7 @@ static int commit(const char *session, const char *name, struct error *e)
 	if (ret == 0)
 		ret = share_stage_begin(&stage, to, e);
 	if (ret == 0)
-		ret = stream(session, words, false, import_here, &stage.share, e);
+		ret = session_stream(session, words, SESSION_STREAM_OUT, import_here, &stage.share, e);
 	if (ret != 0)
 		return ret;
 	root = open(session_get(&r.words, "share") ? session_get(&r.words, "share") : "/dev/null",

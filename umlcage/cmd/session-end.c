@@ -26,7 +26,7 @@ static const struct opt_spec stop_spec = {
 };
 
 /* The connection is closed when the session has ended; the record that stays says what went wrong. */
-static int until_end(const char *name, const char *verb, struct error *e)
+int session_until_end(const char *name, const char *verb, struct error *e)
 {
 	cleanup_session_record struct session_record r = SESSION_RECORD_INIT;
 	cleanup_strv struct strv words = STRV_INIT, answer = STRV_INIT;
@@ -47,12 +47,12 @@ static int until_end(const char *name, const char *verb, struct error *e)
 
 static int stop(const char *name, struct error *e)
 {
-	return until_end(name, "stop", e);
+	return session_until_end(name, "stop", e);
 }
 
 static int wait_end(const char *name, struct error *e)
 {
-	return until_end(name, "wait", e);
+	return session_until_end(name, "wait", e);
 }
 
 /* Whoever holds the other end of the socket is the session; its kernel dies with it. */

@@ -121,10 +121,44 @@ static int mend(const char *keep, struct error *e)
 	return 0;
 }
 
+/* Its own words; one snapshot takes the place of another one. */
+static void add_words(const struct session_record *r, const char *snapshot, struct strv *words)
+{
+	cleanup_strv struct strv all = STRV_INIT;
+
+	session_get_all(&r->words, "word", &all);
+	for (size_t i = 0; i < all.n; i++) {
+		if (snapshot && str_eq(all.v[i], "--snapshot"))
+			i++;
+		else if (!snapshot || !str_starts(all.v[i], "--snapshot="))
+			strv_add(words, all.v[i]);
+	}
+	if (snapshot)
+		strv_addf(words, "--snapshot=%s", snapshot);
+}
+
+int session_again(const struct session_record *r, const char *snapshot, struct error *e)
+{
+	const char *folder = session_get(&r->words, "folder");
+	cleanup_strv struct strv words = STRV_INIT;
+
+	if (folder && chdir(folder) < 0)
+		return err_sys(e, errno, "cannot enter '%s', where it was started", folder);
+	if (str_eq(session_get(&r->words, "verb"), "run")) {
+		strv_add(&words, "umlcage run");
+		add_words(r, snapshot, &words);
+		strv_add(&words, "--");
+		strv_add(&words, "true");
+		return command_run.run(&command_run, (int)words.n, words.v);
+	}
+	strv_add(&words, "umlcage session start");
+	add_words(r, snapshot, &words);
+	return command_session_start.run(&command_session_start, (int)words.n, words.v);
+}
+
 static int start_again(const struct session_record *r, struct error *e)
 {
-	const char *folder = session_get(&r->words, "folder"), *keep = session_get(&r->words, "keep");
-	cleanup_strv struct strv words = STRV_INIT;
+	const char *keep = session_get(&r->words, "keep");
 	int ret = 0;
 
 	if (keep)
@@ -132,20 +166,7 @@ static int start_again(const struct session_record *r, struct error *e)
 	else
 		fputs("umlcage: its changes were not kept: they are lost, and it starts from its root\n",
 		      stderr);
-	if (ret < 0)
-		return ret;
-	if (folder && chdir(folder) < 0)
-		return err_sys(e, errno, "cannot enter '%s', where it was started", folder);
-	if (str_eq(session_get(&r->words, "verb"), "run")) {
-		strv_add(&words, "umlcage run");
-		session_get_all(&r->words, "word", &words);
-		strv_add(&words, "--");
-		strv_add(&words, "true");
-		return command_run.run(&command_run, (int)words.n, words.v);
-	}
-	strv_add(&words, "umlcage session start");
-	session_get_all(&r->words, "word", &words);
-	return command_session_start.run(&command_session_start, (int)words.n, words.v);
+	return ret < 0 ? ret : session_again(r, NULL, e);
 }
 
 static int run_recover(const struct command *self, int argc, char **argv)

@@ -97,6 +97,24 @@ static void more_files(void)
 	(void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* Where its changes are, for who copies them. */
+static void note_disk(const struct boot *b, struct strv *words)
+{
+	static const char *const kinds[] = {
+		[CAGE_UPPER_MEMORY] = "memory", [CAGE_UPPER_SHARE] = "layer", [CAGE_UPPER_COW] = "cow",
+		[CAGE_UPPER_NONE] = "written",
+	};
+	enum cage_upper upper = b->cfg.root.upper;
+	bool thrown = upper == CAGE_UPPER_COW && b->cfg.root.upper_fd < 0;
+	const char *path = upper == CAGE_UPPER_SHARE ? b->places.upper.path :
+			   upper == CAGE_UPPER_COW ? b->o->places.cow : NULL;
+	cleanup_free char *whole = path ? realpath(path, NULL) : NULL;
+
+	strv_addf(words, "disk=%s", thrown ? "thrown" : kinds[upper]);
+	if (whole)
+		strv_addf(words, "changes=%s", whole);
+}
+
 static int boot(struct boot *b, struct session *s, const char *name, struct session_options *o,
 		struct session_record *record, struct error *e)
 {
@@ -115,6 +133,7 @@ static int boot(struct boot *b, struct session *s, const char *name, struct sess
 		return ret;
 	strv_addf(&record->words, "kind=%s", b->spec.kind == ROOT_IMAGE ? "image" : "share");
 	strv_addf(&record->words, "share=%s", b->spec.path);
+	note_disk(b, &record->words);
 	return session_note(s, record, e);
 }
 

@@ -147,6 +147,7 @@ static const struct command command_list = {
 static const struct command *const subcommands[] = {
 	&command_session_start, &command_session_exec, &command_session_shell, &command_list,
 	&command_ps, &command_session_top, &command_session_copy, &command_session_commit,
+	&command_session_snapshot, &command_session_snapshots, &command_session_restore,
 	&command_session_logs, &command_session_stop, &command_session_kill,
 	&command_session_wait, &command_session_pause, &command_session_resume,
 	&command_session_publish, &command_session_unpublish, &command_session_recover,

@@ -38,10 +38,30 @@ int session_operand(int argc, char **argv, const char **name);
 int session_request(const char *name, const char *verb, const char *word, struct strv *answer,
 		    struct error *e);
 
+/* Asks for the end ("stop"), or waits for it ("wait"); -EIO if it did not end well. */
+int session_until_end(const char *name, const char *verb, struct error *e);
+/*
+ * Starts a session again as its record says; with the disk of @snapshot ("SESSION/NAME") if that is
+ * not NULL.  An exit status, or -errno.
+ */
+int session_again(const struct session_record *r, const char *snapshot, struct error *e);
+
+enum session_stream_kind {
+	SESSION_STREAM_IN, SESSION_STREAM_OUT,	/* @end writes to the command, or reads from it */
+	SESSION_STREAM_CHANGES,			/* out, and it runs in the layer of changes */
+};
+/*
+ * Joins a command in the session with @end here, a process of its own, which returns 0 or -errno.
+ * 0; 1: one of them failed and has said why; -errno.
+ */
+int session_stream(const char *session, char *const *words, enum session_stream_kind kind,
+		   int (*end)(int fd, void *arg, struct error *e), void *arg, struct error *e);
+
 extern const struct command command_session_start, command_session_exec, command_session_shell,
 	command_session_copy, command_session_commit, command_session_logs, command_session_stop,
 	command_session_kill, command_session_wait, command_session_pause, command_session_resume,
 	command_session_publish, command_session_unpublish, command_session_recover,
-	command_session_remove, command_session_top;
+	command_session_remove, command_session_top, command_session_snapshot,
+	command_session_snapshots, command_session_restore;
 
 #endif

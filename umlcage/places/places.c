@@ -14,6 +14,7 @@
 #include "umlcage/base/xdg.h"
 #include "umlcage/cage/cow.h"
 #include "umlcage/places/private.h"
+#include "umlcage/snapshot/snapshot.h"
 
 #define PLACE(field, kind) OPT_##kind(struct places_options, field)
 
@@ -30,6 +31,9 @@ const struct opt places_opts[] = {
 	  "on success, store root and changes together as the new root NAME" },
 	{ OPT_STRING, 0, "scratch", "WHERE", PLACE(scratch, STR),
 	  "where changes go that are thrown away: memory (default) or disk" },
+	{ OPT_STRING, 0, "snapshot", "SESSION/NAME", PLACE(snapshot, STR),
+	  "begin with the changes that a snapshot of a session has of this root;\n"
+	  "further ones go to the disk and are thrown away" },
 	{ OPT_STRING, 0, "cow", "FILE", PLACE(cow, STR),
 	  "disk image: keep the changes in the COW file FILE" },
 	{ OPT_STRING, 0, "fstype", "TYPE", PLACE(fstype, STR),
@@ -143,6 +147,31 @@ static int make_scratch(struct places *p, struct error *e)
 	return share_create(&p->upper, p->scratch_dir, e);
 }
 
+/* The same, with what a snapshot has of the root. */
+static int make_scratch_of(struct places *p, const char *snapshot, struct error *e)
+{
+	cleanup_snapshot struct snapshot s = SNAPSHOT_INIT;
+	cleanup_share struct share from = SHARE_INIT;
+	cleanup_free char *layer = NULL;
+	int ret = snapshot_find(&s, snapshot, e);
+
+	if (ret < 0)
+		return ret;
+	layer = snapshot_layer(&s);
+	if (!layer)
+		return err_usage(e, "--snapshot: '%s' is of a disk image; 'umlcage session restore' brings "
+				 "it back", snapshot);
+	ret = make_scratch(p, e);
+	if (ret == 0)
+		ret = share_open(&from, layer, SHARE_PEEK, e);
+	if (ret == 0)
+		ret = share_copy(from.fd, p->upper.fd, e);
+	if (ret == 0 && changes_bind(&p->upper, snapshot, &p->root, NULL) < 0)
+		ret = err_set(e, ESTALE, "the snapshot '%s' does not fit '%s': it is of another root, or "
+			      "that was written to, or made again, since", snapshot, p->root.path);
+	return ret;
+}
+
 /* What killed runs left: everything in the folder that nobody has locked. */
 static void sweep_scratch(void)
 {
@@ -189,11 +218,13 @@ static int open_upper(struct places *p, const struct places_options *o,
 
 	if (cfg->root.kind != CAGE_ROOT_SHARE || o->writable || o->commit || o->commit_path)
 		return o->keep ? err_usage(e, "--keep goes with a root that is neither written nor "
-					   "committed nor a disk image; for an image use --cow") : 0;
-	if (!o->keep && !disk)
+					   "committed nor a disk image; for an image use --cow") :
+		       o->snapshot ? err_usage(e, "--snapshot goes with a root that is a share") : 0;
+	if (!o->keep && !o->snapshot && !disk)
 		return 0;
 	sweep_scratch();
-	ret = o->keep ? open_kept(p, o->keep, e) : make_scratch(p, e);
+	ret = o->keep ? open_kept(p, o->keep, e) :
+	      o->snapshot ? make_scratch_of(p, o->snapshot, e) : make_scratch(p, e);
 	if (ret < 0)
 		return ret;
 	cfg->root.upper = CAGE_UPPER_SHARE;
@@ -212,6 +243,9 @@ int places_check(const struct places_options *o, bool made, struct error *e)
 	if (o->writable && (o->keep || o->commit || o->cow))
 		return err_usage(e, "--writable writes to the root itself: --keep, --commit and --cow "
 				 "have nothing to do");
+	if (o->snapshot && (o->keep || o->cow || o->writable || o->commit))
+		return err_usage(e, "--snapshot begins with changes that are thrown away at the end: it "
+				 "does not go with --keep, --commit, --cow or --writable");
 	if (o->scratch && strcmp(o->scratch, "disk") != 0 && strcmp(o->scratch, "memory") != 0)
 		return err_usage(e, "--scratch: '%s' is neither 'memory' nor 'disk'", o->scratch);
 	if (o->keep && root_check_name(o->keep, e) < 0)

@@ -29,6 +29,7 @@
 struct places_options {
 	const char *root;	/* as of --root: a path, or a name of the kept ones */
 	const char *cow, *keep, *commit, *scratch, *fstype, *owner;
+	const char *snapshot;	/* "SESSION/NAME": the changes to begin with */
 	const char *commit_path;	/* where the share is made that --commit would name; no option */
 	struct strv shares, binds;	/* "HOSTDIR:GUESTDIR[:ro]", "HOST:GUEST[:ro]" */
 	bool writable, sync;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
 #include "umlcage/base/signals.h"
 #include "umlcage/cage/terminal.h"
 #include "umlcage/session/private.h"
@@ -88,9 +89,11 @@ int session_ask(int fd, const struct strv *words, struct strv *answer, struct er
 	if (ret < 0)
 		return ret;
 	do
-		ret = wire_receive(fd, &w);
+		ret = interrupted() ? -EINTR : wire_receive(fd, &w);
 	while (ret == -EAGAIN || (ret > 0 && (next = wire_next(&w, answer)) == 0));
 	wire_release(&w);
+	if (ret == -EINTR)
+		return err_set(e, EINTR, "interrupted");
 	if (next <= 0 || !answer->n)
 		return err_set(e, EPIPE, "the session has ended");
 	return strcmp(answer->v[0], "error") == 0 ? take_error(answer, e) : 0;
@@ -250,6 +253,8 @@ static void make_request(const struct session_exec *x, struct strv *words, int f
 		strv_addf(words, "cwd=%s", x->cwd);
 	if (x->user)
 		strv_addf(words, "user=%s", x->user);
+	if (x->changes)
+		strv_add(words, "changes=1");
 	if (x->tty)
 		strv_add(words, "tty=1");
 	if (x->timeout)

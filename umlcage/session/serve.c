@@ -32,6 +32,8 @@ struct server {
 	int listener_index;
 	unsigned int nclients, started;
 	bool stopping, paused;
+	struct client *freezer;		/* who copies the disk; NULL */
+	bool frozen;			/* ... and may do so now */
 	int64_t idle_ms;		/* since when nobody has wanted anything */
 	int64_t log_ms;			/* when the log's size was last looked at */
 };
@@ -169,7 +171,9 @@ static int do_exec(struct client *c, const struct strv *words, struct error *e)
 	cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
 	const char *tty = session_get(words, "tty"), *timeout = session_get(words, "timeout");
 	struct cage_exec what = { .cwd = session_get(words, "cwd"), .user = session_get(words, "user"),
-				  .tty = str_eq(tty, "1"), .ended = command_ended, .ended_arg = c };
+				  .tty = str_eq(tty, "1"),
+				  .changes = str_eq(session_get(words, "changes"), "1"),
+				  .ended = command_ended, .ended_arg = c };
 	int ret;
 
 	if (c->command)
@@ -277,11 +281,65 @@ static int do_pause(struct client *c, const struct strv *words, struct error *e)
 {
 	struct server *v = c->server;
 	bool pause = str_eq(words->v[0], "pause");
-	int ret = cage_pause(v->cage, pause, e);
+	int ret;
 
+	if (v->freezer)
+		return err_set(e, EBUSY, "a snapshot of the session '%s' is being taken; try again",
+			       v->s->name);
+	ret = cage_pause(v->cage, pause, e);
 	if (ret == 0)
 		v->paused = pause;
 	return ret;
+}
+
+/*
+ * Whoever copies the disk has it as it is for as long as the connection lasts: everything is
+ * written back, then the machine stands still.
+ */
+static int do_freeze(struct client *c, const struct strv *words, struct error *e)
+{
+	struct server *v = c->server;
+
+	(void)words;
+	if (v->paused)
+		return err_set(e, EAGAIN, "the session '%s' is paused; let it go on with 'umlcage session "
+			       "resume %s'", v->s->name, v->s->name);
+	if (v->freezer)
+		return err_set(e, EBUSY, "a snapshot of the session '%s' is being taken already", v->s->name);
+	v->freezer = c;
+	cage_sync(v->cage);
+	return 1;
+}
+
+static void freeze(struct server *v)
+{
+	struct error e = ERROR_INIT;
+
+	v->frozen = true;
+	if (cage_pause(v->cage, true, &e) == 0)
+		reply_ok(v->freezer);
+	else
+		reply_error(v->freezer, &e);
+}
+
+static void thaw(struct server *v)
+{
+	if (v->frozen)
+		(void)cage_pause(v->cage, false, NULL);
+	v->frozen = false;
+	v->freezer = NULL;
+}
+
+/* Says by its answer that it has stood still all the time. */
+static int do_thaw(struct client *c, const struct strv *words, struct error *e)
+{
+	struct server *v = c->server;
+
+	(void)words;
+	if (v->freezer != c || !v->frozen)
+		return err_set(e, EPROTO, "the session '%s' does not stand still", v->s->name);
+	thaw(v);
+	return 0;
 }
 
 static int do_publish(struct client *c, const struct strv *words, struct error *e)
@@ -309,7 +367,7 @@ static const struct request {
 	{ "hold", do_hold, true }, { "release", do_hold, true }, { "info", do_info, false },
 	{ "stop", do_stop, false }, { "wait", do_wait, false }, { "pause", do_pause, false },
 	{ "resume", do_pause, false }, { "publish", do_publish, false },
-	{ "unpublish", do_publish, false },
+	{ "unpublish", do_publish, false }, { "freeze", do_freeze, false }, { "thaw", do_thaw, false },
 };
 
 static void serve_request(struct client *c, const struct strv *words)
@@ -382,6 +440,8 @@ static void sweep(struct server *v)
 	for (struct client **at = &v->clients; *at;) {
 		struct client *c = *at;
 
+		if (c->fd < 0 && c == v->freezer)
+			thaw(v);
 		if (c->fd < 0 && c->command)
 			hang_up(c);
 		if (c->finished || (c->fd < 0 && !c->command)) {
@@ -416,7 +476,7 @@ static enum demand demand(const struct server *v)
 	enum demand d = UNWANTED;
 
 	for (const struct client *c = v->clients; c && d != WANTED; c = c->next) {
-		if (c->command)
+		if (c->command || c == v->freezer)
 			d = WANTED;
 		else if (!c->asked)
 			d = ASKING;
@@ -456,6 +516,8 @@ static int dispatch(const struct pollset *ps, void *arg, struct error *e)
 			serve_client(c);
 	if (pollset_revents(ps, v->listener_index))
 		accept_all(v);
+	if (v->freezer && !v->frozen && cage_synced(v->cage))
+		freeze(v);
 	if (demand(v) == UNWANTED && v->cfg->idle_timeout &&
 	    clock_ms() >= v->idle_ms + (int64_t)v->cfg->idle_timeout) {
 		progress_note(v->cfg->progress, "nobody has wanted anything for %llu s: the session ends",
@@ -498,6 +560,7 @@ int session_serve(struct session *s, struct cage *cage, const struct session_con
 		ret = 0;
 	}
 	cage_member_remove(member);
+	thaw(&v);
 	if (v.paused)
 		(void)cage_pause(cage, false, NULL);
 	release_clients(&v);

@@ -110,7 +110,7 @@ int session_pid(int fd, pid_t *pid);
 
 /*
  * One request and its answer: @words begins with a verb.  0 with the answer's words, or the
- * error that the session has answered.
+ * error that the session has answered; -EINTR after a signal, see interrupt.h.
  */
 int session_ask(int fd, const struct strv *words, struct strv *answer, struct error *e);
 
@@ -121,6 +121,7 @@ struct session_exec {
 	char *const *argv;
 	char *const *env;		/* as of struct cage_exec */
 	const char *cwd, *user;
+	bool changes;			/* of struct cage_exec */
 	bool tty;
 	uint64_t timeout;		/* milliseconds; 0: none */
 	int fds[3];			/* its stdio; -1: none */
