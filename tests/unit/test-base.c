@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,6 +70,19 @@ START_TEST(strbuf_holds_any_bytes)
 	s = sb_steal(&sb);
 	ck_assert_str_eq(s, "");
 	free(s);
+}
+END_TEST
+
+START_TEST(strbuf_that_nothing_came_into)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	/* memory that had something else in it */
+	for (int i = 0; i < 100; i++)
+		free(memset(xmalloc(200), 'x', 200));
+	(void)sb_reserve(&sb, 100);
+	ck_assert_str_eq(sb_str(&sb), "");
+	sb_release(&sb);
 }
 END_TEST
 
@@ -530,6 +544,7 @@ int main(void)
 
 	tc = tcase_create("str");
 	tcase_add_test(tc, strbuf_holds_any_bytes);
+	tcase_add_test(tc, strbuf_that_nothing_came_into);
 	tcase_add_test(tc, strv_split_sort_join);
 	tcase_add_loop_test(tc, size_parsing, 0, ARRAY_SIZE(sizes));
 	tcase_add_loop_test(tc, duration_parsing, 0, ARRAY_SIZE(durations));

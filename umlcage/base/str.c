@@ -122,6 +122,8 @@ char *sb_reserve(struct strbuf *sb, size_t len)
 			cap = cap > SIZE_MAX / 2 ? need : cap * 2;
 		sb->s = xreallocarray(sb->s, cap, 1);
 		sb->cap = cap;
+		/* perhaps nothing will come */
+		sb->s[sb->len] = '\0';
 	}
 	return sb->s + sb->len;
 }
