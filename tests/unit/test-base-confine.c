@@ -2,6 +2,7 @@
 /* Confined workers: what they cannot do, and what comes of those that fail. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/refused-calls.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
@@ -284,73 +286,137 @@ START_TEST(warnings_are_passed_on_and_nothing_else)
 }
 END_TEST
 
-/* ---- what it cannot do ---- */
+/* ---- one that stays ---- */
 
-static char secret[UNIT_PATH];
-static int stray = -1, kept = -1;
+static struct confine_call receive[] = { { SYS_recvmsg, 0, WORKER_SOCKET } };
+static struct worker_peer peer;
 
-static long try_exec_memory(void)
+static void stay(int (*work)(void *, struct strbuf *, struct error *))
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
-	       MAP_FAILED ? -1 : 0;
+	confine.calls = receive;
+	confine.ncalls = 1;
+	confine.descriptors = 1;
+	worker.work = work;
+	ck_ok(worker_start(&worker, &peer, &err), &err);
+	ck_ok(worker_ready(&peer, &err), &err);
 }
 
-static const struct { const char *name; long nr; long a, b, c; } attempts[] = {
-	{ "open", SYS_open, (long)secret, O_RDONLY, 0 },
-	{ "openat", SYS_openat, AT_FDCWD, (long)secret, O_RDONLY },
-	{ "openat2", SYS_openat2, AT_FDCWD, (long)secret, 0 },
-	{ "open path", SYS_openat, AT_FDCWD, (long)secret, O_PATH },
-	{ "create", SYS_openat, AT_FDCWD, (long)"/tmp/umlcage-confine-new", O_CREAT | O_WRONLY },
-	{ "stat", SYS_stat, (long)secret, 0, 0 },
-	{ "readlink", SYS_readlink, (long)"/proc/self/exe", 0, 0 },
-	{ "chmod", SYS_chmod, (long)secret, 0777, 0 },
-	{ "fchmod", SYS_fchmod, 3, 0777, 0 },
-	{ "truncate", SYS_truncate, (long)secret, 0, 0 },
-	{ "unlink", SYS_unlink, (long)secret, 0, 0 },
-	{ "rename", SYS_rename, (long)secret, (long)"/tmp/umlcage-confine-new", 0 },
-	{ "mkdir", SYS_mkdir, (long)"/tmp/umlcage-confine-new", 0700, 0 },
-	{ "setxattr", SYS_setxattr, (long)secret, (long)"user.x", 0 },
-	{ "socket", SYS_socket, AF_UNIX, SOCK_STREAM, 0 },
-	{ "inet", SYS_socket, AF_INET, SOCK_STREAM, 0 },
-	{ "fork", SYS_fork, 0, 0, 0 },
-	{ "clone", SYS_clone, SIGCHLD, 0, 0 },
-	{ "execve", SYS_execve, (long)"/nonexistent", 0, 0 },
-	{ "kill", SYS_kill, 1, 0, 0 },
-	{ "kill all", SYS_kill, -1, 0, 0 },
-	{ "tgkill", SYS_tgkill, 1, 1, 0 },
-	{ "ptrace", SYS_ptrace, 0, 0, 0 },
-	{ "prlimit", SYS_prlimit64, 0, 0, 0 },
-	{ "memfd", SYS_memfd_create, (long)"x", 0, 0 },
-	{ "prctl", SYS_prctl, 0, 0, 0 },
-	{ "ioctl", SYS_ioctl, 0, 0, 0 },
-	{ "dup", SYS_dup, 0, 0, 0 },
-	{ "pidfd", SYS_pidfd_open, 1, 0, 0 },
-	{ "io_uring", SYS_io_uring_setup, 1, 0, 0 },
-	{ "bpf", SYS_bpf, 0, 0, 0 },
-	{ "mount", SYS_mount, 0, 0, 0 },
-	{ "unshare", SYS_unshare, 0, 0, 0 },
-	{ "write to the stray file", SYS_write, -2, (long)"x", 1 },
-	{ "read of the stray file", SYS_lseek, -2, 0, 0 },
-	{ "write to the kept file", SYS_write, -3, (long)"x", 1 },
-};
+/* Says what it hears, behind what the descriptor has that came along. */
+static int echo(void *arg, struct strbuf *out, struct error *e)
+{
+	char text[64];
+	ssize_t n;
+	int fd;
+
+	(void)arg;
+	(void)e;
+	while ((n = worker_asked(text, sizeof(text), &fd)) > 0) {
+		sb_reset(out);
+		if (fd >= 0)
+			(void)fd_read_all(fd, 100, out);
+		close_fd(&fd);
+		sb_add(out, text, (size_t)n);
+		if (worker_say(out->s, out->len) < 0)
+			break;
+	}
+	return 0;
+}
+
+START_TEST(one_that_stays_is_asked_many_times)
+{
+	char heard[64];
+
+	stay(echo);
+	for (int i = 0; i < 5; i++) {
+		cleanup_close int fd = i & 1 ? memfd_with("a", "file, ", 6, &err) : -1;
+		ssize_t n;
+
+		ck_ok(worker_tell(&peer, "hello", 5, fd, &err), &err);
+		n = worker_hear(&peer, heard, sizeof(heard), &err);
+		ck_assert_int_eq(n, i & 1 ? 11 : 5);
+		ck_assert_int_eq(memcmp(heard, i & 1 ? "file, hello" : "hello", (size_t)n), 0);
+	}
+	/* what is longer than expected is not cut off */
+	ck_ok(worker_tell(&peer, "hello", 5, -1, &err), &err);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), EBADMSG, "did not answer", &err);
+	worker_stop(&peer);
+	worker_stop(&peer);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_fails(worker_tell(&peer, "hello", 5, -1, &err), ESRCH, "has ended", &err);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), ESRCH, "has ended", &err);
+}
+END_TEST
+
+static int overflow_when_asked(void *arg, struct strbuf *out, struct error *e)
+{
+	char c;
+	int fd;
+
+	return worker_asked(&c, 1, &fd) > 0 ? overflow(arg, out, e) : 0;
+}
+
+static int hang_up(void *arg, struct strbuf *out, struct error *e)
+{
+	(void)arg;
+	(void)out;
+	(void)e;
+	close(WORKER_SOCKET);
+	close(2);
+	while (sched_yield() == 0)
+		;
+	return 0;
+}
+
+START_TEST(its_death_is_an_error_with_its_cause)
+{
+	char heard[4];
+
+	stay(overflow_when_asked);
+	ck_ok(worker_tell(&peer, "x", 1, -1, &err), &err);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), EBADMSG, "ended early (killed by signal 6 "
+		 "(Aborted)), saying: *** buffer overflow?[2J detected ***", &err);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), ESRCH, "has ended", &err);
+	stay(hang_up);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), EBADMSG, "killed by signal 9", &err);
+	stay(echo);
+	ck_assert_int_eq(kill(peer.pid, SIGKILL), 0);
+	/* it may take a message before it is dead */
+	while (worker_tell(&peer, "x", 1, -1, &err) == 0)
+		;
+	ck_assert_str_eq(err_text(&err), "cannot do it: the process for it ended early (killed by "
+			 "signal 9 (Killed))");
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_it_in_vain)
+{
+	static atomic_bool stop;
+	char heard[4];
+
+	worker.stop = &stop;
+	stay(echo);
+	atomic_store(&stop, true);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), ECANCELED, "given up", &err);
+	interrupt_begin();
+	raise(SIGTERM);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), EINTR, "interrupted", &err);
+	/* a terminal's signals are not for it */
+	ck_assert_int_eq(kill(peer.pid, SIGINT), 0);
+	atomic_store(&stop, false);
+	ck_ok(worker_tell(&peer, "x", 1, -1, &err), &err);
+	ck_assert_int_eq(recv(peer.fd, heard, 4, 0), 1);
+	worker_stop(&peer);
+}
+END_TEST
+
+/* ---- what it cannot do ---- */
 
 static int try_all(void *arg, struct strbuf *out, struct error *e)
 {
 	(void)arg;
 	(void)e;
-	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
-		long a = attempts[i].a == -2 ? stray : attempts[i].a == -3 ? kept : attempts[i].a;
-		pid_t self = getpid();
-		long ret = syscall(attempts[i].nr, a, attempts[i].b, attempts[i].c, 0);
-
-		if (getpid() != self)
-			_exit(0);
-		/* of descriptors it does not have, any failure will do */
-		if (ret >= 0 || (attempts[i].a > -2 && errno != ENOSYS))
-			sb_addf(out, "%s ", attempts[i].name);
-	}
-	if (try_exec_memory() == 0)
-		sb_adds(out, "executable memory ");
+	refused_try(out);
 	return 0;
 }
 
@@ -358,18 +424,13 @@ START_TEST(nothing_of_the_users_is_in_reach)
 {
 	int fds[1];
 
-	unit_dir(secret, "confine");
-	strcat(secret, "/s");
-	stray = open(secret, O_RDWR | O_CREAT | O_EXCL, 0600);
-	kept = open(secret, O_RDONLY);
+	refused_begin();
 	fds[0] = kept;
 	worker.fds = fds;
 	worker.nfds = 1;
 	ck_ok(run(try_all, NULL), &err);
 	ck_assert_str_eq(sb_str(&result), "");
-	close(kept);
-	close(stray);
-	ck_assert_int_eq(unlink(secret), 0);
+	refused_end();
 }
 END_TEST
 
@@ -456,6 +517,9 @@ int main(void)
 	tcase_add_test(tc, limits_hold);
 	tcase_add_test(tc, interruption_ends_it);
 	tcase_add_test(tc, warnings_are_passed_on_and_nothing_else);
+	tcase_add_test(tc, one_that_stays_is_asked_many_times);
+	tcase_add_test(tc, its_death_is_an_error_with_its_cause);
+	tcase_add_test(tc, nobody_waits_for_it_in_vain);
 	tcase_add_test(tc, nothing_of_the_users_is_in_reach);
 	tcase_add_test(tc, reads_what_it_was_given);
 	tcase_add_test(tc, opens_only_what_is_listed);

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,6 +78,16 @@ static void default_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* What ends programs from a terminal is for who started it: see worker_stop(). */
+static void ignore_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		(void)sigaction(signals[i], &ignore, NULL);
+}
+
 /* Its input is empty, its output the result, its errors what a library says last. */
 static int place_fds(int out, int err)
 {
@@ -86,8 +98,8 @@ static int place_fds(int out, int err)
 	return 0;
 }
 
-static void __attribute__((noreturn)) answer(int ret, int lacks, const struct strbuf *result,
-					     const struct error *e)
+/* How it went, in one piece, with the result if there is one. */
+static int say_result(int ret, int lacks, const struct strbuf *result, const struct error *e)
 {
 	cleanup_strbuf struct strbuf all = STRBUF_INIT;
 	const char *text = e->errnum ? err_text(e) : "";
@@ -101,17 +113,19 @@ static void __attribute__((noreturn)) answer(int ret, int lacks, const struct st
 	sb_add(&all, text, h.text_len);
 	if (h.result_len)
 		sb_add(&all, result->s, result->len);
-	ret = write_full(1, all.s, all.len);
-	_exit(ret < 0);
+	return write_full(1, all.s, all.len);
 }
 
-static void __attribute__((noreturn)) child(const struct worker *w, pid_t parent, int out, int err)
+static void __attribute__((noreturn)) child(const struct worker *w, bool stays, pid_t parent, int out,
+					    int err)
 {
 	struct strbuf result = STRBUF_INIT;
 	struct error e = ERROR_INIT;
 	int ret;
 
 	default_signals();
+	if (stays)
+		ignore_signals();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || place_fds(out, err) < 0)
 		_exit(1);
 	close_others(w);
@@ -120,13 +134,17 @@ static void __attribute__((noreturn)) child(const struct worker *w, pid_t parent
 	if (w->prepare)
 		w->prepare(w->arg);
 	ret = confine_enter(w->confine, &e);
-	if (ret < 0)
-		answer(ret, 0, &result, &e);
 
-	int lacks = ret;
+	int lacks = ret < 0 ? 0 : ret;
 
+	if (ret < 0 || stays) {
+		int said = say_result(ret, lacks, &result, &e);
+
+		if (ret < 0 || said < 0)
+			_exit(said < 0);
+	}
 	ret = w->work(w->arg, &result, &e);
-	answer(ret, lacks, &result, &e);
+	_exit(!stays && say_result(ret, lacks, &result, &e) < 0);
 }
 
 /* ---- the one who asked ---- */
@@ -222,16 +240,16 @@ static char *last_words(const struct strbuf *words)
 	return last;
 }
 
-static int died(const struct worker *w, const struct talk *t, int status, struct error *e)
+static int died(const struct worker *w, const struct strbuf *words, int status, struct error *e)
 {
-	cleanup_free char *words = last_words(&t->words), *how = proc_status_text(status);
+	cleanup_free char *last = last_words(words), *how = proc_status_text(status);
 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
 		err_set(e, EBADMSG, "cannot %s: it took more than %u s of computing", w->what,
 			w->confine->cpu_seconds);
 	else
 		err_set(e, EBADMSG, "cannot %s: the process for it ended early (%s)%s%s", w->what,
-			how, *words ? ", saying: " : "", words);
+			how, *last ? ", saying: " : "", last);
 	return -EBADMSG;
 }
 
@@ -246,58 +264,66 @@ static void warn_of(const struct worker *w, uint32_t lacks)
 			      "other files that you can", w->what);
 }
 
+/* Its header, a text and the result: 0, or the error that it had. */
+static int take_result(const struct worker *w, const char *said, size_t len, struct strbuf *result,
+		       struct error *e)
+{
+	struct header h = { 0 };
+
+	if (len >= sizeof(h))
+		memcpy(&h, said, sizeof(h));
+	if (h.magic != magic || h.text_len > MAX_TEXT || h.text_len > len - sizeof(h) ||
+	    h.result_len != len - sizeof(h) - h.text_len || h.ret > 0 || h.kind > ERR_OTHER)
+		return err_set(e, EBADMSG, "cannot %s: the process for it did not answer as it "
+			       "should", w->what);
+	warn_of(w, h.lacks);
+	if (h.ret < 0) {
+		cleanup_free char *text = xstrndup(said + sizeof(h), h.text_len);
+
+		err_set(e, -h.ret, "%s", text);
+		if (e)
+			e->kind = (enum error_kind)h.kind;
+	} else if (result) {
+		sb_add(result, said + sizeof(h) + h.text_len, h.result_len);
+	}
+	return h.ret;
+}
+
 static int understand(const struct worker *w, struct talk *t, int status, struct strbuf *result,
 		      struct error *e)
 {
-	const struct header *h = (const void *)t->said.s;
-
 	if (t->too_much)
 		return err_set(e, EBADMSG, "cannot %s: the result is larger than %zu bytes", w->what,
 			       w->max_result);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return died(w, t, status, e);
-	if (t->said.len < sizeof(*h) || h->magic != magic || h->text_len > MAX_TEXT ||
-	    h->result_len != t->said.len - sizeof(*h) - h->text_len || h->ret > 0 || h->kind > ERR_OTHER)
-		return err_set(e, EBADMSG, "cannot %s: the process for it did not answer as it "
-			       "should", w->what);
-	warn_of(w, h->lacks);
-	if (h->ret < 0) {
-		cleanup_free char *text = xstrndup(t->said.s + sizeof(*h), h->text_len);
-
-		err_set(e, -h->ret, "%s", text);
-		if (e)
-			e->kind = (enum error_kind)h->kind;
-		return h->ret;
-	}
-	sb_add(result, t->said.s + sizeof(*h) + h->text_len, h->result_len);
-	return 0;
+		return died(w, &t->words, status, e);
+	return take_result(w, t->said.s, t->said.len, result, e);
 }
 
-static int start(const struct worker *w, struct talk *t, struct error *e)
+/* Starts it, with @out and @err on this side. */
+static int start(const struct worker *w, bool stays, pid_t *pid, int *out, int *err, struct error *e)
 {
-	int out[2], err[2];
+	int o[2], r[2], errnum;
 	pid_t parent = getpid();
 
-	if (pipe2(out, O_CLOEXEC) < 0)
+	if ((stays ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, o) :
+		     pipe2(o, O_CLOEXEC)) < 0)
 		return err_sys(e, errno, "cannot %s: pipe", w->what);
-	if (pipe2(err, O_CLOEXEC) < 0) {
-		int errnum = errno;
-
-		close(out[0]);
-		close(out[1]);
+	if (pipe2(r, O_CLOEXEC) < 0) {
+		errnum = errno;
+		close(o[0]);
+		close(o[1]);
 		return err_sys(e, errnum, "cannot %s: pipe", w->what);
 	}
-	t->pid = fork();
-	if (t->pid == 0)
-		child(w, parent, out[1], err[1]);
-
-	int errnum = errno;
-
-	close(out[1]);
-	close(err[1]);
-	t->out = out[0];
-	t->err = err[0];
-	return t->pid < 0 ? err_sys(e, errnum, "cannot %s: fork", w->what) : 0;
+	*pid = fork();
+	if (*pid == 0)
+		child(w, stays, parent, o[1], r[1]);
+	errnum = errno;
+	close(o[1]);
+	close(r[1]);
+	*out = o[0];
+	*err = r[0];
+	return *pid < 0 ? err_sys(e, errnum, "cannot %s: fork", w->what) : 0;
 }
 
 int worker_run(const struct worker *w, struct strbuf *result, struct error *e)
@@ -307,7 +333,7 @@ int worker_run(const struct worker *w, struct strbuf *result, struct error *e)
 
 	if (w->nfds > MAX_FDS)
 		return err_set(e, E2BIG, "cannot %s: more than %d files", w->what, MAX_FDS);
-	ret = start(w, &t, e);
+	ret = start(w, false, &t.pid, &t.out, &t.err, e);
 	if (ret == 0) {
 		ret = listen_to(w, &t, sizeof(struct header) + MAX_TEXT + w->max_result);
 		if (ret < 0 || t.too_much)
@@ -326,6 +352,165 @@ int worker_run(const struct worker *w, struct strbuf *result, struct error *e)
 	sb_release(&t.said);
 	sb_release(&t.words);
 	return ret;
+}
+
+/* ---- one that stays ---- */
+
+int worker_start(const struct worker *w, struct worker_peer *p, struct error *e)
+{
+	/* a signal that came just before is seen a little later */
+	const struct timeval often = { .tv_usec = 200000 };
+	int ret;
+
+	*p = (struct worker_peer)WORKER_PEER_INIT;
+	p->w = w;
+	if (w->nfds > MAX_FDS)
+		return err_set(e, E2BIG, "cannot %s: more than %d files", w->what, MAX_FDS);
+	ret = start(w, true, &p->pid, &p->fd, &p->words, e);
+	if (ret == 0 && (setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &often, sizeof(often)) < 0 ||
+			 setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &often, sizeof(often)) < 0)) {
+		ret = err_sys(e, errno, "cannot %s: socket", w->what);
+		worker_stop(p);
+	}
+	if (ret < 0) {
+		close_fd(&p->fd);
+		close_fd(&p->words);
+	}
+	return ret;
+}
+
+void worker_stop(struct worker_peer *p)
+{
+	int status;
+
+	close_fd(&p->fd);
+	close_fd(&p->words);
+	if (p->pid <= 0)
+		return;
+	(void)kill(p->pid, SIGKILL);
+	(void)proc_wait(p->pid, &status, NULL);
+	p->pid = -1;
+}
+
+/* It has gone, or closed its end, which is as much. */
+static int bury(struct worker_peer *p, struct error *e)
+{
+	cleanup_strbuf struct strbuf words = STRBUF_INIT;
+	int status = 0;
+
+	close_fd(&p->fd);
+	/* it may be about to end, and to say why */
+	for (int tries = 0; tries < 100; tries++) {
+		struct pollfd end = { p->words, POLLIN, 0 };
+
+		if (poll(&end, 1, 100) > 0 && !read_some(p->words, &words, MAX_WORDS, NULL))
+			break;
+	}
+	(void)kill(p->pid, SIGKILL);
+	(void)proc_wait(p->pid, &status, NULL);
+	p->pid = -1;
+	close_fd(&p->words);
+	return died(p->w, &words, status, e);
+}
+
+/* The socket was not ready in time, or something else than that: 0 to try again. */
+static int again(struct worker_peer *p, int errnum, struct error *e)
+{
+	if (errnum == EPIPE || errnum == ECONNRESET)
+		return bury(p, e);
+	if (errnum != EINTR && errnum != EAGAIN)
+		return err_sys(e, errnum, "cannot %s", p->w->what);
+	if (interrupted())
+		return err_set(e, EINTR, "interrupted");
+	if (p->w->stop && atomic_load(p->w->stop))
+		return err_set(e, ECANCELED, "cannot %s: given up", p->w->what);
+	return 0;
+}
+
+static int gone(const struct worker_peer *p, struct error *e)
+{
+	return err_set(e, ESRCH, "cannot %s: the process for it has ended", p->w->what);
+}
+
+int worker_tell(struct worker_peer *p, const void *data, size_t len, int fd, struct error *e)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .space = { 0 } };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (p->fd < 0)
+		return gone(p, e);
+	if (fd >= 0) {
+		m.msg_control = control.space;
+		m.msg_controllen = sizeof(control.space);
+		control.header = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	}
+	while (sendmsg(p->fd, &m, MSG_NOSIGNAL) < 0) {
+		int ret = again(p, errno, e);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+ssize_t worker_hear(struct worker_peer *p, void *buf, size_t len, struct error *e)
+{
+	if (p->fd < 0)
+		return gone(p, e);
+	for (;;) {
+		ssize_t got = recv(p->fd, buf, len, MSG_TRUNC);
+		int ret;
+
+		if (got > 0 && (size_t)got <= len)
+			return got;
+		if (got > 0)
+			return err_set(e, EBADMSG, "cannot %s: the process for it did not answer "
+				       "as it should", p->w->what);
+		ret = got == 0 ? bury(p, e) : again(p, errno, e);
+		if (ret < 0)
+			return ret;
+	}
+}
+
+int worker_ready(struct worker_peer *p, struct error *e)
+{
+	char said[sizeof(struct header) + MAX_TEXT];
+	ssize_t got = worker_hear(p, said, sizeof(said), e);
+
+	return got < 0 ? (int)got : take_result(p->w, said, (size_t)got, NULL, e);
+}
+
+ssize_t worker_asked(void *buf, size_t len, int *fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
+			    .msg_controllen = sizeof(control.space) };
+	const struct cmsghdr *h;
+	ssize_t n;
+
+	*fd = -1;
+	do
+		n = recvmsg(WORKER_SOCKET, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
+	    h->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(h), sizeof(*fd));
+	return n < 0 ? -errno : n;
+}
+
+int worker_say(const void *data, size_t len)
+{
+	return write_full(WORKER_SOCKET, data, len);
 }
 
 /* ---- records ---- */

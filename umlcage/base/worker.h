@@ -7,7 +7,9 @@
 #ifndef UMLCAGE_BASE_WORKER_H
 #define UMLCAGE_BASE_WORKER_H
 
+#include <stdatomic.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "umlcage/base/confine.h"
 #include "umlcage/base/error.h"
@@ -31,6 +33,7 @@ struct worker {
 	/* confined; fills @result, or @e and returns -errno */
 	int (*work)(void *arg, struct strbuf *result, struct error *e);
 	void *arg;
+	const atomic_bool *stop;	/* of one that stays: give up what waits for it; may be NULL */
 };
 
 /*
@@ -39,6 +42,42 @@ struct worker {
  * into a limit or said something else than a result; -EINTR if interrupted() says so.
  */
 int worker_run(const struct worker *w, struct strbuf *result, struct error *e);
+
+/*
+ * A worker that stays and is asked many times.  Its work() has a socket at WORKER_SOCKET whose
+ * other end is here, and ends when that is closed; its @result and what it returns are not
+ * looked at, and @max_result, @tick are not used.  Signals that end programs from a terminal do
+ * not end it.
+ */
+enum { WORKER_SOCKET = 1 };
+
+struct worker_peer {
+	const struct worker *w;	/* must stay */
+	pid_t pid;		/* -1: it is not there, or no more */
+	int fd;			/* messages (SOCK_SEQPACKET) */
+	int words;		/* what it says on standard error */
+};
+
+#define WORKER_PEER_INIT { NULL, -1, -1, -1 }
+
+/* Only from a thread that outlives it: it ends with the thread that started it. */
+int worker_start(const struct worker *w, struct worker_peer *p, struct error *e);
+/* Waits until it is confined; call this once before all that follows. */
+int worker_ready(struct worker_peer *p, struct error *e);
+/*
+ * Sends one message, with @fd (-1: none), which stays the caller's.  -EBADMSG with the cause if
+ * the worker died, -ESRCH if that was known, -EINTR if interrupted() says so, -ECANCELED by @stop.
+ */
+int worker_tell(struct worker_peer *p, const void *data, size_t len, int fd, struct error *e);
+/* Waits for a message, not longer than @len: its length, or as worker_tell(). */
+ssize_t worker_hear(struct worker_peer *p, void *buf, size_t len, struct error *e);
+/* Ends it; no harm if it is not there. */
+void worker_stop(struct worker_peer *p);
+
+/* In work(): the next message, with the descriptor that came along in *@fd or -1.  0: the end. */
+ssize_t worker_asked(void *buf, size_t len, int *fd);
+/* 0 or -errno. */
+int worker_say(const void *data, size_t len);
 
 /*
  * Results as records.  put_* append; take_* move on behind what they took and return false,
