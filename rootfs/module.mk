@@ -8,7 +8,7 @@ $(eval $(call module,fetch,rootfs/fetch,download.c store.c url.c verify.c,libcry
 $(eval $(call module,deb822,rootfs/deb822,deb822.c line.c,,base))
 
 # package files
-$(eval $(call module,deb,rootfs/deb,deb.c,libarchive,base))
+$(eval $(call module,deb,rootfs/deb,deb.c reader.c records.c,libarchive,base))
 
 # package archives: sources, Release files, indexes, packages
 $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c packages.c release.c release-fetch.c source.c sources.c,\

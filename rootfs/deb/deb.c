@@ -3,8 +3,6 @@
  * A .deb is an ar file of debian-binary, control.tar.* and data.tar.*: one libarchive
  * reader for the ar file, a second one for the tar file in it that reads from the first.
  */
-#include "rootfs/deb/deb.h"
-
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -13,9 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "rootfs/deb/private.h"
+
 #define BUF_SIZE	((size_t)128 << 10)
-#define CONTROL_MAX	((size_t)64 << 20)	/* all control files of one package */
-#define MEMBERS_MAX	4096
 
 void deb_load(void)
 {
@@ -95,7 +93,11 @@ static int open_inner(struct deb *d, const char *name, struct error *e)
 int deb_next(struct deb *d, struct deb_entry *entry, struct error *e)
 {
 	struct archive_entry *ae;
-	int ret = archive_read_next_header(d->inner, &ae);
+	int ret;
+
+	if (d->reader)
+		return deb_reader_next(d->reader, entry, e);
+	ret = archive_read_next_header(d->inner, &ae);
 
 	if (ret == ARCHIVE_EOF)
 		return 0;
@@ -106,7 +108,7 @@ int deb_next(struct deb *d, struct deb_entry *entry, struct error *e)
 		.path = archive_entry_pathname(ae),
 		.hardlink = archive_entry_hardlink(ae), .symlink = archive_entry_symlink(ae),
 		.user = archive_entry_uname(ae), .group = archive_entry_gname(ae),
-		.mode = archive_entry_mode(ae),
+		.mode = archive_entry_mode(ae) & (S_IFMT | 07777),
 		.uid = (uint32_t)archive_entry_uid(ae), .gid = (uint32_t)archive_entry_gid(ae),
 		.major = (uint32_t)archive_entry_rdevmajor(ae),
 		.minor = (uint32_t)archive_entry_rdevminor(ae),
@@ -122,6 +124,34 @@ ssize_t deb_read(struct deb *d, void *buf, size_t len, struct error *e)
 	la_ssize_t got = archive_read_data(d->inner, buf, len);
 
 	return got < 0 ? bad(d, d->inner, "its tar file cannot be read", e) : (ssize_t)got;
+}
+
+ssize_t deb_piece(struct deb *d, const char **piece, struct error *e)
+{
+	if (d->reader)
+		return deb_reader_piece(d->reader, piece, e);
+	if (!d->piece)
+		d->piece = xmalloc(BUF_SIZE);
+	*piece = d->piece;
+	return deb_read(d, d->piece, BUF_SIZE, e);
+}
+
+struct deb_member *deb_add_member(struct deb *d, const char *name, uint32_t mode,
+				  struct timespec mtime)
+{
+	struct deb_member *m;
+
+	if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    d->n == DEB_MEMBERS_MAX)
+		return NULL;
+	if (d->n == d->cap) {
+		d->cap = d->cap ? d->cap * 2 : 16;
+		d->members = xreallocarray(d->members, d->cap, sizeof(*d->members));
+	}
+	m = &d->members[d->n++];
+	*m = (struct deb_member){ .name = xstrdup(name), .mode = mode, .mtime = mtime,
+				  .data = STRBUF_INIT };
+	return m;
 }
 
 static int read_control(struct deb *d, struct error *e)
@@ -142,22 +172,15 @@ static int read_control(struct deb *d, struct error *e)
 			name += 2;
 		if (type == S_IFDIR && (!*name || strcmp(name, ".") == 0))
 			continue;
-		if (type != S_IFREG || strchr(name, '/') || !*name)
-			return bad(d, NULL, "its control archive has more than plain files", e);
-		if (d->n == MEMBERS_MAX)
+		if (d->n == DEB_MEMBERS_MAX)
 			return err_set(e, EFBIG, "bad package '%s': too many control files",
 				       d->label);
-		if (d->n == d->cap) {
-			d->cap = d->cap ? d->cap * 2 : 16;
-			d->members = xreallocarray(d->members, d->cap, sizeof(*d->members));
-		}
 
-		struct deb_member *m = &d->members[d->n++];
+		struct deb_member *m = type == S_IFREG ?
+			deb_add_member(d, name, entry.mode & 07777, entry.mtime) : NULL;
 
-		*m = (struct deb_member){
-			.name = xstrdup(name), .mode = entry.mode & 07777, .mtime = entry.mtime,
-			.data = STRBUF_INIT,
-		};
+		if (!m)
+			return bad(d, NULL, "its control archive has more than plain files", e);
 		for (;;) {
 			size_t room = 16384;
 			ssize_t got = deb_read(d, sb_reserve(&m->data, room), room, e);
@@ -169,7 +192,7 @@ static int read_control(struct deb *d, struct error *e)
 			m->data.len += (size_t)got;
 			m->data.s[m->data.len] = '\0';
 			total += (size_t)got;
-			if (total > CONTROL_MAX)
+			if (total > DEB_CONTROL_MAX)
 				return err_set(e, EFBIG, "bad package '%s': too much control data",
 					       d->label);
 		}
@@ -206,7 +229,7 @@ int deb_open(struct deb *d, int fd, const char *label, struct error *e)
 
 int deb_data(struct deb *d, struct error *e)
 {
-	return open_inner(d, "data.tar", e);
+	return d->reader ? deb_reader_data(d->reader, e) : open_inner(d, "data.tar", e);
 }
 
 const struct deb_member *deb_member(const struct deb *d, const char *name)
@@ -219,6 +242,8 @@ const struct deb_member *deb_member(const struct deb *d, const char *name)
 
 void deb_close(struct deb *d)
 {
+	if (d->reader)
+		deb_reader_close(d->reader);
 	if (d->inner)
 		archive_read_free(d->inner);
 	if (d->outer)
@@ -229,6 +254,7 @@ void deb_close(struct deb *d)
 	}
 	free(d->members);
 	free(d->buf);
+	free(d->piece);
 	free(d->label);
 	*d = (struct deb)DEB_INIT;
 }

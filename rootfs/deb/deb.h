@@ -2,6 +2,9 @@
 /*
  * Reader of a binary package, deb(5): its control files, then its contents as a stream, in one
  * pass over the file and without a temporary copy.
+ *
+ * What is in a package was written by others.  Who has rights of its own lets a process without
+ * any read it (deb_open_by()); who has given them up already reads it itself (deb_open()).
  */
 #ifndef ROOTFS_DEB_H
 #define ROOTFS_DEB_H
@@ -12,6 +15,7 @@
 #include <time.h>
 
 #include "umlcage/base/error.h"
+#include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
 
 /* A file of control.tar: "postinst", its permission bits, its time, its contents. */
@@ -41,6 +45,8 @@ struct deb {
 	struct deb_member *members;	/* in the order of control.tar */
 	size_t n, cap;
 	char *buf;			/* what the inner archive reads from */
+	char *piece;			/* of deb_piece() */
+	struct deb_reader *reader;	/* the process that reads it; NULL: this one */
 };
 
 /* Loads what would be loaded later, before a process is confined. */
@@ -51,17 +57,44 @@ void deb_load(void);
  * control data than any package has.
  */
 int deb_open(struct deb *d, int fd, const char *label, struct error *e);
+
+/*
+ * Processes that read packages, each confined (confine.h) to the one that it was sent the
+ * descriptor of.  They end with the thread that made them, which must have been the process's
+ * only one at that time.
+ */
+struct deb_readers;
+
+/* Starts @n of them; *@readers is to be freed even after an error. */
+int deb_readers_new(struct deb_readers **readers, size_t n, struct progress *progress,
+		    struct error *e);
+/* Whoever waits for one gets -ECANCELED.  Any thread; NULL is fine. */
+void deb_readers_stop(struct deb_readers *readers);
+/* No package may be open with them. */
+void deb_readers_free(struct deb_readers *readers);
+
+/*
+ * As deb_open(), in one of @readers, which is waited for, and kept until deb_close().  Any
+ * thread.  Whatever it says is checked as if it had been taken over: -EBADMSG, too, if it makes
+ * no sense, or the process has died.
+ */
+int deb_open_by(struct deb *d, struct deb_readers *readers, int fd, const char *label,
+		struct error *e);
 /* Goes to data.tar: call deb_next(). */
 int deb_data(struct deb *d, struct error *e);
 /* The next entry of data.tar: 1, 0 at the end, -EBADMSG. */
 int deb_next(struct deb *d, struct deb_entry *entry, struct error *e);
-/* The next piece of the entry's contents: its length, 0 at the end, -EBADMSG. */
-ssize_t deb_read(struct deb *d, void *buf, size_t len, struct error *e);
+/*
+ * The next piece of the entry's contents, valid until the next call: its length, 0 at the end,
+ * -EBADMSG.  A reader that was taken over can change it at any time: what is looked at and then
+ * used must be copied.
+ */
+ssize_t deb_piece(struct deb *d, const char **piece, struct error *e);
 /* A control file, NULL if the package has none of that name. */
 const struct deb_member *deb_member(const struct deb *d, const char *name);
 void deb_close(struct deb *d);
 #define cleanup_deb __attribute__((cleanup(deb_close)))
-#define DEB_INIT { NULL, NULL, NULL, NULL, 0, 0, NULL }
+#define DEB_INIT { NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
 
 /*
  * The name dpkg has for a path of a tar file: "./usr/bin/" is "/usr/bin", "./" is "/.".

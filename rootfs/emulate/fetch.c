@@ -45,13 +45,14 @@ static int extract(void *arg, struct strbuf *result, struct error *e)
 	if (ret < 0)
 		return ret;
 	while ((ret = deb_next(&deb, &entry, e)) > 0) {
+		const char *piece;
 		ssize_t n;
 
 		if (deb_path(entry.path, &path) < 0 ||
 		    strcmp(sb_str(&path), x->file) != 0 || !S_ISREG(entry.mode))
 			continue;
-		while ((n = deb_read(&deb, sb_reserve(result, 1 << 16), 1 << 16, e)) > 0)
-			result->len += (size_t)n;
+		while ((n = deb_piece(&deb, &piece, e)) > 0)
+			sb_add(result, piece, (size_t)n);
 		return n < 0 ? (int)n : 0;
 	}
 	return ret;

@@ -22,6 +22,7 @@ struct crew {
 	struct fabricate *f;
 	struct debian_item *items;
 	struct debian_transfer *transfer;	/* NULL: nothing to fetch */
+	struct deb_readers *readers;
 	struct strv filters;		/* of the first stage */
 	pthread_t threads[THREADS_MAX];
 	unsigned int started;
@@ -175,10 +176,8 @@ static unsigned int workers(const struct fab_options *o)
 	return n < 1 ? 1 : n > 16 ? 16 : (unsigned int)n;
 }
 
-static int start(struct crew *c, struct error *e)
+static int start(struct crew *c, unsigned int n, struct error *e)
 {
-	unsigned int n = workers(c->f->o);
-
 	c->running = n;
 	for (; c->started < n; c->started++) {
 		int err = pthread_create(&c->threads[c->started], NULL, worker, c);
@@ -214,7 +213,8 @@ static int make_stage(struct fabricate *f, struct error *e)
 static int begin_rest(struct fabricate *f, struct error *e)
 {
 	struct unpack_config cfg = {
-		.rootfd = f->stage->fd, .n = f->plan->n - f->plan->nbase, .links = &f->links,
+		.readers = f->crew->readers, .rootfd = f->stage->fd,
+		.n = f->plan->n - f->plan->nbase, .links = &f->links,
 		.staged = true, .reopen = open_rest, .reopen_arg = f,
 	};
 
@@ -241,6 +241,7 @@ static void list_items(struct crew *c, size_t *n)
 int crew_begin(struct fabricate *f, bool plain, struct error *e)
 {
 	struct crew *c = xcalloc(1, sizeof(*c));
+	unsigned int threads = workers(f->o);
 	size_t nitems = 0;
 	int ret;
 
@@ -249,9 +250,13 @@ int crew_begin(struct fabricate *f, bool plain, struct error *e)
 	pthread_cond_init(&c->moved, NULL);
 	f->crew = c;
 	ret = fabricate_filters(f->o, &c->filters, e);
+	/* before there are threads */
+	if (ret == 0)
+		ret = deb_readers_new(&c->readers, threads, f->progress, e);
 
 	struct unpack_config cfg = {
-		.rootfd = f->share->fd, .n = f->plan->nbase, .nbase = f->plan->nbase,
+		.readers = c->readers, .rootfd = f->share->fd, .n = f->plan->nbase,
+		.nbase = f->plan->nbase,
 		.filters = c->filters.n ? &c->filters : NULL, .dirs = &f->dirs,
 		.links = &f->links, .usrmerge = f->usrmerge, .plain = plain,
 		.reopen = open_package, .reopen_arg = f,
@@ -263,7 +268,7 @@ int crew_begin(struct fabricate *f, bool plain, struct error *e)
 	list_items(c, &nitems);
 	if (ret == 0 && nitems)
 		ret = debian_fetch_start(f->archive, c->items, nitems, &c->transfer, e);
-	return ret ? ret : start(c, e);
+	return ret ? ret : start(c, threads, e);
 }
 
 static void dismiss(struct crew *c)
@@ -319,7 +324,9 @@ void crew_stop(struct fabricate *f)
 	if (c->ret == 0)
 		c->ret = -ECANCELED;
 	pthread_mutex_unlock(&c->lock);
+	deb_readers_stop(c->readers);
 	dismiss(c);
+	deb_readers_free(c->readers);
 	debian_fetch_end(c->transfer);
 	free(c->items);
 	strv_release(&c->filters);

@@ -213,6 +213,8 @@ static void record_md5(struct job *j, const char *path, const char md5[33])
 static int write_contents(struct job *j, const char *path, const struct share_attr *attr,
 			  struct error *e)
 {
+	/* a reader that was taken over could have the sum of something else noted: it might as well
+	 * give other contents */
 	bool hash = j->sums || conffile(j->pkg, path);
 	int fd = share_file_begin(j->tree, path + 1, attr, e);
 
@@ -221,15 +223,16 @@ static int write_contents(struct job *j, const char *path, const struct share_at
 	if (hash)
 		EVP_DigestInit_ex(j->md, EVP_md5(), NULL);
 	for (;;) {
-		ssize_t len = deb_read(j->deb, j->buf, BUF_SIZE, e);
+		const char *piece;
+		ssize_t len = deb_piece(j->deb, &piece, e);
 		int ret = len < 0 ? (int)len : 0;
 
 		if (len == 0)
 			break;
 		if (len > 0) {
 			if (hash)
-				EVP_DigestUpdate(j->md, j->buf, (size_t)len);
-			ret = write_full(fd, j->buf, (size_t)len);
+				EVP_DigestUpdate(j->md, piece, (size_t)len);
+			ret = write_full(fd, piece, (size_t)len);
 			if (ret < 0)
 				err_sys(e, -ret, "cannot write '%s'", path);
 		}
@@ -489,7 +492,7 @@ int unpack_package(struct unpack *u, size_t index, int fd, const char *label, st
 	int ret;
 
 	release_package(p);
-	ret = deb_open(&deb, fd, label, e);
+	ret = deb_open_by(&deb, u->cfg.readers, fd, label, e);
 	if (ret == 0)
 		ret = read_control(p, &deb, e);
 	if (ret < 0)

@@ -25,6 +25,7 @@
 
 struct unpack_config {
 	int rootfd;			/* of the share; stays the caller's */
+	struct deb_readers *readers;	/* stay the caller's */
 	size_t n;			/* packages */
 	size_t nbase;			/* the first of them: stage one */
 	const struct strv *filters;	/* dpkg's "path-exclude=GLOB", "path-include=GLOB"; or NULL */
