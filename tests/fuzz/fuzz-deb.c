@@ -28,7 +28,7 @@ static void contents(struct deb *d, struct error *e)
 
 	while (ret == 0) {
 		struct deb_entry entry;
-		char buf[4096];
+		const char *piece;
 		ssize_t len;
 
 		ret = deb_next(d, &entry, e);
@@ -39,7 +39,7 @@ static void contents(struct deb *d, struct error *e)
 		check(ret < 0 || (path.s[0] == '/' && !strchr(path.s, '\n') &&
 				  !strstr(path.s, "/../") && !strstr(path.s, "//")));
 		do {
-			len = deb_read(d, buf, sizeof(buf), e);
+			len = deb_piece(d, &piece, e);
 			total += len > 0 ? (size_t)len : 0;
 		} while (len > 0 && total < 1 << 20);
 		ret = len < 0 ? (int)len : total < 1 << 20 ? 0 : 1;
