@@ -252,7 +252,8 @@ int crew_begin(struct fabricate *f, bool plain, struct error *e)
 	ret = fabricate_filters(f->o, &c->filters, e);
 	/* before there are threads */
 	if (ret == 0)
-		ret = deb_readers_new(&c->readers, threads, f->progress, e);
+		ret = deb_readers_new(&c->readers, threads < f->plan->n ? threads : f->plan->n,
+				      f->progress, e);
 
 	struct unpack_config cfg = {
 		.readers = c->readers, .rootfd = f->share->fd, .n = f->plan->nbase,

@@ -90,6 +90,48 @@ test_mirror_that_changed_since_its_index()
 	tar -tf x.tar ./usr/share/pen-plain/none >list
 }
 
+# confined PID: into $readers those children of it that have a filter of system calls
+confined()
+{
+	local child
+	readers=
+	for child in $(pgrep -P "$1"); do
+		if grep -q '^Seccomp:.*2$' "/proc/$child/status" 2>/dev/null; then readers="$readers $child"; fi
+	done
+	[ -n "$readers" ]
+}
+
+# The processes that read packages have no rights, and if they die the reason is told.
+test_readers_that_are_killed()
+{
+	local readers child pid got=0
+	"$TESTS_DIR/support/make-archive" "$T/a" >made
+	: >requests
+	mkfifo stop port
+	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
+	exec 8>stop
+	read -r port <port
+	trap 'exec 8>&-; wait || :' EXIT
+	echo precious >x.tar
+	export XDG_CACHE_HOME=$T/cache
+	fabricate_exec --variant=extract --include=pen-plain --keyring="$T/a/key.gpg" pen x.tar \
+		"http://127.0.0.1:$port/waits" 2>err &
+	pid=$!
+	within 60 grep -q '^fetching and unpacking' err
+	within 60 confined $pid
+	for child in $readers; do
+		equal "0 1 2" "$(ls "/proc/$child/fd" | xargs)" "what a reader has open"
+		contains "NoNewPrivs:	1" "/proc/$child/status"
+		kill -9 "$child"
+	done
+	: >"$T/a/go"
+	wait $pid || got=$?
+	equal 1 $got "status"
+	contains "cannot read packages: the process for it ended early (killed by signal 9 (Killed))" err
+	contains "it was at 'pen-plain_" err
+	untouched $pid
+}
+
 # As an ordinary user, on a disk of the size given as root; too small first for the packages,
 # then for what a hook adds to them.
 # user: root
