@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The supervisor: base helpers, the network and the command line.
 # base is a set of leaf helpers with a header each.
-$(eval $(call module,base,umlcage/base,callfilter.c cgroup.c confine.c error.c fd.c hash.c hide.c ini.c interrupt.c landlock.c opts.c outfile.c parent.c pollset.c proc.c \
+$(eval $(call module,base,umlcage/base,callfilter.c cgroup.c confine.c error.c fd.c hash.c hide.c ini.c interrupt.c keys.c landlock.c opts.c outfile.c parent.c pollset.c proc.c \
 	progress.c pump.c remains.c signals.c str.c worker.c xdg.c,libcrypto,))
 MOD_base_public := *
 $(eval $(call module,net,umlcage/net,filter.c flows.c helper.c nat.c net.c policy.c,slirp,base))
 MOD_net_public := net.h addresses.h policy.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
-$(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c exec.c exit.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
+$(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c detach.c exec.c exit.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
 	proto.c stats.c syscalls.c terminal.c warden.c,,net base))
 MOD_cage_public := cage.h cow.h forward.h terminal.h
 

@@ -186,3 +186,62 @@ test_from_the_background_into_the_foreground()
 	type_line 'stty -a | grep -o -w -e "-*echo" -e "-*icanon" | tr "\n" " "'
 	within 10 screen_has "icanon echo"
 }
+
+# detached NUMBER STATE
+detached()
+{
+	"$UMLCAGE" session ps --json s | tr -d ' \n' | grep -F "\"number\":$1,\"state\":\"$2\"" >/dev/null
+}
+
+
+# A terminal that is left and come back to: nothing of what runs there notices, nothing said is lost.
+test_detach_and_attach()
+{
+	open_terminal 100 40
+	"$UMLCAGE" session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --memory "$(little 96)" s >name
+	type_line 'stty -a >before'
+	type_line "\$UMLCAGE session exec --env PS1='in-''cage# ' s -- sh"
+	within 60 screen_has "in-cage#"
+	type_line 'x=kept-$((40+2)); while ! test -e /srv/go; do sleep 0.1; done; echo late-$((3+4)); read word'
+	tm send-keys -t cage C-p C-q
+	within 20 screen_has "command 1 of 's' goes on; 'umlcage session attach s 1' comes back to it"
+	within 20 detached 1 detached
+	type_line 'clear; stty -a >after; echo status-$?'
+	within 20 screen_has status-0
+	diff before after
+	"$UMLCAGE" session exec s touch /srv/go
+	sleep 0.3
+	type_line '$UMLCAGE session attach s'
+	within 20 screen_has late-7
+	within 20 detached 1 attached
+	status 125 "$UMLCAGE" session attach s 1 </dev/null 2>err
+	contains "the command 1 of 's' has a terminal; detach it there first" err
+	# the first of the keys alone is for who is there
+	tm send-keys -t cage C-p
+	type_line word
+	type_line 'printf %s "$word" | od -An -c; echo $x'
+	within 20 screen_has "020   w   o   r   d"
+	within 20 screen_has kept-42
+	# another size, seen after the return
+	tm send-keys -t cage C-p C-q
+	within 20 detached 1 detached
+	tm resize-window -t cage -x 90 -y 30
+	type_line '$UMLCAGE session attach --detach-keys=ctrl-a,d s 1'
+	within 20 detached 1 attached
+	type_line 'clear; echo size-$(stty size | tr " " x)'
+	within 20 screen_has size-30x90
+	# it ends while nobody is there
+	type_line 'while ! test -e /srv/end; do sleep 0.1; done; echo end-$((5+5)); exit 7'
+	tm send-keys -t cage C-a d
+	within 20 detached 1 detached
+	"$UMLCAGE" session exec s touch /srv/end
+	within 20 detached 1 ended
+	status 7 "$UMLCAGE" session attach s 1 </dev/null >out
+	contains end-10 out
+	status 125 "$UMLCAGE" session attach s </dev/null 2>err
+	contains "no command of 's' is detached" err
+	status 2 "$UMLCAGE" session attach --detach-keys=ctrl-1 s 2>err
+	contains "--detach-keys: 'ctrl-1' is not a sequence of keys" err
+	"$UMLCAGE" session stop s
+}

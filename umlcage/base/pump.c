@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ void pump_open_shared(struct pump *p, int from, int to, bool to_socket, bool sha
 {
 	*p = (struct pump){ .from = from, .to = to, .to_socket = to_socket,
 			    .from_index = -1, .to_index = -1, .most = shared_to ? PIPE_BUF : 0 };
-	p->buf = xmalloc(PUMP_BUFFER);
+	p->buf = xmalloc(PUMP_BUFFER + PUMP_ROOM);
 }
 
 void pump_open(struct pump *p, int from, int to, bool to_socket)
@@ -60,6 +61,42 @@ int pump_own(int fd, bool for_writing, bool *shared)
 	return own < 0 ? -errno : own;
 }
 
+void pump_park(struct pump *p)
+{
+	close_fd(&p->from);
+	p->parked = true;
+}
+
+void pump_unpark(struct pump *p, int from)
+{
+	p->from = from;
+	p->from_index = -1;
+	p->parked = false;
+}
+
+void pump_redirect(struct pump *p, int to, bool shared, const char *data, size_t len)
+{
+	if (!p->buf)
+		p->buf = xmalloc(PUMP_BUFFER + PUMP_ROOM);
+	/* a sink has taken everything */
+	memcpy(p->buf, data, len);
+	p->start = 0;
+	p->end = len;
+	p->to = to;
+	p->to_index = -1;
+	p->most = shared ? PIPE_BUF : 0;
+	p->sink = NULL;
+}
+
+void pump_divert(struct pump *p, void (*sink)(const char *, size_t, void *), void *arg)
+{
+	close_fd(&p->to);
+	p->to_index = -1;
+	p->most = 0;
+	p->sink = sink;
+	p->sink_arg = arg;
+}
+
 bool pump_done(const struct pump *p)
 {
 	return p->from < 0 && p->to < 0;
@@ -82,7 +119,7 @@ void pump_close(struct pump *p)
 
 void pump_fill(struct pump *p, struct pollset *ps)
 {
-	bool full = p->end - p->start == PUMP_BUFFER;
+	bool full = p->end >= PUMP_BUFFER && p->start < p->end;
 	bool empty = p->end == p->start;
 	bool away = p->job_control && p->from >= 0 && in_background(p->from);
 
@@ -103,13 +140,13 @@ static void pull(struct pump *p)
 {
 	if (p->start == p->end)
 		p->start = p->end = 0;
-	if (p->from < 0 || p->end == PUMP_BUFFER)
+	if (p->from < 0 || p->end >= PUMP_BUFFER)
 		return;
 
 	ssize_t n = read(p->from, p->buf + p->end, PUMP_BUFFER - p->end);
 
 	if (n > 0) {
-		p->end += (size_t)n;
+		p->end += p->filter ? p->filter(p->buf + p->end, (size_t)n, p->filter_arg) : (size_t)n;
 	} else if (n < 0 && errno == EAGAIN) {
 		if (p->draining && clock_ms() >= p->drain_until)
 			close_fd(&p->from);
@@ -148,7 +185,7 @@ static void push(struct pump *p, bool once)
 		if (once)
 			break;
 	}
-	if (p->from < 0 && p->start == p->end)
+	if (p->from < 0 && p->start == p->end && !p->parked)
 		close_to(p);
 }
 

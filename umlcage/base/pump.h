@@ -12,7 +12,7 @@
 
 #include "umlcage/base/pollset.h"
 
-enum { PUMP_BUFFER = 65536 };
+enum { PUMP_BUFFER = 65536, PUMP_ROOM = 16 };
 
 struct pump {
 	int from, to;		/* -1 when closed; the pump's */
@@ -23,6 +23,10 @@ struct pump {
 	int64_t drain_until;	/* ... but only from then on, milliseconds of clock_ms() */
 	size_t most;		/* bytes in one write; 0: all there is */
 	int error;		/* positive errno of a write that failed, but for EPIPE; kept when closed */
+	bool parked;		/* without @from for now, which is not its end */
+	/* What was read, @len bytes and room for PUMP_ROOM more, becomes so many to pass on; or NULL. */
+	size_t (*filter)(char *data, size_t len, void *arg);
+	void *filter_arg;
 	/* instead of @to: called with every piece */
 	void (*sink)(const char *data, size_t len, void *arg);
 	void *sink_arg;
@@ -46,6 +50,14 @@ void pump_open_sink(struct pump *p, int from, void (*sink)(const char *, size_t,
 int pump_own(int fd, bool for_writing, bool *shared);
 /* The same relay where one end may be such a shared descriptor: no flags are touched. */
 void pump_open_shared(struct pump *p, int from, int to, bool to_socket, bool shared_to);
+
+/* Takes @from away, or gives another one, our own or shared; @to stays. */
+void pump_park(struct pump *p);
+void pump_unpark(struct pump *p, int from);
+/* Gives it another @to for the sink that it had, with @len bytes, at most PUMP_BUFFER, in front. */
+void pump_redirect(struct pump *p, int to, bool shared, const char *data, size_t len);
+/* The other way: @to is closed, and what goes there is the sink's from now on. */
+void pump_divert(struct pump *p, void (*sink)(const char *, size_t, void *), void *arg);
 
 void pump_fill(struct pump *p, struct pollset *ps);
 void pump_dispatch(struct pump *p, const struct pollset *ps);

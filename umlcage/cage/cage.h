@@ -155,6 +155,12 @@ struct cage_exec {
 	void (*ended)(struct cage_command *command, void *arg);
 	void *ended_arg;
 	/*
+	 * With a terminal: characters that, typed on stdin, are not its own: @left is called, with
+	 * @ended_arg, which may detach it.  NULL: none.
+	 */
+	const char *detach_keys;
+	void (*left)(struct cage_command *command, void *arg);
+	/*
 	 * cage_exec() only: a signal that ends programs ends it with -EINTR, the command still
 	 * running, and is noted (interrupt.h).  Otherwise the command gets it.
 	 */
@@ -216,6 +222,16 @@ void cage_command_signal(struct cage_command *command, int sig);
 void cage_command_resized(struct cage_command *command);
 /* Whether its stdin is left alone for now, as a terminal that is others' at the moment. */
 void cage_command_hold(struct cage_command *command, bool hold);
+/*
+ * Lets go of its descriptors; it goes on, on its terminal in the guest, and does not end before it
+ * is attached again, or freed.  False: it cannot, having no terminal, or not all of it yet.
+ */
+bool cage_command_detach(struct cage_command *command);
+/* The process of one that is detached is gone. */
+bool cage_command_exited(const struct cage_command *command);
+/* Gives a detached one other descriptors (@in -1: none), after what it has said meanwhile. */
+int cage_command_attach(struct cage_command *command, int in, int out, const char *detach_keys,
+			struct error *e);
 /* How it ended, its until it is freed; NULL while it runs. */
 const struct cage_exit *cage_command_exit(const struct cage_command *command);
 /*

@@ -153,9 +153,11 @@ int cage_command_start(struct cage_command **out, struct cage *cage, const struc
 		.in = stream_for(stdin_fd, false),
 		.out = stream_for(what->output ? -1 : what->stdout_fd, true),
 		.err = stream_for(what->output ? -1 : what->stderr_fd, true),
-		.call = { what->output, what->output_arg, what->ended, what->ended_arg },
+		.call = { what->output, what->output_arg, what->ended, what->ended_arg, what->left },
 		.deadline_ms = what->timeout ? clock_ms() + (int64_t)what->timeout : INT64_MAX,
 	};
+	if (what->tty && what->detach_keys)
+		keys_set(&x->keys, what->detach_keys);
 	x->in.open = stdin_fd < 0;
 	x->err.open = what->tty;
 	if (what->tty && what->stdin_fd >= 0)
@@ -218,8 +220,10 @@ static void claim(struct cage_command *x)
 	struct control *c = &x->cage->control;
 	int s;
 
-	if (!x->in.open && (s = control_claim(c, x->id, CHAN_STDIN)) >= 0)
+	if (!x->in.open && (s = control_claim(c, x->id, CHAN_STDIN)) >= 0) {
 		open_input(&x->in, s, x->hold);
+		detach_watch(x);
+	}
 	if (!x->out.open && (s = control_claim(c, x->id, CHAN_STDOUT)) >= 0)
 		open_output(x, &x->out, s, sink_stdout);
 	if (!x->err.open && (s = control_claim(c, x->id, CHAN_STDERR)) >= 0)
@@ -333,7 +337,7 @@ void command_check(struct cage_command *x)
 		return;
 	if (clock_ms() >= x->deadline_ms)
 		overdue(x);
-	if (!x->exited || !x->out.open || !x->err.open || !pump_done(&x->out.pump) ||
+	if (x->detached || !x->exited || !x->out.open || !x->err.open || !pump_done(&x->out.pump) ||
 	    !pump_done(&x->err.pump))
 		return;
 	if (x->out.pump.error || x->err.pump.error)
@@ -344,6 +348,8 @@ void command_check(struct cage_command *x)
 
 bool command_tell(struct cage_command *x)
 {
+	if (x->leave && x->call.left)
+		x->call.left(x, x->call.ended_arg);
 	if (!x->ended || x->told)
 		return false;
 	x->told = true;
@@ -368,6 +374,7 @@ void cage_command_free(struct cage_command *x)
 				break;
 			}
 	close_stdio(x);
+	sb_release(&x->kept);
 	cage_exit_release(&x->exit);
 	free(x);
 }

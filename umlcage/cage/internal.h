@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "umlcage/base/cgroup.h"
+#include "umlcage/base/keys.h"
 #include "umlcage/base/pollset.h"
 #include "umlcage/base/pump.h"
 #include "umlcage/cage/cage.h"
@@ -84,12 +85,16 @@ struct cage_command {
 	uint32_t id;
 	struct command_stream in, out, err;
 	bool hold;		/* its stdin is left alone */
+	struct keys keys;	/* that leave it */
+	bool leave, detached;	/* they were typed; nobody has its terminal */
+	struct strbuf kept;	/* what it has said since, the end of it */
 	int terminal;		/* the caller's, duplicated, for its size; -1: none */
 	struct command_calls {
 		void (*output)(int channel, const char *data, size_t len, void *arg);
 		void *output_arg;
 		void (*ended)(struct cage_command *command, void *arg);
 		void *ended_arg;
+		void (*left)(struct cage_command *command, void *arg);
 	} call;
 	bool exited;		/* the process is gone, or was refused */
 	bool ended;		/* ... and its output has been handed over */
@@ -104,7 +109,9 @@ void command_dispatch(struct cage_command *x, const struct pollset *ps);
 void command_message(struct cage_command *x, const struct proto_msg *m);
 /* Looks at time limits, and whether it has ended. */
 void command_check(struct cage_command *x);
-/* Calls back if it has ended and nobody was told; true if so: @x may be freed. */
+/* Has its input watched for the keys that leave it, if there are any; detach.c. */
+void detach_watch(struct cage_command *x);
+/* Calls back if it is to be left; and if it has ended and nobody was told; true if so: @x may be freed. */
 bool command_tell(struct cage_command *x);
 
 #endif

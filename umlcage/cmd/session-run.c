@@ -1,23 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* umlcage session exec, a command in a session, and session shell, a shell there. */
+/*
+ * umlcage session exec, a command in a session, session shell, a shell there, and session attach,
+ * which comes back to one of these.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/keys.h"
 #include "umlcage/cmd/session.h"
 
 struct exec_options {
 	struct guest_options command;
 	struct machine machine;		/* its variables alone */
+	const char *keys;
 	unsigned int failure;
 	bool quiet;
 };
 
+#define DETACH_KEYS "ctrl-p,ctrl-q"
+
+#define KEYS_OPTION \
+	{ OPT_STRING, 0, "detach-keys", "KEYS", OPT_STR(struct exec_options, keys), \
+	  "leave its terminal when these are typed, and let it go on: characters, or\n" \
+	  "ctrl- and a character, with commas; empty: none (default: " DETACH_KEYS ")" }
+
 static const struct opt own_opts[] = {
+	KEYS_OPTION,
 	{ OPT_UINT, 0, "failure-status", "N", OPT_UNSIGNED(struct exec_options, failure),
 	  "exit status when umlcage itself fails (default: 125)" },
+	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct exec_options, quiet),
+	  "only errors and warnings" },
+	OPT_END,
+};
+
+static const struct opt attach_opts[] = {
+	KEYS_OPTION,
 	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct exec_options, quiet),
 	  "only errors and warnings" },
 	OPT_END,
@@ -42,6 +62,13 @@ static const struct opt_spec exec_spec = {
 	.summary = "Opens a login shell in a session.",
 	.groups = groups,
 	.epilogue = GUEST_EPILOGUE,
+}, attach_spec = {
+	.usage = "umlcage session attach [options] NAME [NUMBER]",
+	.summary = "Comes back to a command with a terminal that was left with the detach keys: shows the\n"
+		   "end of what it has said since, and is its terminal from now on.  NUMBER is as in\n"
+		   "'umlcage session ps'; one that has ended meanwhile has its exit status here.",
+	.groups = OPT_GROUPS({ NULL, attach_opts, 0 }),
+	.epilogue = GUEST_EPILOGUE,
 };
 
 int session_operand(int argc, char **argv, const char **name)
@@ -58,8 +85,23 @@ int session_operand(int argc, char **argv, const char **name)
 	return cmd_fail(&e);
 }
 
-int session_command(int fd, const struct guest_options *o, const struct machine *m,
-		    char *const *argv, int failure, bool quiet)
+/* How it ended, or that it goes on. */
+static int report(const struct session_exec *what, const char *session, struct cage_exit *exit,
+		  const struct guest_options *o, bool quiet)
+{
+	int status = EXIT_OK;
+
+	if (!what->detached)
+		status = guest_report(exit, o, 0, quiet);
+	else if (!quiet)
+		fprintf(stderr, "\numlcage: command %u of '%s' goes on; 'umlcage session attach %s %u' comes "
+			"back to it\n", what->detached, session, session, what->detached);
+	cage_exit_release(exit);
+	return status;
+}
+
+int session_command(int fd, const char *session, const struct guest_options *o, const struct machine *m,
+		    char *const *argv, const char *keys, int failure, bool quiet)
 {
 	cleanup_error struct error e = ERROR_INIT;
 	cleanup_strv struct strv env = STRV_INIT;
@@ -71,6 +113,8 @@ int session_command(int fd, const struct guest_options *o, const struct machine 
 	struct cage_exit exit;
 	int status;
 
+	if (what.tty)
+		what.keys = keys;
 	machine_environment(m, what.tty, &env);
 	what.env = strv_argv(&env);
 	status = session_exec(fd, &what, &exit, &e);
@@ -79,14 +123,18 @@ int session_command(int fd, const struct guest_options *o, const struct machine 
 		(void)guest_fail(&e);
 		return failure;
 	}
-	status = guest_report(&exit, o, 0, quiet);
-	cage_exit_release(&exit);
-	return status;
+	return report(&what, session, &exit, o, quiet);
+}
+
+static int keys_of(const char *text, struct keys *keys, struct error *e)
+{
+	return keys_parse(keys, text, e) < 0 ? err_wrap(e, "--detach-keys") : 0;
 }
 
 static int run(const struct command *self, int argc, char **argv, bool shell)
 {
-	struct exec_options o = { .machine = MACHINE_INIT, .failure = EXIT_UMLCAGE };
+	struct exec_options o = { .machine = MACHINE_INIT, .failure = EXIT_UMLCAGE, .keys = DETACH_KEYS };
+	struct keys keys;
 	struct error e = ERROR_INIT;
 	int status = cmd_parse(self->spec, &o, &argc, &argv), fd = -1;
 	char **words = argv + 1;
@@ -94,6 +142,7 @@ static int run(const struct command *self, int argc, char **argv, bool shell)
 
 	if (status >= 0)
 		return status;
+	name = argv[0];
 	if (argc > 1 && !shell && strcmp(argv[1], "--") == 0)
 		words++;
 	if (shell) {
@@ -104,13 +153,37 @@ static int run(const struct command *self, int argc, char **argv, bool shell)
 					 "there is no command to run; see 'umlcage session exec --help'");
 		status = cmd_fail(&e);
 	}
-	if (status < 0 && (guest_check(&o.command, &e) < 0 ||
+	if (status < 0 && (guest_check(&o.command, &e) < 0 || keys_of(o.keys, &keys, &e) < 0 ||
 			   (fd = session_connect(argv[0], &e)) < 0))
 		status = guest_fail(&e) == EXIT_USAGE ? EXIT_USAGE : (int)o.failure;
 	if (status < 0)
-		status = session_command(fd, &o.command, &o.machine, words, (int)o.failure, o.quiet);
+		status = session_command(fd, name, &o.command, &o.machine, words, keys.seq, (int)o.failure,
+					 o.quiet);
 	machine_release(&o.machine);
 	return status;
+}
+
+static int run_attach(const struct command *self, int argc, char **argv)
+{
+	struct exec_options o = { .keys = DETACH_KEYS };
+	struct session_exec what = { .fds = { STDIN_FILENO, STDOUT_FILENO, -1 } };
+	struct error e = ERROR_INIT;
+	struct cage_exit exit;
+	struct keys keys;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), fd;
+
+	if (status >= 0)
+		return status;
+	if (argc < 1 || argc > 2) {
+		err_usage(&e, "give the NAME of a session and at most a NUMBER; see 'umlcage session ps'");
+		return guest_fail(&e);
+	}
+	if (keys_of(o.keys, &keys, &e) < 0 || (fd = session_connect(argv[0], &e)) < 0)
+		return guest_fail(&e);
+	what.keys = keys.seq;
+	status = session_attach(fd, argc > 1 ? argv[1] : NULL, &what, &exit, &e);
+	close(fd);
+	return status < 0 ? guest_fail(&e) : report(&what, argv[0], &exit, &o.command, o.quiet);
 }
 
 static int run_exec(const struct command *self, int argc, char **argv)
@@ -127,4 +200,6 @@ const struct command command_session_exec = {
 	"exec", "runs a command in a session", &exec_spec, run_exec, NULL, NULL,
 }, command_session_shell = {
 	"shell", "opens a shell in a session", &shell_spec, run_shell, NULL, NULL,
+}, command_session_attach = {
+	"attach", "comes back to a command that was left", &attach_spec, run_attach, NULL, NULL,
 };

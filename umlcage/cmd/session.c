@@ -25,7 +25,8 @@ static const struct opt_spec list_spec = {
 	.groups = OPT_GROUPS({ NULL, json_opts, 0 }),
 }, ps_spec = {
 	.usage = "umlcage session ps [--json] [NAME]",
-	.summary = "Lists the commands that run in sessions.",
+	.summary = "Lists the commands in sessions: attached to a terminal or pipes of the host, detached,\n"
+		   "or ended since they were detached, until 'session attach' has shown how.",
 	.groups = OPT_GROUPS({ NULL, json_opts, 0 }),
 };
 
@@ -92,10 +93,10 @@ static int run_list(const struct command *self, int argc, char **argv)
 
 static const struct column ps_columns[] = {
 	{ "SESSION", "session", COLUMN_TEXT }, { "NUMBER", "number", COLUMN_COUNT },
-	{ "COMMAND", "command", COLUMN_TEXT },
+	{ "STATE", "state", COLUMN_TEXT }, { "COMMAND", "command", COLUMN_TEXT },
 };
 
-/* "NUMBER COMMAND" of each. */
+/* "NUMBER STATE COMMAND" of each. */
 static void ps_one(struct table *t, const char *name, const struct strv *info)
 {
 	cleanup_strv struct strv commands = STRV_INIT;
@@ -103,10 +104,13 @@ static void ps_one(struct table *t, const char *name, const struct strv *info)
 	session_get_all(info, "command", &commands);
 	for (size_t i = 0; i < commands.n; i++) {
 		const char *blank = strchr(commands.v[i], ' ');
+		const char *state = blank ? blank + 1 : "";
+		cleanup_free char *word = xstrndup(state, strcspn(state, " "));
 
+		blank = strchr(state, ' ');
 		table_add(t, (const struct cell[ARRAY_SIZE(ps_columns)]){
 			{ .text = name }, { .number = strtoull(commands.v[i], NULL, 10) },
-			{ .text = blank ? blank + 1 : NULL },
+			{ .text = word }, { .text = blank ? blank + 1 : NULL },
 		});
 	}
 }
@@ -145,7 +149,8 @@ static const struct command command_list = {
 };
 
 static const struct command *const subcommands[] = {
-	&command_session_start, &command_session_exec, &command_session_shell, &command_list,
+	&command_session_start, &command_session_exec, &command_session_shell, &command_session_attach,
+	&command_list,
 	&command_ps, &command_session_top, &command_session_copy, &command_session_commit,
 	&command_session_snapshot, &command_session_snapshots, &command_session_restore,
 	&command_session_logs, &command_session_stop, &command_session_kill,

@@ -24,10 +24,11 @@ int session_launch(const char *name, const struct session_options *o, const char
 		   const struct strv *words, struct error *e);
 /*
  * The command @argv in the session behind @fd (closed), with this process's stdio; the exit status
- * of the program, @failure when umlcage fails.  @m: the variables of its environment.
+ * of the program, @failure when umlcage fails.  @m: the variables of its environment.  @keys: that
+ * leave it, characters; NULL: none do.
  */
-int session_command(int fd, const struct guest_options *o, const struct machine *m,
-		    char *const *argv, int failure, bool quiet);
+int session_command(int fd, const char *session, const struct guest_options *o, const struct machine *m,
+		    char *const *argv, const char *keys, int failure, bool quiet);
 /*
  * What is common to commands that take the NAME of a session and nothing else: the status to
  * return, or -1 with *@name.
@@ -62,6 +63,6 @@ extern const struct command command_session_start, command_session_exec, command
 	command_session_kill, command_session_wait, command_session_pause, command_session_resume,
 	command_session_publish, command_session_unpublish, command_session_recover,
 	command_session_remove, command_session_top, command_session_snapshot,
-	command_session_snapshots, command_session_restore;
+	command_session_snapshots, command_session_restore, command_session_attach;
 
 #endif

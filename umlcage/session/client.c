@@ -118,6 +118,7 @@ struct foreground {
 	bool held;			/* the session does not read from it */
 	unsigned int interrupts;
 	bool over;
+	unsigned int detached;
 	struct cage_exit *exit;
 };
 
@@ -209,6 +210,9 @@ static int take_answer(struct foreground *f, struct error *e)
 		if (strcmp(words.v[0], "exited") == 0) {
 			take_exit(f->exit, &words);
 			f->over = true;
+		} else if (strcmp(words.v[0], "detached") == 0) {
+			f->detached = (unsigned int)number(&words, "number");
+			f->over = true;
 		}
 	}
 	return 0;
@@ -240,10 +244,24 @@ static int turn(struct foreground *f, struct pollset *ps, struct error *e)
 	return ret;
 }
 
-static void make_request(const struct session_exec *x, struct strv *words, int fds[3], size_t *n)
+/* What is common to requests that bring descriptors. */
+static void add_stdio(const struct session_exec *x, struct strv *words, int fds[3], size_t *n)
 {
 	char mask[] = "000";
 
+	*n = 0;
+	for (size_t i = 0; i < 3; i++)
+		if (x->fds[i] >= 0 && fcntl(x->fds[i], F_GETFD) >= 0) {
+			mask[i] = '1';
+			fds[(*n)++] = x->fds[i];
+		}
+	strv_addf(words, "stdio=%s", mask);
+	if (x->keys && x->fds[0] >= 0 && isatty(x->fds[0]))
+		strv_addf(words, "keys=%s", x->keys);
+}
+
+static void make_request(const struct session_exec *x, struct strv *words)
+{
 	strv_add(words, "exec");
 	for (char *const *arg = x->argv; *arg; arg++)
 		strv_addf(words, "arg=%s", *arg);
@@ -259,22 +277,16 @@ static void make_request(const struct session_exec *x, struct strv *words, int f
 		strv_add(words, "tty=1");
 	if (x->timeout)
 		strv_addf(words, "timeout=%llu", (unsigned long long)x->timeout);
-	*n = 0;
-	for (size_t i = 0; i < 3; i++)
-		if (x->fds[i] >= 0 && fcntl(x->fds[i], F_GETFD) >= 0) {
-			mask[i] = '1';
-			fds[(*n)++] = x->fds[i];
-		}
-	strv_addf(words, "stdio=%s", mask);
 }
 
-int session_exec(int fd, const struct session_exec *what, struct cage_exit *exit, struct error *e)
+/* Sends the request and is the command's foreground until it ends or is left. */
+static int converse(int fd, struct strv *words, struct session_exec *what, struct cage_exit *exit,
+		    struct error *e)
 {
 	static const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH,
 				     SIGCONT, SIGTSTP };
 	struct foreground f = { .fd = fd, .wire = WIRE_INIT, .exit = exit,
 				.input = what->fds[0] >= 0 && isatty(what->fds[0]) ? what->fds[0] : -1 };
-	cleanup_strv struct strv words = STRV_INIT;
 	struct pollset ps = POLLSET_INIT;
 	int fds[3], ret;
 	size_t n;
@@ -283,8 +295,8 @@ int session_exec(int fd, const struct session_exec *what, struct cage_exit *exit
 	ret = signals_open(&f.signals, taken, ARRAY_SIZE(taken));
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot watch for signals");
-	make_request(what, &words, fds, &n);
-	ret = send_request(fd, &words, fds, n, e);
+	add_stdio(what, words, fds, &n);
+	ret = send_request(fd, words, fds, n, e);
 	if (ret == 0 && what->tty)
 		f.terminal = terminal_open(what->fds[0]);
 	while (ret == 0 && !f.over)
@@ -293,5 +305,26 @@ int session_exec(int fd, const struct session_exec *what, struct cage_exit *exit
 	signals_close(&f.signals);
 	wire_release(&f.wire);
 	pollset_release(&ps);
+	what->detached = f.detached;
 	return ret;
+}
+
+int session_exec(int fd, struct session_exec *what, struct cage_exit *exit, struct error *e)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+
+	make_request(what, &words);
+	return converse(fd, &words, what, exit, e);
+}
+
+int session_attach(int fd, const char *number, struct session_exec *what, struct cage_exit *exit,
+		   struct error *e)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+
+	strv_add(&words, "attach");
+	if (number)
+		strv_addf(&words, "number=%s", number);
+	what->tty = true;
+	return converse(fd, &words, what, exit, e);
 }

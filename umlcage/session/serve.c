@@ -47,6 +47,7 @@ struct client {
 	struct cage_command *command;
 	unsigned int number;		/* of the command */
 	char *what;			/* the command, for people */
+	bool detached;			/* the command waits for another client */
 	int64_t kill_ms;		/* when a command without a client is killed; 0: not */
 	bool finished;			/* nothing more is to be done for it */
 };
@@ -138,6 +139,21 @@ static void command_ended(struct cage_command *command, void *arg)
 	c->finished = c->fd < 0;
 }
 
+/* The keys that leave it were typed: its terminal is the guest's, so it can go on without. */
+static void command_left(struct cage_command *command, void *arg)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	struct client *c = arg;
+
+	if (!cage_command_detach(command))
+		return;
+	c->detached = true;
+	strv_add(&words, "detached");
+	strv_addf(&words, "number=%u", c->number);
+	reply(c, &words);
+	drop(c);
+}
+
 /* What a client does not say otherwise about the environment is the session's. */
 static void add_environment(const struct strv *session, struct strv *env)
 {
@@ -173,7 +189,8 @@ static int do_exec(struct client *c, const struct strv *words, struct error *e)
 	struct cage_exec what = { .cwd = session_get(words, "cwd"), .user = session_get(words, "user"),
 				  .tty = str_eq(tty, "1"),
 				  .changes = str_eq(session_get(words, "changes"), "1"),
-				  .ended = command_ended, .ended_arg = c };
+				  .ended = command_ended, .ended_arg = c,
+				  .detach_keys = session_get(words, "keys"), .left = command_left };
 	int ret;
 
 	if (c->command)
@@ -200,6 +217,67 @@ static int do_exec(struct client *c, const struct strv *words, struct error *e)
 		return ret;
 	c->number = ++v->started;
 	c->what = strv_join(&argv, " ");
+	return 0;
+}
+
+/* The detached command that is meant; without a number the only one. */
+static int find_detached(const struct server *v, const char *number, struct client **found,
+			 struct error *e)
+{
+	cleanup_strbuf struct strbuf all = STRBUF_INIT;
+	size_t n = 0;
+
+	for (struct client *c = v->clients; c; c = c->next) {
+		cleanup_free char *own = xasprintf("%u", c->number);
+
+		if (!c->command || (number && !str_eq(own, number)))
+			continue;
+		if (number && !c->detached)
+			return err_set(e, EBUSY, "the command %s of '%s' has a terminal; detach it there "
+				       "first", number, v->s->name);
+		if (!c->detached)
+			continue;
+		*found = c;
+		n++;
+		sb_addf(&all, "%s%s", n > 1 ? ", " : "", own);
+	}
+	if (n == 1)
+		return 0;
+	if (n > 1)
+		return err_usage(e, "several commands of '%s' are detached: %s; say which one", v->s->name,
+				 sb_str(&all));
+	if (number)
+		return err_set(e, ENOENT, "the session '%s' has no command %s; see 'umlcage session ps %s'",
+			       v->s->name, number, v->s->name);
+	return err_set(e, ENOENT, "no command of '%s' is detached", v->s->name);
+}
+
+/* Whoever asks takes the place of the client that has left. */
+static int do_attach(struct client *c, const struct strv *words, struct error *e)
+{
+	struct server *v = c->server;
+	struct cage_exec what = { .tty = true };
+	struct client *old = NULL;
+	int ret;
+
+	if (c->command)
+		return err_set(e, EBUSY, "this connection has a command already");
+	ret = find_detached(v, session_get(words, "number"), &old, e);
+	if (ret < 0)
+		return ret;
+	take_stdio(c, session_get(words, "stdio"), &what);
+	ret = cage_command_attach(old->command, what.stdin_fd, what.stdout_fd, session_get(words, "keys"), e);
+	if (ret < 0)
+		return ret;
+	old->fd = c->fd;
+	old->index = -1;
+	old->wire = c->wire;
+	old->detached = false;
+	for (size_t i = 0; i < old->wire.nfds; i++)
+		close_fd(&old->wire.fds[i]);
+	old->wire.nfds = 0;
+	c->fd = -1;
+	c->wire = (struct wire)WIRE_INIT;
 	return 0;
 }
 
@@ -255,7 +333,8 @@ static int do_info(struct client *c, const struct strv *words, struct error *e)
 	strv_addf(&answer, "started=%u", v->started);
 	for (const struct client *o = v->clients; o; o = o->next)
 		if (o->command)
-			strv_addf(&answer, "command=%u %s", o->number, o->what);
+			strv_addf(&answer, "command=%u %s %s", o->number, !o->detached ? "attached" :
+				  cage_command_exited(o->command) ? "ended" : "detached", o->what);
 	reply(c, &answer);
 	return 1;
 }
@@ -363,7 +442,8 @@ static const struct request {
 	int (*serve)(struct client *c, const struct strv *words, struct error *e);
 	bool silent;
 } requests[] = {
-	{ "exec", do_exec, true }, { "signal", do_signal, true }, { "resize", do_resize, true },
+	{ "exec", do_exec, true }, { "attach", do_attach, true }, { "signal", do_signal, true },
+	{ "resize", do_resize, true },
 	{ "hold", do_hold, true }, { "release", do_hold, true }, { "info", do_info, false },
 	{ "stop", do_stop, false }, { "wait", do_wait, false }, { "pause", do_pause, false },
 	{ "resume", do_pause, false }, { "publish", do_publish, false },
@@ -442,7 +522,7 @@ static void sweep(struct server *v)
 
 		if (c->fd < 0 && c == v->freezer)
 			thaw(v);
-		if (c->fd < 0 && c->command)
+		if (c->fd < 0 && c->command && !c->detached)
 			hang_up(c);
 		if (c->finished || (c->fd < 0 && !c->command)) {
 			*at = c->next;
@@ -476,7 +556,7 @@ static enum demand demand(const struct server *v)
 	enum demand d = UNWANTED;
 
 	for (const struct client *c = v->clients; c && d != WANTED; c = c->next) {
-		if (c->command || c == v->freezer)
+		if (c == v->freezer || (c->command && !(c->detached && cage_command_exited(c->command))))
 			d = WANTED;
 		else if (!c->asked)
 			d = ASKING;

@@ -125,12 +125,20 @@ struct session_exec {
 	bool tty;
 	uint64_t timeout;		/* milliseconds; 0: none */
 	int fds[3];			/* its stdio; -1: none */
+	const char *keys;		/* as detach_keys of struct cage_exec; for a terminal alone */
+	unsigned int detached;		/* afterwards: it goes on under that number; 0: it does not */
 };
 
 /*
  * Runs a command in the session to its end, with this process's signals and terminal as
  * cage_exec() has them.  -EPIPE when the session ended first.
  */
-int session_exec(int fd, const struct session_exec *what, struct cage_exit *exit, struct error *e);
+int session_exec(int fd, struct session_exec *what, struct cage_exit *exit, struct error *e);
+/*
+ * The same with a command that was detached: of @what the descriptors and keys count.  @number
+ * NULL: the only one.
+ */
+int session_attach(int fd, const char *number, struct session_exec *what, struct cage_exit *exit,
+		   struct error *e);
 
 #endif
