@@ -296,6 +296,8 @@ struct deb_readers {
 	pthread_mutex_t lock;
 	pthread_cond_t given;
 	struct deb_reader *idle;
+	/* first come, first served: those who take one package after the other leave none idle */
+	unsigned int last, turn;
 	atomic_bool stop;
 	size_t n;
 	struct deb_reader all[];
@@ -304,12 +306,16 @@ struct deb_readers {
 static struct deb_reader *take_reader(struct deb_readers *pool)
 {
 	struct deb_reader *r;
+	unsigned int mine;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->idle)
+	mine = pool->last++;
+	while (!pool->idle || pool->turn != mine)
 		pthread_cond_wait(&pool->given, &pool->lock);
+	pool->turn++;
 	r = pool->idle;
 	pool->idle = r->idle;
+	pthread_cond_broadcast(&pool->given);
 	pthread_mutex_unlock(&pool->lock);
 	return r;
 }
@@ -326,7 +332,7 @@ void deb_reader_close(struct deb_reader *r)
 	pthread_mutex_lock(&pool->lock);
 	r->idle = pool->idle;
 	pool->idle = r;
-	pthread_cond_signal(&pool->given);
+	pthread_cond_broadcast(&pool->given);
 	pthread_mutex_unlock(&pool->lock);
 }
 

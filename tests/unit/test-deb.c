@@ -155,6 +155,52 @@ START_TEST(a_package_may_be_left)
 }
 END_TEST
 
+struct turn {
+	struct deb_readers *readers;
+	int fd;
+	atomic_int *count;
+	int came;
+};
+
+static void *take_turn(void *arg)
+{
+	struct turn *t = arg;
+	struct deb own = DEB_INIT;
+	struct error e = ERROR_INIT;
+
+	ck_ok(deb_open_by(&own, t->readers, t->fd, "a", &e), &e);
+	t->came = atomic_fetch_add(t->count, 1);
+	deb_close(&own);
+	return NULL;
+}
+
+/* More want a reader than there are. */
+START_TEST(a_reader_is_waited_for)
+{
+	const struct item data[] = { DIR("./"), END };
+	cleanup_close int fd = deb_of("a", "", NULL, data);
+	struct deb_readers *readers;
+	atomic_int count = 0;
+	struct turn turns[8];
+	pthread_t threads[8];
+
+	ck_ok(deb_readers_new(&readers, 1, NULL, &err), &err);
+	ck_ok(deb_open_by(&d, readers, fd, "a", &err), &err);
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
+		turns[i] = (struct turn){ readers, fd, &count, -1 };
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, take_turn, &turns[i]), 0);
+	}
+	ck_assert_int_eq(atomic_load(&count), 0);
+	deb_close(&d);
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_int_ge(turns[i].came, 0);
+	}
+	ck_assert_int_eq(atomic_load(&count), 8);
+	deb_readers_free(readers);
+}
+END_TEST
+
 START_TEST(a_broken_package_has_its_cause)
 {
 	cleanup_free char *text = large();
@@ -549,7 +595,8 @@ static int change(void *arg, struct strbuf *out, struct error *e)
 	before = words[1];
 	(void)deb_put_flush(&f);
 	/* the length of a record, and that of its path and what is in there, one after the other */
-	for (size_t i = 0; before; i = (i + before + sizeof(struct deb_record)) % (DEB_SLOT_SIZE - 256)) {
+	before += sizeof(struct deb_record);
+	for (size_t i = 0; i < DEB_SLOT_SIZE; i = (i + before) % (DEB_SLOT_SIZE - 256)) {
 		volatile char *at = r->slots + i;
 		char was[64];
 
@@ -604,6 +651,7 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, as_if_it_were_read_here);
 	tcase_add_test(t, a_package_may_be_left);
+	tcase_add_test(t, a_reader_is_waited_for);
 	tcase_add_test(t, a_broken_package_has_its_cause);
 	tcase_add_test(t, one_that_dies);
 	tcase_add_test(t, one_that_sleeps);
