@@ -3,11 +3,52 @@
 #include "umlcage/cmd/programs.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "umlcage/base/str.h"
+#include "umlcage/cmd/cmd.h"
+
+/* How many of the arguments are @words, with a blank between them; 0: they are others. */
+static int words_of(int argc, char **argv, const char *words)
+{
+	for (int n = 1; n < argc; n++) {
+		size_t len = strcspn(words, " ");
+
+		if (strlen(argv[n]) != len || memcmp(argv[n], words, len) != 0)
+			return 0;
+		if (!words[len])
+			return n;
+		words += len + 1;
+	}
+	return 0;
+}
+
+bool program_named(int argc, char **argv, const char *words)
+{
+	return words_of(argc, argv, words) > 0;
+}
+
+int program_run(const struct program_command *commands, int argc, char **argv)
+{
+	static char full_name[64];
+
+	for (const struct program_command *p = commands; p->words; p++) {
+		int n = words_of(argc, argv, p->words);
+
+		if (!n)
+			continue;
+		/* a closed pipe is an error of the write, reported where it happens */
+		signal(SIGPIPE, SIG_IGN);
+		snprintf(full_name, sizeof(full_name), "umlcage %s", p->words);
+		argv[n] = full_name;
+		return p->command->run(p->command, argc - n, argv + n);
+	}
+	return -1;
+}
 
 int program_find(const char *name, char **path, struct error *e)
 {
