@@ -42,8 +42,8 @@ $(eval $(call module,table,umlcage/table,table.c,json-c,base))
 cmd_files = $(patsubst %,umlcage/cmd/%.c,$(1))
 CMD_SRCS := $(wildcard umlcage/cmd/*.c)
 CMD_DOOR_SRCS := $(call cmd_files,cmd door-main guest programs session-run settings)
-CMD_CAGE_SRCS := $(call cmd_files,boot cage-main cmd guest guest-run programs run session-run session-start settings \
-	workshop)
+CMD_CAGE_SRCS := $(call cmd_files,boot cage-main cmd guest guest-run programs run session-login session-run session-start \
+	settings units workshop)
 CMD_MAKE_SRCS := $(filter-out %-main.c,$(CMD_SRCS))
 
 # what the file of settings may have in it, known to the programs that have some commands only

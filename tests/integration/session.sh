@@ -808,3 +808,55 @@ test_restores_survive_kills()
 	equal "" "$(ls -A "$XDG_STATE_HOME/umlcage/sessions")" "what is left of kept changes"
 	nothing_left
 }
+
+# systemctl that writes down what it is told, and does what the unit says
+fake_systemctl()
+{
+	mkdir fake
+	cat >fake/systemctl <<-'EOT'
+		#!/bin/bash
+		echo "$@" >>"$FAKE/log"
+		unit=$XDG_CONFIG_HOME/systemd/user/${!#}
+		case "$2 $3" in
+		"enable --now") what=ExecStart ;;
+		"disable --now") what=ExecStop ;;
+		*) exit 0 ;;
+		esac
+		cd "$(sed -n 's/^WorkingDirectory=//p' "$unit")" && eval "$(sed -n "s/^$what=//p" "$unit")" >>"$FAKE/out" 2>&1
+	EOT
+	chmod 755 fake/systemctl
+	export FAKE=$PWD/fake PATH=$PWD/fake:$PATH XDG_CONFIG_HOME=$PWD/config
+}
+
+test_start_at_login()
+{
+	local unit
+	fake_systemctl
+	unit=$XDG_CONFIG_HOME/systemd/user/umlcage-session-s.service
+	mkdir src
+	echo content >src/file
+	status 2 session start --at-login 2>err
+	contains "--at-login: give the session a NAME" err
+	status 2 session start --at-login --scratch=nowhere s 2>err
+	[ ! -e "$unit" ] || fail "there is a unit of what cannot be started"
+	session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --memory "$(little 96)" --at-login --bind src:/src \
+		-e "A=a b" s 2>err || { cat err fake/* >&2; fail "it is not started"; }
+	contains "the session 's' is started at login" err
+	equal "content a b" "$(session exec s -- sh -c 'echo $(cat /src/file) $A')"
+	equal "WantedBy=default.target" "$(grep WantedBy "$unit")"
+	! command -v systemd-analyze >/dev/null || systemd-analyze verify --user --man=no "$unit" 2>verify ||
+		! grep -F umlcage-session-s verify || fail "systemd does not like the unit"
+	session stop --at-login s
+	no_sessions || fail "sessions are left: $(session list)"
+	[ ! -e "$unit" ] || fail "the unit is left"
+	equal "--user daemon-reload,--user enable --now umlcage-session-s.service,$(:
+		)--user disable --now umlcage-session-s.service,--user daemon-reload," "$(tr '\n' , <fake/log)" "what systemd was told"
+	status 3 session stop --at-login s 2>err
+	contains "the session 's' is not started at login" err
+	# what systemd does not take leaves nothing
+	printf '#!/bin/sh\nexit 1\n' >fake/systemctl
+	status 1 session start --at-login s 2>err
+	contains "systemd does not take the unit 'umlcage-session-s.service'" err
+	[ ! -e "$unit" ] || fail "the unit is left"
+}

@@ -16,9 +16,9 @@
 #include "umlcage/base/hash.h"
 #include "umlcage/base/proc.h"
 #include "umlcage/cmd/build.h"
+#include "umlcage/cmd/units.h"
 
 #define MARK	"# umlcage build "
-#define UNITS	"systemd/user"
 
 /* ---- what is common ---- */
 
@@ -84,37 +84,7 @@ static int find_kind(const char *how, bool *systemd, struct error *e)
 	return 0;
 }
 
-/* The program as it will be found: umlcage beside libexec, or the one that is installed. */
-static int find_program(char **path, struct error *e)
-{
-	cleanup_free char *self = realpath("/proc/self/exe", NULL), *up = NULL, *bin = NULL;
-	char *slash = self ? strstr(self, "/libexec/umlcage/") : NULL;
-
-	if (!slash)
-		return err_set(e, ENOENT, "cannot tell where umlcage is installed");
-	*slash = '\0';
-	up = path_join(self, "umlcage");
-	bin = path_join(self, "bin/umlcage");
-	*path = realpath(access(up, X_OK) == 0 ? up : bin, NULL);
-	return *path ? 0 : err_sys(e, errno, "cannot use '%s'", bin);
-}
-
 /* ---- systemd ---- */
-
-static int unit_path(const char *name, char **path, struct error *e)
-{
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	cleanup_free char *dir = NULL;
-	int ret;
-
-	if (!config && !home)
-		return err_set(e, ENOENT, "cannot tell the home directory; set HOME");
-	dir = config ? path_join(config, UNITS) : xasprintf("%s/.config/" UNITS, home);
-	ret = make_dirs(AT_FDCWD, dir, 0777, e);
-	if (ret == 0)
-		*path = path_join(dir, name);
-	return ret;
-}
 
 /* The same path has the same unit. */
 static char *unit_name(const char *what)
@@ -129,56 +99,23 @@ static char *unit_name(const char *what)
 	return xasprintf("umlcage-build-%.8s", hex);
 }
 
-static int systemctl(const char *a, const char *b, const char *c)
-{
-	char *const argv[] = { (char *)"systemctl", (char *)"--user", (char *)a, (char *)b, (char *)c,
-			       NULL };
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	int status = 1;
-
-	return proc_capture(argv, 4096, &out, NULL, &status, NULL) < 0 ? -1 : status;
-}
-
-/* As systemd splits words: in double quotes, with '%' twice. */
-static void add_word(struct strbuf *sb, const char *word)
-{
-	sb_adds(sb, " \"");
-	for (; *word; word++) {
-		if (*word == '"' || *word == '\\')
-			sb_addc(sb, '\\');
-		if (*word == '%' || *word == '$')
-			sb_addc(sb, *word);
-		sb_addc(sb, *word);
-	}
-	sb_addc(sb, '"');
-}
-
-static int write_unit(const char *name, const char *ending, const char *text, struct error *e)
-{
-	cleanup_free char *full = xasprintf("%s%s", name, ending), *path = NULL;
-
-	if (unit_path(full, &path, e) < 0)
-		return -e->errnum;
-	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
-}
-
 static int install_units(const char *program, const char *what, struct clock at, struct error *e)
 {
 	cleanup_free char *name = unit_name(what), *timer = NULL, *unit = NULL;
 	cleanup_strbuf struct strbuf service = STRBUF_INIT;
 
 	sb_addf(&service, "[Unit]\nDescription=images of %s\n\n[Service]\nType=oneshot\nExecStart=", what);
-	add_word(&service, program);
+	unit_add_word(&service, program);
 	sb_adds(&service, " build");
-	add_word(&service, what);
+	unit_add_word(&service, what);
 	sb_addc(&service, '\n');
 	timer = xasprintf("[Unit]\nDescription=images of %s\n\n[Timer]\nOnCalendar=*-*-* %02u:%02u:00\n"
 			  "Persistent=true\n\n[Install]\nWantedBy=timers.target\n", what, at.hour, at.minute);
-	if (write_unit(name, ".service", sb_str(&service), e) < 0 ||
-	    write_unit(name, ".timer", timer, e) < 0)
+	if (unit_write(name, ".service", sb_str(&service), e) < 0 ||
+	    unit_write(name, ".timer", timer, e) < 0)
 		return -e->errnum;
 	unit = xasprintf("%s.timer", name);
-	if (systemctl("daemon-reload", NULL, NULL) || systemctl("enable", "--now", unit))
+	if (unit_systemctl("daemon-reload", NULL, NULL) || unit_systemctl("enable", "--now", unit))
 		return err_set(e, EIO, "systemctl --user does not take '%s'; 'systemctl --user status %s' "
 			       "says why", unit, unit);
 	return 0;
@@ -189,7 +126,7 @@ static int remove_units(const char *what, bool *found, struct error *e)
 	static const char *const endings[] = { ".timer", ".service" };
 	cleanup_free char *name = unit_name(what), *unit = xasprintf("%s.timer", name);
 
-	(void)systemctl("disable", "--now", unit);
+	(void)unit_systemctl("disable", "--now", unit);
 	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
 		cleanup_free char *full = xasprintf("%s%s", name, endings[i]), *path = NULL;
 
@@ -199,7 +136,7 @@ static int remove_units(const char *what, bool *found, struct error *e)
 			return ret;
 		*found |= path && unlink(path) == 0;
 	}
-	(void)systemctl("daemon-reload", NULL, NULL);
+	(void)unit_systemctl("daemon-reload", NULL, NULL);
 	return 0;
 }
 
@@ -355,7 +292,7 @@ static int install(const struct timer_options *o, const char *what, struct error
 
 	if (parse_time(o->at ? o->at : "02:30", &at, e) < 0 || find_kind(o->how, &systemd, e) < 0 ||
 	    builds_read(&b, cmd_build_tools(), paths, 1, e) < 0 || builds_order(&b, e) < 0 ||
-	    find_program(&program, e) < 0)
+	    unit_program(&program, e) < 0)
 		return -e->errnum;
 	if (systemd ? install_units(program, what, at, e) < 0 :
 		      change_crontab(program, what, &at, &found, e) < 0)

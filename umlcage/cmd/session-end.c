@@ -11,9 +11,20 @@
 
 enum { KILL_MS = 10000 };
 
+struct stop_options {
+	bool at_login;
+};
+
+static const struct opt stop_opts[] = {
+	{ OPT_FLAG, 0, "at-login", NULL, OPT_BOOL(struct stop_options, at_login),
+	  "and have them not be started at login any more" },
+	OPT_END,
+};
+
 static const struct opt_spec stop_spec = {
-	.usage = "umlcage session stop NAME...",
+	.usage = "umlcage session stop [--at-login] NAME...",
 	.summary = "Ends sessions: their processes, then everything written back.",
+	.groups = OPT_GROUPS({ NULL, stop_opts, 0 }),
 }, wait_spec = {
 	.usage = "umlcage session wait NAME...",
 	.summary = "Waits until sessions have ended.",
@@ -50,6 +61,19 @@ static int stop(const char *name, struct error *e)
 	return session_until_end(name, "stop", e);
 }
 
+/* The unit has ended it, if it was the unit that started it. */
+static int stop_for_good(const char *name, struct error *e)
+{
+	int ret = session_not_at_login(name, e);
+
+	if (ret < 0)
+		return ret;
+	ret = stop(name, e);
+	if (ret == -ENOENT)
+		err_release(e);
+	return ret == -ENOENT ? 0 : ret;
+}
+
 static int wait_end(const char *name, struct error *e)
 {
 	return session_until_end(name, "wait", e);
@@ -83,8 +107,9 @@ static int kill_session(const char *name, struct error *e)
 static int each(const struct command *self, int argc, char **argv,
 		int (*fn)(const char *name, struct error *e))
 {
+	struct stop_options o = { false };
 	struct error e = ERROR_INIT;
-	int status = cmd_parse(self->spec, NULL, &argc, &argv);
+	int status = cmd_parse(self->spec, &o, &argc, &argv);
 
 	if (status >= 0)
 		return status;
@@ -94,7 +119,7 @@ static int each(const struct command *self, int argc, char **argv,
 	}
 	status = EXIT_OK;
 	for (int i = 0; i < argc; i++)
-		if (fn(argv[i], &e) < 0)
+		if ((o.at_login ? stop_for_good : fn)(argv[i], &e) < 0)
 			status = cmd_fail(&e);
 	return status;
 }

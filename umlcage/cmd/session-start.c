@@ -29,6 +29,9 @@ static const struct opt session_opts[] = {
 	  "'full' unless --kernel names another" },
 	{ OPT_DURATION, 0, "idle-timeout", "TIME", START(idle_timeout, U64),
 	  "end it when nobody has wanted anything for TIME (90, 1.5m, 2h)" },
+	{ OPT_FLAG, 0, "at-login", NULL, START(at_login, BOOL),
+	  "have the systemd of this user start it, now and at each login, by the unit\n"
+	  "umlcage-session-NAME; 'session stop --at-login' takes that back" },
 	OPT_END,
 };
 
@@ -258,6 +261,15 @@ int session_launch(const char *name, const struct session_options *o, const char
 	return ret;
 }
 
+static int start_at_login(struct session_options *o, const char *name, const struct strv *words,
+			  struct error *e)
+{
+	struct boot b = BOOT_INIT;
+	int ret = boot_check(&b, &o->boot, e);
+
+	return ret < 0 ? ret : session_at_login(name, words, e);
+}
+
 static int run_start(const struct command *self, int argc, char **argv)
 {
 	struct session_options o = SESSION_OPTIONS_INIT;
@@ -272,6 +284,11 @@ static int run_start(const struct command *self, int argc, char **argv)
 	status = cmd_parse(self->spec, &o, &argc, &argv);
 	if (status < 0 && argc > 0)
 		status = session_operand(argc, argv, &name);
+	if (status < 0 && o.at_login) {
+		ret = name ? start_at_login(&o, name, &words, &e) :
+			     err_usage(&e, "--at-login: give the session a NAME");
+		status = ret < 0 ? cmd_fail(&e) : EXIT_OK;
+	}
 	if (status < 0 && !name) {
 		ret = session_new_name(&made, &e);
 		name = made;

@@ -11,6 +11,7 @@
 struct session_options {
 	struct boot_options boot;
 	uint64_t idle_timeout;	/* milliseconds; 0: none */
+	bool at_login;
 };
 
 #define SESSION_OPTIONS_INIT { .boot = BOOT_OPTIONS_INIT }
@@ -46,6 +47,10 @@ int session_until_end(const char *name, const char *verb, struct error *e);
  * not NULL.  An exit status, or -errno.
  */
 int session_again(const struct session_record *r, const char *snapshot, struct error *e);
+
+/* Has the user's systemd start it with these words, now and at login; or no more, ending it. */
+int session_at_login(const char *name, const struct strv *words, struct error *e);
+int session_not_at_login(const char *name, struct error *e);
 
 enum session_stream_kind {
 	SESSION_STREAM_IN, SESSION_STREAM_OUT,	/* @end writes to the command, or reads from it */
