@@ -61,7 +61,7 @@ int session_at_login(const char *name, const struct strv *words, struct error *e
 		ret = unit_path(unit, &path, e);
 	if (ret == 0)
 		ret = unit_write(unit, "", sb_str(&text), e);
-	if (ret < 0)
+	if (ret < 0 || !path)
 		return ret;
 	lives = session_connect(name, NULL);
 	if (unit_systemctl("daemon-reload", NULL, NULL) == 0 &&
@@ -86,7 +86,7 @@ int session_not_at_login(const char *name, struct error *e)
 
 	if (ret == 0)
 		ret = unit_path(unit, &path, e);
-	if (ret < 0)
+	if (ret < 0 || !path)
 		return ret;
 	if (access(path, F_OK) < 0)
 		return err_set(e, ENOENT, "the session '%s' is not started at login", name);
