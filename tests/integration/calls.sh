@@ -59,6 +59,20 @@ test_mappings_without_a_signal()
 	checks 1 mappings --cpus 2
 }
 
+# see tests/support/guest-memory.c; what is only protected is one call of the host for many pages
+test_protections()
+{
+	local option changes
+	for option in "--cpus 2" --ptrace "--stats=stats"; do
+		# shellcheck disable=SC2086
+		run $option --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-memory >out ||
+			{ cat out; fail "memory with $option"; }
+		equal 3 "$(grep -c ' ok$' out)" "checks with $option"
+	done
+	changes=$(sed 's/.*"host_protects":\([0-9]*\),.*/\1/' stats)
+	[ "$changes" -gt 1000 ] || fail "the host was told of $changes protections"
+}
+
 test_calls_of_other_kinds()
 {
 	checks 2 foreign
