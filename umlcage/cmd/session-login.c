@@ -27,8 +27,8 @@ static int unit_text(const char *name, const struct strv *words, struct strbuf *
 	if (ret < 0)
 		return ret;
 	/* what has been started stays with the unit, which ends it */
-	sb_addf(out, "[Unit]\nDescription=umlcage session %s\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
-		"WorkingDirectory=", name);
+	sb_addf(out, "[Unit]\nDescription=umlcage session %s\n\n", name);
+	sb_adds(out, "[Service]\nType=oneshot\nRemainAfterExit=yes\nWorkingDirectory=");
 	add_path(out, folder ? folder : "/");
 	sb_adds(out, "\nExecStart=");
 	unit_add_word(out, program);
@@ -65,7 +65,8 @@ int session_at_login(const char *name, const struct strv *words, struct error *e
 		return ret;
 	lives = session_connect(name, NULL);
 	if (unit_systemctl("daemon-reload", NULL, NULL) == 0 &&
-	    (lives < 0 ? unit_systemctl("enable", "--now", unit) : unit_systemctl("enable", unit, NULL)) == 0) {
+	    (lives < 0 ? unit_systemctl("enable", "--now", unit) :
+			 unit_systemctl("enable", unit, NULL)) == 0) {
 		fprintf(stderr, "umlcage: the session '%s' is started at login; 'loginctl enable-linger' "
 			"starts it with the machine\n", name);
 		return 0;
