@@ -159,13 +159,14 @@ static int read_control(struct deb *d, struct error *e)
 	size_t total = 0;
 
 	for (;;) {
-		struct deb_entry entry;
+		struct deb_entry entry = { 0 };
 		int ret = deb_next(d, &entry, e);
 
 		if (ret <= 0)
 			return ret;
 
-		const char *name = entry.path;
+		/* there is one, which the analyzer does not know */
+		const char *name = entry.path ? entry.path : "";
 		mode_t type = entry.mode & S_IFMT;
 
 		while (name[0] == '.' && name[1] == '/')
