@@ -12,7 +12,7 @@
 # ratio: fork and exec against the host: vfork-exec-wait-1-cpu / vfork-exec-wait-native
 # promise: random touch of 1 GB against 128 MB: touch-random-1g-1-cpu / touch-random-128m-1-cpu <= 3
 # promise: xz -T2 with one virtual CPU against two: xz-1-cpu / xz-2-cpus >= 1.7
-# promise: make -j2 with one virtual CPU against two: make-1-cpu / make-2-cpus >= 1.7
+# promise: make -j2 with one virtual CPU against two: parallel-make-1-cpu / parallel-make-2-cpus >= 1.7
 # promise: a resting cage, percent of a CPU: resting-cpu <= 0.2
 # promise: a resting cage, MB: resting-memory <= 40
 # ratio: work done beside a busy loop on each CPU, of that done alone: work-beside / work-alone
@@ -93,8 +93,8 @@ bench_xz()
 bench_make()
 {
 	[ -x /usr/bin/gcc ] && [ -L /lib ] || host_cannot "the host has no gcc in a merged /usr"
-	job make-1-cpu 1 make -s -j2 -f /job/Makefile
-	job make-2-cpus 2 make -s -j2 -f /job/Makefile
+	job parallel-make-1-cpu 1 make -s -j2 -f /job/Makefile
+	job parallel-make-2-cpus 2 make -s -j2 -f /job/Makefile
 }
 
 # the process and everything below it
