@@ -34,6 +34,11 @@ ssize_t pread_full(int fd, void *buf, size_t len, off_t offset);
 int write_full(int fd, const void *buf, size_t len);	/* 0 or -errno */
 int pwrite_full(int fd, const void *buf, size_t len, off_t offset);
 
+/* A message with a descriptor (-1: none), to a Unix socket; 0 or -errno. */
+int send_fd(int to, const void *data, size_t len, int fd);
+/* @flags of recvmsg(2).  Bytes (0: the other end is closed) or -errno; *@fd is -1 if none came. */
+ssize_t receive_fd(int from, void *data, size_t len, int flags, int *fd);
+
 /* @fd is a terminal of ours whose foreground are others: see tcgetpgrp(3). */
 bool in_background(int fd);
 

@@ -434,24 +434,12 @@ static int gone(const struct worker_peer *p, struct error *e)
 
 int worker_tell(struct worker_peer *p, const void *data, size_t len, int fd, struct error *e)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .space = { 0 } };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int ret;
 
 	if (p->fd < 0)
 		return gone(p, e);
-	if (fd >= 0) {
-		m.msg_control = control.space;
-		m.msg_controllen = sizeof(control.space);
-		control.header = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	}
-	while (sendmsg(p->fd, &m, MSG_NOSIGNAL) < 0) {
-		int ret = again(p, errno, e);
-
+	while ((ret = send_fd(p->fd, data, len, fd)) < 0) {
+		ret = again(p, -ret, e);
 		if (ret < 0)
 			return ret;
 	}
@@ -487,25 +475,12 @@ int worker_ready(struct worker_peer *p, struct error *e)
 
 ssize_t worker_asked(void *buf, size_t len, int *fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = buf, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-			    .msg_controllen = sizeof(control.space) };
-	const struct cmsghdr *h;
 	ssize_t n;
 
-	*fd = -1;
 	do
-		n = recvmsg(WORKER_SOCKET, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
-	    h->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(h), sizeof(*fd));
-	return n < 0 ? -errno : n;
+		n = receive_fd(WORKER_SOCKET, buf, len, 0, fd);
+	while (n == -EINTR);
+	return n;
 }
 
 int worker_say(const void *data, size_t len)

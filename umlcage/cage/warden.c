@@ -398,22 +398,17 @@ static bool answer_one(struct keeper *k)
 
 static bool receive_listener(struct keeper *k)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
 	pid_t pid = 0;
-	struct iovec iov = { .iov_base = &pid, .iov_len = sizeof(pid) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-			    .msg_controllen = sizeof(control.space) };
-	ssize_t n = recvmsg(k->up, &m, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	int fd;
+	ssize_t n = receive_fd(k->up, &pid, sizeof(pid), 0, &fd);
 
-	if (n < 0 && errno == EINTR)
+	if (n == -EINTR)
 		return true;
-	if (!h || n != (ssize_t)sizeof(pid) || k->listener >= 0)
+	if (fd < 0 || n != (ssize_t)sizeof(pid) || k->listener >= 0) {
+		close_fd(&fd);
 		return false;
-	memcpy(&k->listener, CMSG_DATA(h), sizeof(k->listener));
+	}
+	k->listener = fd;
 	/* since Linux 6.6: one waits for the other anyway, so that they take turns on one processor */
 	(void)ioctl(k->listener, NOTIF_SET_FLAGS, NOTIF_SYNC_WAKE_UP);
 	k->kernel = pid;
@@ -508,20 +503,9 @@ int warden_start(struct warden *w, const int *writable, size_t n, struct error *
 
 int warden_hand_over(const struct warden *w, int listener)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .space = { 0 } };
 	pid_t pid = getpid();
-	struct iovec iov = { .iov_base = &pid, .iov_len = sizeof(pid) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-			    .msg_controllen = sizeof(control.space) };
 
-	CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
-	CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
-	CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &listener, sizeof(listener));
-	return sendmsg(w->fd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return send_fd(w->fd, &pid, sizeof(pid), listener);
 }
 
 int warden_check(pid_t pid, struct error *e)

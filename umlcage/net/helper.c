@@ -41,45 +41,6 @@ static int channel = -1, resolv = -1;
 static bool trapping;
 static int published = -1;	/* a socket that libslirp is about to bind its own way */
 
-int net_send_fd(int to, const void *data, size_t len, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .space = { 0 } };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		m.msg_control = control.space;
-		m.msg_controllen = sizeof(control.space);
-		CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
-		CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
-		CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof(fd));
-	}
-	return sendmsg(to, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-ssize_t net_receive_fd(int from, void *data, size_t len, int *fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = data, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-			    .msg_controllen = sizeof(control.space) };
-	ssize_t n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
-
-	*fd = -1;
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
-	    h->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(h), sizeof(*fd));
-	return n < 0 ? -errno : n;
-}
-
 /* ---- what traps ---- */
 
 /* Instead of a socket that would be connected by a path. */
@@ -89,7 +50,7 @@ static long make_stream(void)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	ret = net_send_fd(channel, "", 1, pair[1]);
+	ret = send_fd(channel, "", 1, pair[1]);
 	close(pair[1]);
 	if (ret == 0)
 		return pair[0];
@@ -278,7 +239,7 @@ static void take_message(struct helper *h)
 	static char text[HELPER_MESSAGE_MAX];
 	struct helper_message m;
 	int fd;
-	ssize_t n = net_receive_fd(h->channel, text, sizeof(text), &fd);
+	ssize_t n = receive_fd(h->channel, text, sizeof(text), MSG_DONTWAIT, &fd);
 
 	/* the supervisor is gone */
 	if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR)) {

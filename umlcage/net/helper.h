@@ -46,9 +46,4 @@ struct helper {
 /* In a child of its own, which ends in here. */
 void helper_run(struct helper *h) __attribute__((noreturn));
 
-/* A message with a descriptor (-1: none); 0 or -errno. */
-int net_send_fd(int to, const void *data, size_t len, int fd);
-/* Does not wait.  Bytes (0: the other end is closed) or -errno; *@fd is -1 if none came. */
-ssize_t net_receive_fd(int from, void *data, size_t len, int *fd);
-
 #endif

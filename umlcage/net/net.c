@@ -99,7 +99,7 @@ static void send_resolv(struct net *net)
 	cleanup_close int fd = copy_resolv(net);
 
 	if (fd >= 0)
-		(void)net_send_fd(net->channel, &m, sizeof(m), fd);
+		(void)send_fd(net->channel, &m, sizeof(m), fd);
 }
 
 static bool same_addresses(const struct net_filter *a, const struct net_filter *b)
@@ -125,7 +125,7 @@ static void send_addresses(struct net *net)
 	sb_add(&data, &m, sizeof(m));
 	sb_add(&data, now.v6, now.nv6 * sizeof(*now.v6));
 	sb_add(&data, now.v4, now.nv4 * sizeof(*now.v4));
-	if (net_send_fd(net->channel, sb_str(&data), data.len, -1) == 0) {
+	if (send_fd(net->channel, sb_str(&data), data.len, -1) == 0) {
 		net_filter_release(&net->host);
 		net->host = now;
 	} else {
@@ -220,7 +220,7 @@ int net_publish(struct net *net, bool udp, const struct sockaddr *host, uint16_t
 		return fd;
 	memcpy(&m.host, host, host->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
 							    sizeof(struct sockaddr_in));
-	ret = net_send_fd(net->channel, &m, sizeof(m), fd);
+	ret = send_fd(net->channel, &m, sizeof(m), fd);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot reach the network's helper");
 	net->published = xreallocarray(net->published, net->npublished + 1, sizeof(*net->published));
@@ -241,7 +241,7 @@ int net_unpublish(struct net *net, bool udp, const struct sockaddr *host, struct
 
 		if (p->udp != udp || memcmp(&p->host, host, len) != 0)
 			continue;
-		ret = net_send_fd(net->channel, &m, sizeof(m), -1);
+		ret = send_fd(net->channel, &m, sizeof(m), -1);
 		if (ret < 0)
 			return err_sys(e, -ret, "cannot reach the network's helper");
 		*p = net->published[--net->npublished];
@@ -285,7 +285,7 @@ int net_next_stream(struct net *net)
 	char byte;
 	int fd = -1;
 
-	if (net->readable && net_receive_fd(net->channel, &byte, sizeof(byte), &fd) <= 0)
+	if (net->readable && receive_fd(net->channel, &byte, sizeof(byte), MSG_DONTWAIT, &fd) <= 0)
 		net->readable = false;
 	return fd;
 }
