@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the programs that run in a guest share: giving up, the clock, and being process 1 of a
+ * What the programs that run in a guest share: giving up, the clock, checks, and being process 1 of a
  * machine that has nothing else. A header, since each of them is one static file.
  */
 #ifndef TESTS_BENCH_GUEST_H
@@ -43,6 +43,19 @@ static inline double now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/* How many of check() have failed. */
+static int failures;
+
+/* One of several checks, 0 if all is well: a line with its name and how it went. */
+static inline void check(const char *name, int (*fn)(void))
+{
+	int ret = fn();
+
+	printf("%-24s %s\n", name, ret ? "FAILED" : "ok");
+	fflush(stdout);
+	failures += ret != 0;
 }
 
 /*

@@ -11,18 +11,6 @@ fixture()
 	export XDG_CACHE_HOME=$T/cache
 }
 
-# The port of a server of $T/a; $T/requests is its log.
-serve()
-{
-	: >requests
-	mkfifo stop port
-	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
-	exec 8>stop
-	read -r port <port
-	server=$!
-	trap 'exec 8>&-; wait $server || :' EXIT
-}
-
 plan()
 {
 	"$UMLCAGE" fabricate --simulate --variant=custom --include=pen-choice \
@@ -126,7 +114,7 @@ test_key_that_is_not_in_the_keyring()
 test_truncated_download()
 {
 	fixture
-	serve
+	serves "$T/a"
 	source_works "http://127.0.0.1:$port/nolength"
 	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
 }
@@ -134,7 +122,7 @@ test_truncated_download()
 test_mirror_that_stalls()
 {
 	fixture
-	serve
+	serves "$T/a"
 	source_works "http://127.0.0.1:$port/stallonce"
 	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
 }
@@ -142,7 +130,7 @@ test_mirror_that_stalls()
 test_mirror_without_the_package()
 {
 	fixture
-	serve
+	serves "$T/a"
 	source_fails "404 (not found); the mirror may have changed" "http://127.0.0.1:$port/nopool"
 	source_works "http://127.0.0.1:$port/plain"
 }
@@ -150,7 +138,7 @@ test_mirror_without_the_package()
 test_page_of_a_captive_portal()
 {
 	fixture
-	serve
+	serves "$T/a"
 	status 1 plan "http://127.0.0.1:$port/login"
 	contains "login page" err
 	works "http://127.0.0.1:$port/plain"
@@ -176,7 +164,7 @@ test_full_disk()
 test_runs_at_the_same_time_download_once()
 {
 	fixture
-	serve
+	serves "$T/a"
 	for i in 1 2 3 4; do
 		"$UMLCAGE" kernel build --source pen --newer --keyring "$T/a/key.gpg" \
 			--mirror "http://127.0.0.1:$port/slow" 2>err.$i &

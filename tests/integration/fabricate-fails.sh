@@ -72,12 +72,7 @@ test_interrupt_at_every_stage()
 test_mirror_that_changed_since_its_index()
 {
 	"$TESTS_DIR/support/make-archive" "$T/a" >made
-	: >requests
-	mkfifo stop port
-	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
-	exec 8>stop
-	read -r port <port
-	trap 'exec 8>&-; wait || :' EXIT
+	serves "$T/a"
 	echo precious >x.tar
 	# of an earlier test the package may be there
 	export XDG_CACHE_HOME=$T/cache
@@ -106,12 +101,7 @@ test_readers_that_are_killed()
 {
 	local readers child pid got=0
 	"$TESTS_DIR/support/make-archive" "$T/a" >made
-	: >requests
-	mkfifo stop port
-	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
-	exec 8>stop
-	read -r port <port
-	trap 'exec 8>&-; wait || :' EXIT
+	serves "$T/a"
 	echo precious >x.tar
 	export XDG_CACHE_HOME=$T/cache
 	fabricate_exec --variant=extract --include=pen-plain --keyring="$T/a/key.gpg" pen x.tar \

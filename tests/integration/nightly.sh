@@ -696,11 +696,7 @@ served_archive()
 {
 	command -v python3 >/dev/null || host_cannot "no python3"
 	"$TESTS_DIR/support/make-archive" "$T/a" >made
-	mkfifo stop port
-	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
-	exec 8>stop
-	read -r port <port
-	trap 'exec 8>&-; wait || :' EXIT
+	serves "$T/a"
 }
 
 no_secret()

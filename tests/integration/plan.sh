@@ -96,11 +96,7 @@ test_any_suite()
 test_a_proxy_of_apts()
 {
 	fixture
-	mkfifo stop port
-	"$TESTS_DIR/support/http-server" "$T/a" "$T/requests" <stop >port &
-	exec 8>stop
-	read -r port <port
-	trap 'exec 8>&-; wait' EXIT
+	serves "$T/a"
 	fabricate --simulate --variant=essential \
 		--aptopt="Acquire::http { Proxy \"http://127.0.0.1:$port\"; };" \
 		pen - http://mirror.invalid/plain >out 2>err || { cat err; fail "the proxy is not asked"; }

@@ -630,17 +630,6 @@ static bool replaced(const unsigned char *site)
 	return site[0] != 0x0f || site[1] != 0x05;
 }
 
-static int failures;
-
-static void check(const char *name, int (*fn)(void))
-{
-	int ret = fn();
-
-	printf("%-24s %s\n", name, ret ? "FAILED" : "ok");
-	fflush(stdout);
-	failures += ret != 0;
-}
-
 static int run(int argc, char **argv)
 {
 	bool wanted = argc == 2 && strcmp(argv[1], "replaced") == 0;

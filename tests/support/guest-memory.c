@@ -208,17 +208,6 @@ static int check_heap(void)
 	return 0;
 }
 
-static int failures;
-
-static void check(const char *name, int (*fn)(void))
-{
-	int ret = fn();
-
-	printf("%-24s %s\n", name, ret ? "FAILED" : "ok");
-	fflush(stdout);
-	failures += ret != 0;
-}
-
 static int run(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = on_fault };

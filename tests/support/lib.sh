@@ -78,6 +78,17 @@ run()
 	(run_exec "$@")
 }
 
+# serves FOLDER: by http-server on $port of the loopback, until the test ends; $T/requests is its log
+serves()
+{
+	: >"$T/requests"
+	mkfifo stop port
+	"$TESTS_DIR/support/http-server" "$1" "$T/requests" <stop >port &
+	exec 8>stop
+	read -r port <port
+	trap 'exec 8>&-; wait || :' EXIT
+}
+
 # for the background, so that $! is umlcage itself: run_exec ... &
 run_exec()
 {
