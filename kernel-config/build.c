@@ -21,6 +21,7 @@
 #include "kernel-config/kernel.h"
 #include "kernel-config/make.h"
 #include "kernel-config/manifest.h"
+#include "kernel-config/recipe.h"
 #include "kernel-config/needs.h"
 #include "kernel-config/source.h"
 #include "kernel-config/tools.h"
@@ -266,10 +267,10 @@ static int configure(struct build *b, struct error *e)
 	cleanup_strbuf struct strbuf text = STRBUF_INIT, dotconfig = STRBUF_INIT;
 	int ret = 0;
 
-	for (size_t i = 0; ret == 0 && manifest_fragments[i]; i++) {
-		cleanup_free char *fragment = asset_text(manifest_fragments[i]);
+	for (size_t i = 0; ret == 0 && recipe_fragments[i]; i++) {
+		cleanup_free char *fragment = asset_text(recipe_fragments[i]);
 
-		ret = config_parse(&b->wanted, fragment, manifest_fragments[i], b->k->version, e);
+		ret = config_parse(&b->wanted, fragment, recipe_fragments[i], b->k->version, e);
 	}
 	for (size_t i = 0; ret == 0 && i < b->extra_texts.n; i++)
 		ret = config_parse(&b->wanted, b->extra_texts.v[i], b->extra_names.v[i],
@@ -507,8 +508,8 @@ int kernel_ensure(const struct kernel_request *req, struct kernel_info *k, struc
 		ret = source_open(&source, req, &exclude, e);
 	if (ret == 0) {
 		extra = strv_join(&b.extra_texts, "\n");
-		b.recipe = manifest_recipe(kernel_assets, kind(req) ? kind(req) : "");
-		b.key = manifest_key(b.recipe, source.id, tools.version, extra);
+		b.recipe = xstrdup(recipe_of_kind(kind(req) ? kind(req) : ""));
+		b.key = recipe_key(b.recipe, source.id, tools.version, extra);
 		ret = find_or_build(&b, e);
 	}
 	progress_end(req->progress);

@@ -12,28 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernel-config/assets.h"
 #include "kernel-config/choose.h"
 #include "kernel-config/config.h"
 #include "kernel-config/manifest.h"
+#include "kernel-config/recipe.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/proc.h"
 #include "umlcage/base/xdg.h"
-
-const struct asset *asset_find(const char *name)
-{
-	for (const struct asset *a = kernel_assets; a->name; a++)
-		if (str_eq(a->name, name))
-			return a;
-	return NULL;
-}
-
-char *asset_text(const char *name)
-{
-	const struct asset *a = asset_find(name);
-
-	return a ? xstrndup(a->start, (size_t)(a->end - a->start)) : NULL;
-}
 
 void kernel_info_release(struct kernel_info *k)
 {
@@ -56,22 +41,10 @@ void kernel_list_release(struct kernel_list *l)
 	*l = (struct kernel_list){ NULL, 0 };
 }
 
-bool kernel_is_kind(const char *name)
-{
-	cleanup_free char *fragment = xasprintf("%s.config", name);
-
-	for (size_t i = 0; manifest_fragments[i]; i++)
-		if (str_eq(fragment, manifest_fragments[i]))
-			return false;
-	return asset_find(fragment) != NULL;
-}
-
 /* Is it what this program would make with the same further fragments? */
 static bool is_current(const struct kernel_info *k)
 {
-	cleanup_free char *recipe = manifest_recipe(kernel_assets, k->fragments);
-
-	return str_eq(k->recipe, recipe);
+	return str_eq(k->recipe, recipe_of_kind(k->fragments));
 }
 
 /* Fills @k from the folder @name; not complete, not ours, damaged: -ENOENT. */

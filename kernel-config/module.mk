@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Kernels: finding and building them.
-$(eval $(call module,kernel,kernel-config,build.c choose.c config.c copy.c exclude.c kernel.c make.c \
-	manifest.c needs.c source.c tools.c tree.c unpack.c,libarchive libcrypto,debian base))
+$(eval $(call module,kernel,kernel-config,assets.c build.c choose.c config.c copy.c exclude.c kernel.c \
+	kinds.c make.c manifest.c needs.c recipe.c source.c tools.c tree.c unpack.c,libarchive libcrypto,debian base))
 MOD_kernel_public := kernel.h
 
 # What a kernel is made from travels in the program (assets.h): "name in there=file".
@@ -36,7 +36,19 @@ $(kernel_assets_c): $(kernel_assets_c).list kernel-config/module.mk
 $(kernel_assets_c:.c=.o): $(kernel_assets_c) $(kernel_asset_files)
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(MOD_kernel_lib): $(kernel_assets_c:.c=.o)
+# the recipe of each kind of kernel, hashed by a program of our own
+kernel_kinds_c := $(O)/obj/kernel-config/kinds-data.c
+kernel_kinds_made := $(O)/obj/kernel-config/recipe-main
+$(kernel_kinds_made): $(kernel_kinds_made).o $(O)/obj/kernel-config/recipe.o $(kernel_assets_c:.c=.o) $(O)/lib/libbase.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(call layer_ldlibs,base) $(LDLIBS)
+
+$(kernel_kinds_c): $(kernel_kinds_made)
+	$(call say,GEN,$@)$< >$@.new && mv $@.new $@
+
+$(kernel_kinds_c:.c=.o): $(kernel_kinds_c)
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(MOD_kernel_lib): $(kernel_assets_c:.c=.o) $(kernel_kinds_c:.c=.o)
 
 .PHONY: FORCE
 FORCE:

@@ -10,6 +10,7 @@
 #include "kernel-config/exclude.h"
 #include "kernel-config/kernel.h"
 #include "kernel-config/manifest.h"
+#include "kernel-config/recipe.h"
 #include "kernel-config/source.h"
 #include "tests/support/unit.h"
 #include "umlcage/base/str.h"
@@ -115,11 +116,11 @@ START_TEST(our_own_fragments_parse)
 	struct error e = ERROR_INIT;
 	cleanup_config struct config c = CONFIG_INIT;
 
-	for (size_t i = 0; manifest_fragments[i]; i++) {
-		cleanup_free char *text = asset_text(manifest_fragments[i]);
+	for (size_t i = 0; recipe_fragments[i]; i++) {
+		cleanup_free char *text = asset_text(recipe_fragments[i]);
 
-		ck_assert_msg(text, "%s is not in the program", manifest_fragments[i]);
-		ck_ok(config_parse(&c, text, manifest_fragments[i], NULL, &e), &e);
+		ck_assert_msg(text, "%s is not in the program", recipe_fragments[i]);
+		ck_ok(config_parse(&c, text, recipe_fragments[i], NULL, &e), &e);
 	}
 	ck_assert_uint_gt(c.n, 100);
 	ck_assert_ptr_null(asset_text("no-such-thing"));

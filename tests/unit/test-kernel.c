@@ -11,6 +11,7 @@
 #include "kernel-config/kernel.h"
 #include "kernel-config/make.h"
 #include "kernel-config/manifest.h"
+#include "kernel-config/recipe.h"
 #include "kernel-config/tools.h"
 #include "kernel-config/tree.h"
 #include "tests/support/kernel-top.h"
@@ -29,8 +30,8 @@ START_TEST(keys_change_with_every_input)
 		{ "exclude", b_data, b_data + 3 }, { "humfs/x.c", a_data, a_data + 2 },
 		{ "patches/1.patch", b_data, b_data + 3 }, { NULL, NULL, NULL },
 	};
-	cleanup_free char *recipe = manifest_recipe(assets, ""), *other;
-	cleanup_free char *key = manifest_key(recipe, "s", "gcc 12", ""), *again;
+	cleanup_free char *recipe = recipe_hash(assets, ""), *other;
+	cleanup_free char *key = recipe_key(recipe, "s", "gcc 12", ""), *again;
 	static const char *const inputs[][4] = {
 		{ "R", "s", "gcc 12", "" }, { NULL, "t", "gcc 12", "" }, { NULL, "s", "gcc 13", "" },
 		{ NULL, "s", "gcc 12", "CONFIG_A=y\n" }, { NULL, "sg", "cc 12", "" },
@@ -38,10 +39,10 @@ START_TEST(keys_change_with_every_input)
 
 	ck_assert_uint_eq(strlen(recipe), 64);
 	ck_assert_uint_eq(strlen(key), 64);
-	again = manifest_key(recipe, "s", "gcc 12", "");
+	again = recipe_key(recipe, "s", "gcc 12", "");
 	ck_assert_str_eq(key, again);
 	for (size_t i = 0; i < ARRAY_SIZE(inputs); i++) {
-		cleanup_free char *k = manifest_key(inputs[i][0] ? inputs[i][0] : recipe, inputs[i][1],
+		cleanup_free char *k = recipe_key(inputs[i][0] ? inputs[i][0] : recipe, inputs[i][1],
 						    inputs[i][2], inputs[i][3]);
 
 		ck_assert_str_ne(k, key);
@@ -61,7 +62,7 @@ START_TEST(keys_change_with_every_input)
 				{ NULL, NULL, NULL },
 			};
 
-			recipes[i] = manifest_recipe(patch, "");
+			recipes[i] = recipe_hash(patch, "");
 		}
 		ck_assert_str_eq(recipes[0], recipes[1]);
 		ck_assert_str_ne(recipes[0], recipes[2]);
@@ -71,15 +72,15 @@ START_TEST(keys_change_with_every_input)
 
 	/* a kind's fragment is part of its own recipe only, what is left out of none */
 	{
-		cleanup_free char *debug = manifest_recipe(assets, "debug"), *shorter = NULL;
+		cleanup_free char *debug = recipe_hash(assets, "debug"), *shorter = NULL;
 
 		ck_assert_str_ne(debug, recipe);
 		assets[1].end--;
-		shorter = manifest_recipe(assets, "debug");
+		shorter = recipe_hash(assets, "debug");
 		ck_assert_str_ne(shorter, debug);
 	}
 	assets[2].end--;
-	other = manifest_recipe(assets, "");
+	other = recipe_hash(assets, "");
 	ck_assert_str_eq(other, recipe);
 	for (size_t i = 0; i < 5; i++) {
 		cleanup_free char *changed = NULL;
@@ -87,7 +88,7 @@ START_TEST(keys_change_with_every_input)
 		if (i == 1 || i == 2)
 			continue;
 		assets[i].end--;
-		changed = manifest_recipe(assets, "");
+		changed = recipe_hash(assets, "");
 		ck_assert_msg(!str_eq(changed, recipe), "%s does not count", assets[i].name);
 		assets[i].end++;
 	}
@@ -166,7 +167,7 @@ static void put_kernel(const char *key, const char *manifest, const char *binary
 
 START_TEST(cache_finds_and_removes)
 {
-	cleanup_free char *recipe = manifest_recipe(kernel_assets, "");
+	cleanup_free char *recipe = recipe_hash(kernel_assets, "");
 	cleanup_free char *old = manifest_text(KEY_A, "7.2.9", recipe, "", 30);
 	cleanup_free char *new = manifest_text(KEY_AB, "7.2.10", recipe, "", 20);
 	cleanup_free char *untested = manifest_text(KEY_D, "77.1.0", recipe, "", 50);
@@ -220,10 +221,24 @@ START_TEST(cache_finds_and_removes)
 }
 END_TEST
 
+START_TEST(recipes_made_with_the_program_are_those_of_its_files)
+{
+	ck_assert_str_eq(kernel_kinds[0].name, "");
+	ck_assert_ptr_nonnull(kernel_kinds[1].name);
+	for (const struct kernel_kind *k = kernel_kinds; k->name; k++) {
+		cleanup_free char *recipe = recipe_hash(kernel_assets, k->name);
+
+		ck_assert_str_eq(k->recipe, recipe);
+		ck_assert_str_eq(recipe_of_kind(k->name), recipe);
+	}
+	ck_assert_str_eq(recipe_of_kind("full mine.config"), kernel_kinds[0].recipe);
+}
+END_TEST
+
 START_TEST(kinds_are_found_by_their_name)
 {
-	cleanup_free char *base = manifest_recipe(kernel_assets, "");
-	cleanup_free char *full = manifest_recipe(kernel_assets, "full");
+	cleanup_free char *base = recipe_hash(kernel_assets, "");
+	cleanup_free char *full = recipe_hash(kernel_assets, "full");
 	cleanup_free char *one = manifest_text(KEY_A, "7.3.1", full, "full", 30);
 	cleanup_free char *stale = manifest_text(KEY_AB, "7.3.2", base, "full", 40);
 	cleanup_free char *more = manifest_text(KEY_C, "7.3.3", base, "full mine.config", 50);
@@ -359,6 +374,7 @@ int main(void)
 	tcase_add_test(tc, sha256_of_nothing);
 	tcase_add_test(tc, manifest_round_trip);
 	tcase_add_test(tc, cache_finds_and_removes);
+	tcase_add_test(tc, recipes_made_with_the_program_are_those_of_its_files);
 	tcase_add_test(tc, kinds_are_found_by_their_name);
 	tcase_add_test(tc, files_that_are_no_kernel);
 	suite_add_tcase(s, tc);
