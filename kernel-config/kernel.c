@@ -212,7 +212,8 @@ static int ask(const char *path, const char *option, struct strbuf *out, struct 
 	if (status != 0) {
 		cleanup_free char *how = proc_status_text(status);
 
-		return err_set(e, ENOEXEC, "'%s' is not a UML kernel: '%s' gave %s", path, option, how);
+		return err_set(e, ENOEXEC, "'%s' is not a UML kernel: with '%s' it failed (%s)", path,
+			       option, how);
 	}
 	return 0;
 }

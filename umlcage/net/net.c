@@ -277,7 +277,7 @@ int net_dispatch(struct net *net, const struct pollset *ps, struct error *e)
 
 	cleanup_free char *how = proc_status_text(status);
 
-	return err_set(e, EIO, "the helper process of the cage's network ended with %s", how);
+	return err_set(e, EIO, "the helper process of the cage's network ended early (%s)", how);
 }
 
 int net_next_stream(struct net *net)
