@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The supervisor: base helpers, the network and the command line.
 # base is a set of leaf helpers with a header each.
-$(eval $(call module,base,umlcage/base,callfilter.c cgroup.c confine.c error.c fd.c hash.c hide.c ini.c interrupt.c keys.c landlock.c opts.c outfile.c parent.c pollset.c proc.c \
+$(eval $(call module,base,umlcage/base,callfilter.c cgroup.c confine.c error.c fd.c hash.c hide.c ini.c interrupt.c keys.c landlock.c opts.c outfile.c parent.c patience.c pollset.c proc.c \
 	progress.c pump.c remains.c signals.c str.c worker.c xdg.c,libcrypto,))
 MOD_base_public := *
 $(eval $(call module,net,umlcage/net,filter.c flows.c helper.c nat.c net.c policy.c,slirp,base))

@@ -92,8 +92,8 @@ static int find_layers(int dirfd, const struct oci_read_opts *o, enum oci_kind k
 	cleanup_close int dir = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
 	const struct worker worker = {
 		.what = "read what the image is made of", .confine = &confine, .fds = &dir, .nfds = 1,
-		.max_result = RESULT_MAX, .progress = o->import.progress, .prepare = prepare,
-		.work = work, .arg = &job,
+		.max_result = RESULT_MAX, .patience = WORKER_PATIENCE,
+		.progress = o->import.progress, .prepare = prepare, .work = work, .arg = &job,
 	};
 	cleanup_strbuf struct strbuf result = STRBUF_INIT;
 	int ret;

@@ -193,7 +193,7 @@ int deb_reader_start(struct deb_reader *r, int (*work)(void *reader, struct strb
 	deb_records_init(&r->records, r->slots);
 	r->worker = (struct worker){
 		.what = "read packages", .confine = &confine, .progress = progress,
-		.prepare = load, .work = work, .arg = r, .stop = stop,
+		.prepare = load, .work = work, .arg = r, .stop = stop, .patience = WORKER_PATIENCE,
 	};
 	ret = worker_start(&r->worker, &r->peer, e);
 	/* other processes have no part in it */

@@ -176,7 +176,7 @@ static int decompress(const struct debian_archive *a, int in, int out, const cha
 	const int fds[] = { in, out };
 	const struct worker worker = {
 		.what = task, .confine = &confine, .fds = fds, .nfds = ARRAY_SIZE(fds),
-		.progress = a->progress, .work = unzip, .arg = &z,
+		.patience = WORKER_PATIENCE, .progress = a->progress, .work = unzip, .arg = &z,
 	};
 	int ret = worker_run(&worker, &result, e);
 

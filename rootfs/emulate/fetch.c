@@ -101,8 +101,8 @@ static int fetch_file(struct debian_archive *a, const struct debian_package *p, 
 	struct extraction x = { .label = p->name, .file = file };
 	struct worker w = {
 		.what = "unpack the emulator", .confine = &confine, .nfds = 1,
-		.max_result = EMULATOR_MAX, .progress = progress, .prepare = load, .work = extract,
-		.arg = &x,
+		.max_result = EMULATOR_MAX, .patience = WORKER_PATIENCE, .progress = progress,
+		.prepare = load, .work = extract, .arg = &x,
 	};
 	int ret;
 

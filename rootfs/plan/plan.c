@@ -106,7 +106,7 @@ static int choose(struct plan_request *rq, struct progress *progress, struct pla
 	size_t nfds = rq->nindexes + rq->ndebs;
 	struct worker w = {
 		.what = "choose packages from the package lists", .confine = &confine,
-		.fds = fds, .max_result = 256 << 20,
+		.fds = fds, .max_result = 256 << 20, .patience = WORKER_PATIENCE,
 		.progress = progress, .prepare = plan_prepare, .work = plan_choose, .arg = rq,
 	};
 	int r;

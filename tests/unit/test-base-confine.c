@@ -2,6 +2,7 @@
 /* Confined workers: what they cannot do, and what comes of those that fail. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/refused-calls.h"
@@ -215,6 +217,50 @@ START_TEST(limits_hold)
 }
 END_TEST
 
+static int sleep_for_ever(void *arg, struct strbuf *out, struct error *e)
+{
+	uint32_t word = 0;
+
+	(void)arg;
+	(void)out;
+	(void)e;
+	while (syscall(SYS_futex, &word, FUTEX_WAIT, 0, NULL, NULL, 0) < 0 || !word)
+		;
+	return 0;
+}
+
+static int stop_itself(void *arg, struct strbuf *out, struct error *e)
+{
+	(void)arg;
+	(void)out;
+	(void)e;
+	return (int)syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTOP);
+}
+
+static int compute(void *arg, struct strbuf *out, struct error *e)
+{
+	struct timespec t = { 0 };
+
+	(void)arg;
+	(void)out;
+	(void)e;
+	while (t.tv_sec < 2)
+		ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return 0;
+}
+
+START_TEST(one_that_only_sleeps_is_ended)
+{
+	worker.patience = 1;
+	ck_fails(run(sleep_for_ever, NULL), EBADMSG,
+		 "cannot do it: the process for it slept for 1 s instead of answering", &err);
+	ck_fails(run(stop_itself, NULL), EBADMSG, "slept for 1 s", &err);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	/* what it takes to work it has */
+	ck_ok(run(compute, NULL), &err);
+}
+END_TEST
+
 static int wait_long(void *arg, struct strbuf *out, struct error *e)
 {
 	char c;
@@ -389,6 +435,46 @@ START_TEST(its_death_is_an_error_with_its_cause)
 }
 END_TEST
 
+static int compute_when_asked(void *arg, struct strbuf *out, struct error *e)
+{
+	char c;
+	int fd;
+
+	return worker_asked(&c, 1, &fd) > 0 ? compute(arg, out, e) : 0;
+}
+
+START_TEST(one_that_does_not_answer_is_ended)
+{
+	char heard[4];
+
+	worker.patience = 1;
+	/* unasked: it sleeps */
+	stay(echo);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), EBADMSG,
+		 "cannot do it: the process for it slept for 1 s instead of answering", &err);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), ESRCH, "has ended", &err);
+	stay(compute_when_asked);
+	ck_ok(worker_tell(&peer, "x", 1, -1, &err), &err);
+	ck_fails((int)worker_hear(&peer, heard, 4, &err), EBADMSG,
+		 "cannot do it: it took more than 1 s of computing", &err);
+	/* it takes no messages, either */
+	stay(sleep_for_ever);
+	while (worker_tell(&peer, "x", 1, -1, &err) == 0)
+		;
+	ck_assert_msg(strstr(err_text(&err), "slept for 1 s"), "%s", err_text(&err));
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	err_release(&err);
+	/* with each answer it has the time again */
+	stay(echo);
+	for (int i = 0; i < 4; i++) {
+		ck_ok(worker_tell(&peer, "x", 1, -1, &err), &err);
+		ck_assert_int_eq(usleep(400000), 0);
+		ck_assert_int_eq(worker_hear(&peer, heard, sizeof(heard), &err), 1);
+	}
+	worker_stop(&peer);
+}
+END_TEST
+
 START_TEST(nobody_waits_for_it_in_vain)
 {
 	static atomic_bool stop;
@@ -515,10 +601,12 @@ int main(void)
 	tcase_add_test(tc, records_are_checked);
 	tcase_add_test(tc, death_is_an_error_with_its_cause);
 	tcase_add_test(tc, limits_hold);
+	tcase_add_test(tc, one_that_only_sleeps_is_ended);
 	tcase_add_test(tc, interruption_ends_it);
 	tcase_add_test(tc, warnings_are_passed_on_and_nothing_else);
 	tcase_add_test(tc, one_that_stays_is_asked_many_times);
 	tcase_add_test(tc, its_death_is_an_error_with_its_cause);
+	tcase_add_test(tc, one_that_does_not_answer_is_ended);
 	tcase_add_test(tc, nobody_waits_for_it_in_vain);
 	tcase_add_test(tc, nothing_of_the_users_is_in_reach);
 	tcase_add_test(tc, reads_what_it_was_given);

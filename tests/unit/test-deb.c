@@ -280,6 +280,19 @@ START_TEST(one_that_sleeps)
 }
 END_TEST
 
+START_TEST(one_that_sleeps_too_long)
+{
+	cleanup_close int fd = memfd_with("a", "", 0, &err);
+
+	start(sleep_on);
+	ck_assert_uint_gt(reader.worker.patience, 60);
+	reader.worker.patience = 1;
+	ck_fails(open_with(fd, "the package"), EBADMSG, "cannot read packages: the process for it "
+		 "slept for 1 s instead of answering; it was at 'the package'", &err);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
 /* ---- what they can do ---- */
 
 static int try_all(void *arg, struct strbuf *out, struct error *e)
@@ -655,6 +668,7 @@ int main(void)
 	tcase_add_test(t, a_broken_package_has_its_cause);
 	tcase_add_test(t, one_that_dies);
 	tcase_add_test(t, one_that_sleeps);
+	tcase_add_test(t, one_that_sleeps_too_long);
 	tcase_add_test(t, nothing_is_in_reach_but_the_package);
 	suite_add_tcase(suite, t);
 	t = tcase_create("taken over");

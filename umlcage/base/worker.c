@@ -204,10 +204,13 @@ static void relay(const struct worker *w, struct talk *t)
 static int listen_to(const struct worker *w, struct talk *t, size_t max)
 {
 	struct pollfd p[2] = { { t->out, POLLIN, 0 }, { t->err, POLLIN, 0 } };
+	struct patience patience = { 0 };
 
 	while (p[0].fd >= 0 || p[1].fd >= 0) {
 		if (interrupted())
 			return -EINTR;
+		if (patience_look(&patience, t->pid, w->patience) == PATIENCE_SLEPT)
+			return -ETIMEDOUT;
 		if (t->too_much)
 			return 0;
 		/* a signal that came just before is seen a little later */
@@ -251,6 +254,15 @@ static int died(const struct worker *w, const struct strbuf *words, int status, 
 		err_set(e, EBADMSG, "cannot %s: the process for it ended early (%s)%s%s", w->what,
 			how, *last ? ", saying: " : "", last);
 	return -EBADMSG;
+}
+
+static int too_slow(const struct worker *w, enum patience_end end, struct error *e)
+{
+	return end == PATIENCE_COMPUTED ?
+		err_set(e, EBADMSG, "cannot %s: it took more than %u s of computing", w->what,
+			w->patience) :
+		err_set(e, EBADMSG, "cannot %s: the process for it slept for %u s instead of "
+			"answering", w->what, w->patience);
 }
 
 static void warn_of(const struct worker *w, uint32_t lacks)
@@ -340,6 +352,8 @@ int worker_run(const struct worker *w, struct strbuf *result, struct error *e)
 			(void)kill(t.pid, SIGKILL);
 		if (ret == -EINTR)
 			err_set(e, EINTR, "interrupted");
+		else if (ret == -ETIMEDOUT)
+			ret = too_slow(w, PATIENCE_SLEPT, e);
 		else if (ret < 0)
 			err_sys(e, -ret, "cannot %s", w->what);
 		if (proc_wait(t.pid, &status, ret == 0 ? e : NULL) < 0 && ret == 0)
@@ -416,6 +430,8 @@ static int bury(struct worker_peer *p, struct error *e)
 /* The socket was not ready in time, or something else than that: 0 to try again. */
 static int again(struct worker_peer *p, int errnum, struct error *e)
 {
+	enum patience_end end;
+
 	if (errnum == EPIPE || errnum == ECONNRESET)
 		return bury(p, e);
 	if (errnum != EINTR && errnum != EAGAIN)
@@ -424,7 +440,11 @@ static int again(struct worker_peer *p, int errnum, struct error *e)
 		return err_set(e, EINTR, "interrupted");
 	if (p->w->stop && atomic_load(p->w->stop))
 		return err_set(e, ECANCELED, "cannot %s: given up", p->w->what);
-	return 0;
+	end = patience_look(&p->patience, p->pid, p->w->patience);
+	if (end == PATIENCE_LEFT)
+		return 0;
+	worker_stop(p);
+	return too_slow(p->w, end, e);
 }
 
 static int gone(const struct worker_peer *p, struct error *e)
@@ -454,8 +474,10 @@ ssize_t worker_hear(struct worker_peer *p, void *buf, size_t len, struct error *
 		ssize_t got = recv(p->fd, buf, len, MSG_TRUNC);
 		int ret;
 
-		if (got > 0 && (size_t)got <= len)
+		if (got > 0 && (size_t)got <= len) {
+			p->patience = (struct patience){ 0 };
 			return got;
+		}
 		if (got > 0)
 			return err_set(e, EBADMSG, "cannot %s: the process for it did not answer "
 				       "as it should", p->w->what);

@@ -13,8 +13,11 @@
 
 #include "umlcage/base/confine.h"
 #include "umlcage/base/error.h"
+#include "umlcage/base/patience.h"
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
+
+enum { WORKER_PATIENCE = 120 };
 
 struct worker {
 	const char *what;		/* for messages: "read the package lists" */
@@ -22,6 +25,11 @@ struct worker {
 	const int *fds;			/* all it has but those of paths, none of them below 3 */
 	size_t nfds;			/* at most 4096 */
 	size_t max_result;		/* bytes */
+	/*
+	 * Seconds: one that sleeps so long instead of answering is ended, one that stays also if it
+	 * computes so long (patience.h).  0: never, for what waits for its input.
+	 */
+	unsigned int patience;		/* WORKER_PATIENCE */
 	/*
 	 * Warned where the host cannot confine it, and told the warnings that work() gives to the
 	 * same address over there; may be NULL.
@@ -39,7 +47,7 @@ struct worker {
 /*
  * Runs it and waits for it.  0 with what it said in @result, which is as little to be
  * trusted as what it read; what its work() returned, with its error; -EBADMSG if it died, ran
- * into a limit or said something else than a result; -EINTR if interrupted() says so.
+ * into a limit or slept, or said something else than a result; -EINTR if interrupted() says so.
  */
 int worker_run(const struct worker *w, struct strbuf *result, struct error *e);
 
@@ -56,9 +64,10 @@ struct worker_peer {
 	pid_t pid;		/* -1: it is not there, or no more */
 	int fd;			/* messages (SOCK_SEQPACKET) */
 	int words;		/* what it says on standard error */
+	struct patience patience;
 };
 
-#define WORKER_PEER_INIT { NULL, -1, -1, -1 }
+#define WORKER_PEER_INIT { .pid = -1, .fd = -1, .words = -1 }
 
 /* Only from a thread that outlives it: it ends with the thread that started it. */
 int worker_start(const struct worker *w, struct worker_peer *p, struct error *e);
@@ -66,7 +75,8 @@ int worker_start(const struct worker *w, struct worker_peer *p, struct error *e)
 int worker_ready(struct worker_peer *p, struct error *e);
 /*
  * Sends one message, with @fd (-1: none), which stays the caller's.  -EBADMSG with the cause if
- * the worker died, -ESRCH if that was known, -EINTR if interrupted() says so, -ECANCELED by @stop.
+ * the worker died or was ended, -ESRCH if that was known, -EINTR if interrupted() says so,
+ * -ECANCELED by @stop.
  */
 int worker_tell(struct worker_peer *p, const void *data, size_t len, int fd, struct error *e);
 /* Waits for a message, not longer than @len: its length, or as worker_tell(). */
