@@ -19,7 +19,7 @@ $(eval $(call module,machine,umlcage/machine,environment.c kernel.c machine.c,,k
 $(eval $(call module,places,umlcage/places,mounts.c places.c,,snapshot roots share cage base))
 
 # cages that outlive a terminal, by name
-$(eval $(call module,session,umlcage/session,claim.c client.c names.c serve.c wire.c,,cage base))
+$(eval $(call module,session,umlcage/session,claim.c client.c clients.c commands.c names.c requests.c serve.c wire.c,,cage base))
 
 # what their disks were at a time
 $(eval $(call module,snapshot,umlcage/snapshot,snapshot.c,,session share base))
