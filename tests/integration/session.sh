@@ -2,43 +2,8 @@
 # needs: build
 # Cages that outlive a terminal: umlcage session.
 
-session()
-{
-	(session_exec "$@")
-}
-
-# for the background, so that $! is umlcage itself
-session_exec()
-{
-	exec "$UMLCAGE" session "$@"
-}
-
-no_sessions()
-{
-	[ "$(session list --json | tr -d ' \n')" = "[]" ]
-}
-
-pid_of()
-{
-	session list --json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
-}
-
-# start NAME OPTION...
-start()
-{
-	local name=$1
-	shift
-	(exec "$UMLCAGE" session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
-		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --memory "$(little 96)" "$@" "$name") >"name.$name"
-	equal "$name" "$(cat "name.$name")" "the name it prints"
-}
-
-# nothing but locks is left on the host
-nothing_left()
-{
-	equal "" "$(find "$XDG_RUNTIME_DIR" "$XDG_STATE_HOME" -type f ! -name '*.lock' -o -type s)" "left files"
-	no_sessions || fail "sessions are left: $(session list)"
-}
+# shellcheck source=tests/support/sessions.sh
+. "$TESTS_DIR/support/sessions.sh"
 
 test_start_exec_stop()
 {
@@ -179,11 +144,6 @@ test_commands_begin_clean_or_say_why()
 	session stop s
 }
 
-no_commands()
-{
-	[ "$(session ps --json "$1" | tr -d ' \n')" = "[]" ]
-}
-
 test_three_at_once_with_ten_commands_each()
 {
 	local s i jobs=()
@@ -299,11 +259,6 @@ test_pause_and_resume()
 	session stop s
 	wait
 	nothing_left
-}
-
-more_than()
-{
-	[ "$(wc -l <out)" -gt "$1" ]
 }
 
 # what only one line of `session top` has
@@ -456,40 +411,6 @@ test_kept_changes_and_recovery()
 	status 3 session remove t 2>/dev/null
 	within 10 session remove s
 	"$UMLCAGE" root remove --changes changes
-	nothing_left
-}
-
-gone()
-{
-	! kill -0 "$1" 2>/dev/null
-}
-
-test_killed_at_random_moments()
-{
-	local i pid kernel client n
-	n=$(scaled 12)
-	for ((i = 0; i < n; i++)); do
-		start s 2>note
-		session_exec exec s -- sh -c 'while :; do echo x; done' >out 2>&1 &
-		client=$!
-		pid=$(pid_of)
-		kernel=$(pgrep -P "$pid" | head -n 1)
-		sleep 0.0$((RANDOM % 100))
-		case $((i % 3)) in
-		0) kill -9 $client ;;
-		1) kill -9 "$pid" ;;
-		2) kill -9 "$kernel" ;;
-		esac
-		if [ $((i % 3)) = 0 ]; then
-			session exec s true
-			session stop s
-		else
-			within 10 gone "$pid"
-			matches "*lost*" "$(session list)"
-		fi
-		wait
-	done
-	session remove s 2>/dev/null || true
 	nothing_left
 }
 
@@ -653,17 +574,6 @@ test_run_in_a_session()
 	nothing_left
 }
 
-session_is_lost()
-{
-	session list | grep lost >/dev/null
-}
-
-# what is left of a snapshot, or of one that was not made
-snapshots_left()
-{
-	find "$XDG_STATE_HOME/umlcage/snapshots" -mindepth 2 -maxdepth 2 2>/dev/null | sed 's|.*/||' | sort | xargs
-}
-
 # In the memory of the cage: what is new, gone, replaced as a whole, and not ordinary.
 test_snapshot_and_restore()
 {
@@ -707,11 +617,6 @@ test_snapshot_and_restore()
 	no_sessions || fail "sessions are left: $(session list)"
 }
 
-commands()
-{
-	! no_commands "$1"
-}
-
 # On the host: it stands still for the copy, and nothing that was written is missing.
 test_snapshot_of_kept_changes()
 {
@@ -739,73 +644,6 @@ test_snapshot_of_kept_changes()
 	session stop other
 	session snapshot --remove s while
 	"$UMLCAGE" root remove --changes changes
-	nothing_left
-}
-
-# killed_after MILLISECONDS WORD...: a command of sessions, killed after a moment
-killed_after()
-{
-	local after=$1 pid
-	shift
-	session_exec "$@" >killed 2>&1 &
-	pid=$!
-	sleep "0.$(printf %03d "$after")"
-	kill -9 $pid 2>/dev/null || true
-	wait $pid || true
-}
-
-is_over()
-{
-	session stop s 2>/dev/null || session remove s 2>/dev/null || no_sessions
-}
-
-# Whatever is killed at whatever moment: what is listed is whole, and a disk is one or the other.
-test_snapshots_survive_kills()
-{
-	local i kind
-	for kind in memory disk; do
-		start s --scratch $kind
-		session exec s -- sh -c 'mkdir /srv/many; for i in $(seq 300); do echo $i >/srv/many/$i; done'
-		for ((i = $(scaled 4); i > 0; i--)); do
-			killed_after $((RANDOM % 150)) snapshot s
-			session exec s true
-			for name in $(snapshots_left); do
-				[[ $name == .* ]] || "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
-					${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --snapshot "s/$name" -- \
-					sh -c 'cat /srv/many/* | sha256sum' >>sums
-				[[ $name == .* ]] || session snapshot --remove s "$name"
-			done
-		done
-		session exec s -- sh -c 'cat /srv/many/* | sha256sum' >>sums
-		equal 1 "$(sort -u sums | wc -l)" "states of the disk"
-		session stop s
-	done
-	# what they left is swept up once it is old
-	touch -d -2minutes "$XDG_STATE_HOME"/umlcage/snapshots/s/.*.part 2>/dev/null || true
-	session snapshots s >list
-	equal "" "$(snapshots_left)"
-}
-
-test_restores_survive_kills()
-{
-	local i names=(one two)
-	start s --keep changes
-	session exec s -- sh -c 'mkdir /srv/many; for i in $(seq 200); do echo one >/srv/many/$i; done'
-	session snapshot s one
-	session exec s -- sh -c 'for i in /srv/many/*; do echo two >$i; done'
-	session snapshot s two
-	for ((i = $(scaled 3); i > 0; i--)); do
-		killed_after $((RANDOM % 400)) restore s ${names[i % 2]}
-		within 20 is_over
-		matches "200 @(one|two)" "$(run --keep changes -- sh -c 'cat /srv/many/* | sort | uniq -c' | xargs)" \
-			"a disk of one moment"
-	done
-	session restore s one >name
-	equal "200 one" "$(session exec s -- sh -c 'cat /srv/many/* | sort | uniq -c' | xargs)"
-	session stop s
-	session snapshot --remove s one two
-	"$UMLCAGE" root remove --changes changes
-	equal "" "$(ls -A "$XDG_STATE_HOME/umlcage/sessions")" "what is left of kept changes"
 	nothing_left
 }
 
