@@ -17,4 +17,4 @@ $(eval $(call module,oci,hostfs-bridge/oci,config.c find.c kind.c layout.c oci.c
 $(eval $(call module,target,hostfs-bridge/target,details.c formats.c target.c,,oci pack share base))
 
 # Roots: what may follow --root, and what is kept by name.
-$(eval $(call module,roots,hostfs-bridge/roots,import.c roots.c,libcrypto,oci pack share base))
+$(eval $(call module,roots,hostfs-bridge/roots,changes.c import.c roots.c,libcrypto,oci pack share base))

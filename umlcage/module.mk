@@ -22,7 +22,7 @@ $(eval $(call module,places,umlcage/places,mounts.c places.c,,snapshot roots sha
 $(eval $(call module,session,umlcage/session,claim.c client.c clients.c commands.c names.c requests.c serve.c wire.c,,cage base))
 
 # what their disks were at a time
-$(eval $(call module,snapshot,umlcage/snapshot,snapshot.c,,session share base))
+$(eval $(call module,snapshot,umlcage/snapshot,snapshot.c,,session roots share base))
 
 # files of the host from and to streams of tar
 $(eval $(call module,copy,umlcage/copy,copy.c,libarchive,base))

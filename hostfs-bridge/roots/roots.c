@@ -22,11 +22,6 @@
 #include "umlcage/base/xdg.h"
 
 #define NAME_LENGTH 64
-/* of changes: the path of what they change, for people, and its id (share.h), which counts */
-#define XATTR_PATH "user.containers.umlcage_base_path"
-#define XATTR_BASE "user.containers.umlcage_base"
-#define XATTR_OLD_PATH "user.umlcage.root"	/* where the path was, without an id */
-
 static const struct {
 	enum xdg_kind xdg;
 	const char *dir;
@@ -148,120 +143,7 @@ int root_absent(enum root_store store, const char *name, struct error *e)
 		       stores[store].list);
 }
 
-/* ---- changes ---- */
-
-static char *get_text(int fd, const char *name)
-{
-	cleanup_free char *text = xcalloc(1, PATH_MAX + 1);
-
-	return fgetxattr(fd, name, text, PATH_MAX) > 0 ? steal_ptr(&text) : NULL;
-}
-
-static int set_base(const struct share *layer, const char *id, const char *path, struct error *e)
-{
-	if (fsetxattr(layer->fd, XATTR_PATH, path, strlen(path), 0) < 0 ||
-	    (*id && fsetxattr(layer->fd, XATTR_BASE, id, strlen(id), 0) < 0))
-		return share_xattr_error(e, errno, layer->path);
-	return 0;
-}
-
-char *changes_root(int fd)
-{
-	char *path = get_text(fd, XATTR_PATH);
-
-	return path ? path : get_text(fd, XATTR_OLD_PATH);
-}
-
-/* The id of a root; one of former times gets it now.  "" where it cannot be written. */
-static void id_of(struct share *root, char id[SHARE_ID_MAX + 1])
-{
-	if (share_id(root, id) < 0 && share_set_id(root, NULL, NULL) == 0)
-		(void)share_id(root, id);
-}
-
-static int other_base(const char *name, const char *of, const char *path, struct error *e)
-{
-	if (!str_eq(of, path))
-		return err_set(e, EINVAL, "the changes kept as '%s' are of the root '%s', not of '%s'; "
-			       "keep those of another root under another name, or remove these with "
-			       "'umlcage root remove --changes %s'", name, of, path, name);
-	return err_set(e, ESTALE, "the changes kept as '%s' do not fit the root '%s' any more: it was "
-		       "written to, or made again, since they were made; keep new ones under another "
-		       "name, or remove these with 'umlcage root remove --changes %s'", name, path, name);
-}
-
-int changes_bind(const struct share *layer, const char *name, struct share *root, struct error *e)
-{
-	cleanup_free char *path = realpath(root->path, NULL), *of = changes_root(layer->fd);
-	cleanup_free char *base = get_text(layer->fd, XATTR_BASE);
-	char id[SHARE_ID_MAX + 1];
-
-	if (!path)
-		return err_sys(e, errno, "cannot use '%s' as a root", root->path);
-	id_of(root, id);
-	/* one that knows no id is as old as the time when the path was all there was */
-	if (of && (base ? !str_eq(base, id) : !str_eq(of, path)))
-		return other_base(name, of, path, e);
-	return set_base(layer, id, path, e);
-}
-
-/* Calls @fn with all kept changes of @root, which is or was at @path. */
-static void each_changes(const struct share *root, const char *path,
-			 void (*fn)(const char *name, const struct share *layer, void *arg), void *arg)
-{
-	cleanup_strv struct strv names = STRV_INIT;
-	char id[SHARE_ID_MAX + 1];
-
-	if (!path || root_names(STORE_CHANGES, &names, NULL) < 0)
-		return;
-	(void)share_id(root, id);
-	for (size_t i = 0; i < names.n; i++) {
-		cleanup_free char *where = NULL, *of = NULL, *base = NULL;
-		cleanup_share struct share layer = SHARE_INIT;
-
-		if (root_path(STORE_CHANGES, names.v[i], &where, NULL) < 0 ||
-		    share_open(&layer, where, SHARE_PEEK, NULL) < 0)
-			continue;
-		of = changes_root(layer.fd);
-		base = get_text(layer.fd, XATTR_BASE);
-		if (str_eq(of, path) && (!base || str_eq(base, id)))
-			fn(names.v[i], &layer, arg);
-	}
-}
-
-static void add_name(const char *name, const struct share *layer, void *arg)
-{
-	(void)layer;
-	strv_add(arg, name);
-}
-
-void changes_of(const struct share *root, struct strv *names)
-{
-	cleanup_free char *path = realpath(root->path, NULL);
-
-	each_changes(root, path, add_name, names);
-}
-
-int changes_refuse(const struct share *root, const char *what, struct error *e)
-{
-	cleanup_strv struct strv names = STRV_INIT;
-	cleanup_free char *list = NULL, *args = NULL;
-
-	changes_of(root, &names);
-	if (!names.n)
-		return 0;
-	list = strv_join(&names, "', '");
-	args = strv_join(&names, " ");
-	return err_set(e, EBUSY, "the changes kept as '%s' are of the root '%s', and %s would leave them "
-		       "worthless; remove them first with 'umlcage root remove --changes %s'", list,
-		       root->path, what, args);
-}
-
-static void set_path(const char *name, const struct share *layer, void *arg)
-{
-	(void)name;
-	(void)fsetxattr(layer->fd, XATTR_PATH, arg, strlen(arg), 0);
-}
+/* ---- removing and renaming ---- */
 
 int root_remove(enum root_store store, const char *name, bool force, struct error *e)
 {
@@ -310,7 +192,7 @@ int root_rename(enum root_store store, const char *from, const char *to, struct 
 		       err_sys(e, errno, "cannot rename the %s '%s'", stores[store].thing, from);
 	is = realpath(new, NULL);
 	if (store == STORE_ROOTS && is)
-		each_changes(&s, was, set_path, is);
+		changes_moved(&s, was, is);
 	return 0;
 }
 

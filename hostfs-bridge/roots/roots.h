@@ -80,6 +80,9 @@ int root_rename(enum root_store store, const char *from, const char *to, struct 
 /* -ENOENT for what has no such name, in words. */
 int root_absent(enum root_store store, const char *name, struct error *e);
 
+/* The folder below STATE/umlcage that snapshots are in, see umlcage/snapshot/snapshot.h. */
+#define ROOTS_SNAPSHOTS "snapshots"
+
 /*
  * Changes are made of one root, and worth nothing on another: they know it by its id (see
  * share_id()), whatever it is called now, and by its path, for people.
@@ -92,7 +95,7 @@ int root_absent(enum root_store store, const char *name, struct error *e);
 int changes_bind(const struct share *layer, const char *name, struct share *root, struct error *e);
 /* Where the root is whose changes these are, malloc'ed; NULL if unknown. */
 char *changes_root(int fd);
-/* Names of the changes that are kept of @root. */
+/* Names of the changes that are kept of @root; "SESSION/NAME" of those in snapshots of sessions. */
 void changes_of(const struct share *root, struct strv *names);
 /* -EBUSY with their names if there are any: "removing it" would leave them worthless. */
 int changes_refuse(const struct share *root, const char *what, struct error *e);

@@ -647,6 +647,36 @@ test_snapshot_of_kept_changes()
 	nothing_left
 }
 
+# The root of a snapshot stays: nothing else would fit.
+test_root_of_a_snapshot_stays()
+{
+	local how
+	run --commit base -- true
+	for how in --scratch=memory --scratch=disk --keep=changes; do
+		UMLCAGE_TEST_ROOT=base start s $how
+		session exec s -- sh -c 'echo one >/x'
+		session snapshot s "of${how//[-=]/_}"
+		session stop s
+	done
+	"$UMLCAGE" root remove --changes changes
+	status 1 "$UMLCAGE" root remove base 2>err
+	for how in of__scratch_memory of__scratch_disk of__keep_changes; do
+		contains "'s/$how'" err
+	done
+	contains "remove them first, each with 'umlcage session snapshot --remove s of__keep_changes'" err
+	status 125 "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --root base --writable -- \
+		touch /x 2>err
+	contains "and writing to it would leave them worthless" err
+	# wherever it goes
+	"$UMLCAGE" root rename base moved
+	status 1 "$UMLCAGE" root remove moved 2>err
+	session snapshot --remove s of__scratch_memory of__scratch_disk
+	status 1 "$UMLCAGE" root remove moved 2>err
+	"$UMLCAGE" root remove --force moved
+	session snapshot --remove s of__keep_changes
+	nothing_left
+}
+
 # systemctl that writes down what it is told, and does what the unit says
 fake_systemctl()
 {

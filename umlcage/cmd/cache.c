@@ -183,7 +183,8 @@ static int run_prune(const struct command *self, int argc, char **argv)
 
 	printf("%zu removed, %s\n", count, text);
 	if (held)
-		printf("%zu held by changes that are kept; see 'umlcage root list --changes'\n", held);
+		printf("%zu held by changes that are kept; see 'umlcage root list --changes' and "
+		       "'umlcage session snapshots'\n", held);
 	return EXIT_OK;
 }
 

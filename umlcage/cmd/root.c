@@ -201,7 +201,7 @@ static const struct opt change_opts[] = { CHANGES_OPTION, OPT_END };
 
 static const struct opt remove_opts[] = {
 	{ OPT_FLAG, 0, "force", NULL, OPT_BOOL(struct root_options, force),
-	  "also if changes of them are kept, which then fit nothing" },
+	  "also if changes of them are kept, or snapshots, which then fit nothing" },
 	OPT_END,
 };
 

@@ -42,7 +42,8 @@ static const struct opt_spec snapshot_spec = {
 		"everything is written back and the session stands still until that is copied: what is\n"
 		"kept is what a cut of the power would leave.  Changes in memory are read by the 'tar' of\n"
 		"the session while it goes on: what is being written meanwhile is kept as it happens to\n"
-		"be.  Snapshots stay when the session has ended, until they are removed.",
+		"be.  Snapshots stay when the session has ended, until they are removed; as long as\n"
+		"there is one, its root is neither removed nor written to.",
 };
 
 static int import_layer(int fd, void *arg, struct error *e)
@@ -52,24 +53,44 @@ static int import_layer(int fd, void *arg, struct error *e)
 	return share_import(arg, fd, "the session's changes", &opts, &(struct share_totals){ 0 }, e);
 }
 
+/* The layer is of the session's root, which is not to be removed or written to any more. */
+static int bind_layer(const struct share *layer, const struct snapshot *s, const struct strv *words,
+		      struct error *e)
+{
+	cleanup_share struct share root = SHARE_INIT;
+	int ret = share_open(&root, session_get(words, "share"), SHARE_PEEK, e);
+
+	return ret < 0 ? ret : changes_bind(layer, s->name, &root, e);
+}
+
 /* Changes in the memory of the cage. */
 static int take_memory(struct snapshot *s, const struct strv *words, struct error *e)
 {
 	char *tar[] = { "tar", "-c", "-f", "-", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--acls",
 			"--sparse", "--warning=no-file-ignored", "upper", NULL };
 	cleanup_free char *path = path_join(s->path, "layer");
-	cleanup_share struct share layer = SHARE_INIT, root = SHARE_INIT;
+	cleanup_share struct share layer = SHARE_INIT;
 	int ret = share_create(&layer, path, e);
 
 	if (ret == 0)
-		ret = share_open(&root, session_get(words, "share"), SHARE_PEEK, e);
-	if (ret == 0)
-		ret = changes_bind(&layer, s->name, &root, e);
+		ret = bind_layer(&layer, s, words, e);
 	if (ret == 0)
 		ret = session_stream(s->session, tar, SESSION_STREAM_CHANGES, import_layer, &layer, e);
 	if (ret == 0)
 		ret = share_mark_clean(&layer, e);
 	return ret;
+}
+
+/* What was copied of a layer on the host becomes one of its own. */
+static int finish_layer(struct snapshot *s, const struct strv *words, struct error *e)
+{
+	cleanup_free char *path = path_join(s->path, "layer");
+	cleanup_share struct share layer = SHARE_INIT;
+	int ret = snapshot_mend_layer(s, e);
+
+	if (ret == 0)
+		ret = share_open(&layer, path, SHARE_PEEK, e);
+	return ret < 0 ? ret : bind_layer(&layer, s, words, e);
 }
 
 /* Changes on the host, in a share or a COW file. */
@@ -91,7 +112,7 @@ static int take_disk(struct snapshot *s, const struct strv *words, struct error 
 	if (ret == 0)
 		ret = session_ask(fd, &thaw, &answer, e);
 	close_fd(&fd);
-	return ret == 0 && !cow ? snapshot_mend_layer(s, e) : ret;
+	return ret == 0 && !cow ? finish_layer(s, words, e) : ret;
 }
 
 static int check_disk(const char *session, const char *disk, struct error *e)

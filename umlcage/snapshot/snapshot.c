@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostfs-bridge/roots/roots.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/remains.h"
@@ -19,8 +20,6 @@
 #include "umlcage/session/session.h"
 
 enum { NEW_NAMES = 10000, ABOUT_MAX = 2 << 20 };
-
-#define FOLDER "snapshots"
 
 static int check_name(const char *name, struct error *e)
 {
@@ -37,7 +36,7 @@ static int folder_of(const char *session, bool make, char **path, struct error *
 	int ret = session_check_name(session, e);
 
 	if (ret == 0)
-		ret = xdg_dir(XDG_STATE, FOLDER, &top, e);
+		ret = xdg_dir(XDG_STATE, ROOTS_SNAPSHOTS, &top, e);
 	if (ret < 0)
 		return ret;
 	*path = path_join(top, session);
@@ -67,7 +66,7 @@ static int names_in(const char *folder, struct strv *names, struct error *e)
 int snapshot_sessions(struct strv *names, struct error *e)
 {
 	cleanup_free char *top = NULL;
-	int ret = xdg_dir(XDG_STATE, FOLDER, &top, e);
+	int ret = xdg_dir(XDG_STATE, ROOTS_SNAPSHOTS, &top, e);
 
 	return ret < 0 ? ret : names_in(top, names, e);
 }
