@@ -124,6 +124,8 @@ static void handle_exec(struct agent *a, const struct proto_msg *m)
 	c->oom_kills = a->oom_kills;
 	c->next = a->commands;
 	a->commands = c;
+	if (proto_get_number(m, F_DETACHED, 0))
+		send_simple(a, MSG_STARTED, id, NULL, -1);
 }
 
 /* A process of its own waits for what may take long. */

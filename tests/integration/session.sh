@@ -238,6 +238,45 @@ test_command_of_a_killed_client_ends()
 	session stop s
 }
 
+# --detach: nobody waits for it, and whoever comes back to it finds it on a terminal.
+test_commands_that_begin_detached()
+{
+	local i
+	start s
+	equal 1 "$(session exec -d -e A=b s -- sh -c 'test -t 0 && echo up $A; read word; echo got-$word; exit 5')"
+	session ps --json s | tr -d ' \n' | grep -F '"number":1,"state":"detached"' >/dev/null || fail "$(session ps s)"
+	echo word >typed
+	status 5 session attach s 1 <typed >out
+	contains "up b" out
+	contains got-word out
+	# what it cannot be is said at once
+	status 127 session exec --detach s nosuch 2>err
+	contains "cannot run 'nosuch': command not found in the root" err
+	status 2 session exec -d -T s true 2>err
+	contains "--detach gives it a terminal" err
+	no_commands s || fail "$(session ps s)"
+	equal 3 "$(session exec -d --timeout 0.2 s sleep 1000)"
+	within 20 ended 3
+	status 124 session attach s 3 </dev/null >out 2>err
+	# a command goes on although nobody ever comes back, and those that have ended are not kept for ever
+	session exec -d s -- sh -c 'while ! test -e /srv/go; do sleep 0.1; done; echo done >/srv/done' >number
+	for ((i = 0; i < 80; i++)); do session exec -d s true; done >numbers
+	equal 84 "$(tail -n 1 numbers)" "number of the last one"
+	within 20 ended 84
+	session exec -d s true >number
+	[ "$(session ps --json s | grep -c '"number"')" -le 68 ] || fail "all are kept: $(session ps s)"
+	session exec s touch /srv/go
+	within 20 session exec s test -e /srv/done
+	session stop s
+	nothing_left
+}
+
+# ended NUMBER
+ended()
+{
+	session ps --json s | tr -d ' \n' | grep -F "\"number\":$1,\"state\":\"ended\"" >/dev/null
+}
+
 test_pause_and_resume()
 {
 	local ticks

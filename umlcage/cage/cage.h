@@ -161,6 +161,11 @@ struct cage_exec {
 	const char *detach_keys;
 	void (*left)(struct cage_command *command, void *arg);
 	/*
+	 * With a terminal and without descriptors: it begins as one that was detached, and @left is
+	 * called as soon as it runs.
+	 */
+	bool detached;
+	/*
 	 * cage_exec() only: a signal that ends programs ends it with -EINTR, the command still
 	 * running, and is noted (interrupt.h).  Otherwise the command gets it.
 	 */

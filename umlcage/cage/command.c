@@ -93,6 +93,8 @@ static int send_exec(struct cage_command *x, const struct cage_exec *w, struct e
 		proto_string(&m, F_USER, w->user);
 	proto_number(&m, F_STDIN, !x->in.open);
 	proto_number(&m, F_TTY, w->tty);
+	if (w->detached)
+		proto_number(&m, F_DETACHED, 1);
 	if (w->changes)
 		proto_number(&m, F_CHANGES, 1);
 	(void)add_size(x, &m);
@@ -158,7 +160,8 @@ int cage_command_start(struct cage_command **out, struct cage *cage, const struc
 	};
 	if (what->tty && what->detach_keys)
 		keys_set(&x->keys, what->detach_keys);
-	x->in.open = stdin_fd < 0;
+	x->detached = what->detached;
+	x->in.open = stdin_fd < 0 && !x->detached;
 	x->err.open = what->tty;
 	if (what->tty && what->stdin_fd >= 0)
 		x->terminal = fcntl(what->stdin_fd, F_DUPFD_CLOEXEC, 3);
@@ -221,11 +224,18 @@ static void claim(struct cage_command *x)
 	int s;
 
 	if (!x->in.open && (s = control_claim(c, x->id, CHAN_STDIN)) >= 0) {
-		open_input(&x->in, s, x->hold);
+		if (x->detached)
+			detach_open(x, &x->in, s);
+		else
+			open_input(&x->in, s, x->hold);
 		detach_watch(x);
 	}
-	if (!x->out.open && (s = control_claim(c, x->id, CHAN_STDOUT)) >= 0)
-		open_output(x, &x->out, s, sink_stdout);
+	if (!x->out.open && (s = control_claim(c, x->id, CHAN_STDOUT)) >= 0) {
+		if (x->detached)
+			detach_open(x, &x->out, s);
+		else
+			open_output(x, &x->out, s, sink_stdout);
+	}
 	if (!x->err.open && (s = control_claim(c, x->id, CHAN_STDERR)) >= 0)
 		open_output(x, &x->err, s, sink_stderr);
 }
@@ -297,6 +307,8 @@ static void refuse(struct cage_command *x, const struct proto_msg *m)
 	x->exited = true;
 	x->exit.status = proto_get_number(m, F_STATUS, 0) == 127 ? 127 : 126;
 	x->exit.reason = proto_get_string(m, F_TEXT);
+	/* there is nothing to come back to */
+	x->detached = false;
 	close_stdio(x);
 }
 
@@ -308,6 +320,8 @@ void command_message(struct cage_command *x, const struct proto_msg *m)
 		refuse(x, m);
 	else if (m->type == MSG_EXITED)
 		finish(x, m);
+	else if (m->type == MSG_STARTED && x->detached)
+		x->leave = true;
 }
 
 static void overdue(struct cage_command *x)

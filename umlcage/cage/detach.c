@@ -53,12 +53,25 @@ static void keep(const char *data, size_t len, void *arg)
 	sb_add(kept, data, len);
 }
 
+void detach_open(struct cage_command *x, struct command_stream *s, int fd)
+{
+	if (s == &x->in) {
+		pump_open_shared(&s->pump, -1, fd, true, false);
+		pump_park(&s->pump);
+	} else {
+		pump_open_sink(&s->pump, fd, keep, x);
+	}
+	s->open = true;
+}
+
 bool cage_command_detach(struct cage_command *x)
 {
 	x->leave = false;
+	if (x->detached)
+		return true;
 	x->in.pump.held = x->hold;
 	/* what has not got its streams yet, or has lost one, cannot be left */
-	if (x->terminal < 0 || x->detached || !x->in.open || !x->out.open || !x->out.pump.buf)
+	if (x->terminal < 0 || !x->in.open || !x->out.open || !x->out.pump.buf)
 		return false;
 	pump_park(&x->in.pump);
 	pump_divert(&x->out.pump, keep, x);

@@ -86,7 +86,8 @@ struct cage_command {
 	struct command_stream in, out, err;
 	bool hold;		/* its stdin is left alone */
 	struct keys keys;	/* that leave it */
-	bool leave, detached;	/* they were typed; nobody has its terminal */
+	bool leave;		/* they were typed, or it has begun without anybody */
+	bool detached;		/* nobody has its terminal */
 	struct strbuf kept;	/* what it has said since, the end of it */
 	int terminal;		/* the caller's, duplicated, for its size; -1: none */
 	struct command_calls {
@@ -109,6 +110,8 @@ void command_dispatch(struct cage_command *x, const struct pollset *ps);
 void command_message(struct cage_command *x, const struct proto_msg *m);
 /* Looks at time limits, and whether it has ended. */
 void command_check(struct cage_command *x);
+/* Of a detached one: joins a stream that has arrived with what is kept for who attaches it. */
+void detach_open(struct cage_command *x, struct command_stream *s, int fd);
 /* Has its input watched for the keys that leave it, if there are any; detach.c. */
 void detach_watch(struct cage_command *x);
 /* Calls back if it is to be left; and if it has ended and nobody was told; true if so: @x may be freed. */

@@ -51,7 +51,8 @@ enum proto_type {
 	MSG_SYNCED,	/* answer to MSG_SYNC */
 	MSG_STOPPED,	/* synced and unmounted; power-off follows; F_TEXT on trouble */
 	MSG_WARNING,	/* F_TEXT for the user */
-	MSG_LAST = MSG_WARNING,
+	MSG_STARTED,	/* answer to MSG_EXEC with F_DETACHED */
+	MSG_LAST = MSG_STARTED,
 };
 
 enum proto_field_id {
@@ -85,7 +86,8 @@ enum proto_field_id {
 	F_INIT,		/* number: 1 to start the root's own init */
 	F_STREAMS,	/* number: bit 1 << channel for each stream that was opened; see lazy.c */
 	F_CHANGES,	/* number: 1 to run it in the place of changes, not in F_CWD */
-	F_LAST = F_CHANGES,
+	F_DETACHED,	/* number: 1 if nobody waits for its end, but for its start */
+	F_LAST = F_DETACHED,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

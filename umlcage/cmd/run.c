@@ -110,7 +110,7 @@ static int run_in_session(struct run_options *o, char **argv, const struct strv 
 		fd = session_connect(o->session, &e);
 	}
 	return fd < 0 ? guest_fail(&e) : session_command(fd, o->session, &o->command, &o->boot.machine, argv,
-						        NULL, EXIT_UMLCAGE, o->boot.quiet);
+						        NULL, false, EXIT_UMLCAGE, o->boot.quiet);
 }
 
 static int run_command(struct run_options *o, char **argv)

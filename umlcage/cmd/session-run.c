@@ -17,7 +17,7 @@ struct exec_options {
 	struct machine machine;		/* its variables alone */
 	const char *keys;
 	unsigned int failure;
-	bool quiet;
+	bool quiet, detach;
 };
 
 #define DETACH_KEYS "ctrl-p,ctrl-q"
@@ -29,6 +29,9 @@ struct exec_options {
 
 static const struct opt own_opts[] = {
 	KEYS_OPTION,
+	{ OPT_FLAG, 'd', "detach", NULL, OPT_BOOL(struct exec_options, detach),
+	  "start it on a terminal that nobody has, print its number, and wait no longer;\n"
+	  "'session attach' comes back to it" },
 	{ OPT_UINT, 0, "failure-status", "N", OPT_UNSIGNED(struct exec_options, failure),
 	  "exit status when umlcage itself fails (default: 125)" },
 	{ OPT_FLAG, 'q', "quiet", NULL, OPT_BOOL(struct exec_options, quiet),
@@ -64,9 +67,10 @@ static const struct opt_spec exec_spec = {
 	.epilogue = GUEST_EPILOGUE,
 }, attach_spec = {
 	.usage = "umlcage session attach [options] NAME [NUMBER]",
-	.summary = "Comes back to a command with a terminal that was left with the detach keys: shows the\n"
-		   "end of what it has said since, and is its terminal from now on.  NUMBER is as in\n"
-		   "'umlcage session ps'; one that has ended meanwhile has its exit status here.",
+	.summary = "Comes back to a command with a terminal that was left with the detach keys, or begun\n"
+		   "with --detach: shows the end of what it has said since, and is its terminal from now\n"
+		   "on.  NUMBER is as in 'umlcage session ps'; one that has ended meanwhile has its exit\n"
+		   "status here.",
 	.groups = OPT_GROUPS({ NULL, attach_opts, 0 }),
 	.epilogue = GUEST_EPILOGUE,
 };
@@ -93,6 +97,8 @@ static int report(const struct session_exec *what, const char *session, struct c
 
 	if (!what->detached)
 		status = guest_report(exit, o, 0, quiet);
+	else if (what->begin_detached)
+		status = printf("%u\n", what->detached) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_OK;
 	else if (!quiet)
 		fprintf(stderr, "\numlcage: command %u of '%s' goes on; 'umlcage session attach %s %u' comes "
 			"back to it\n", what->detached, session, session, what->detached);
@@ -101,19 +107,21 @@ static int report(const struct session_exec *what, const char *session, struct c
 }
 
 int session_command(int fd, const char *session, const struct guest_options *o, const struct machine *m,
-		    char *const *argv, const char *keys, int failure, bool quiet)
+		    char *const *argv, const char *keys, bool detach, int failure, bool quiet)
 {
 	cleanup_error struct error e = ERROR_INIT;
 	cleanup_strv struct strv env = STRV_INIT;
 	struct session_exec what = {
 		.argv = argv, .cwd = o->workdir, .user = o->user, .timeout = o->timeout,
-		.tty = guest_wants_terminal(o),
+		.tty = detach || guest_wants_terminal(o), .begin_detached = detach,
 		.fds = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },
 	};
 	struct cage_exit exit;
 	int status;
 
-	if (what.tty)
+	if (detach)
+		what.fds[0] = what.fds[1] = what.fds[2] = -1;
+	else if (what.tty)
 		what.keys = keys;
 	machine_environment(m, what.tty, &env);
 	what.env = strv_argv(&env);
@@ -124,6 +132,12 @@ int session_command(int fd, const char *session, const struct guest_options *o, 
 		return failure;
 	}
 	return report(&what, session, &exit, o, quiet);
+}
+
+static int check_detach(const struct exec_options *o, struct error *e)
+{
+	return o->detach && o->command.no_tty ?
+	       err_usage(e, "--detach gives it a terminal; --no-tty excludes that") : 0;
 }
 
 static int keys_of(const char *text, struct keys *keys, struct error *e)
@@ -153,12 +167,12 @@ static int run(const struct command *self, int argc, char **argv, bool shell)
 					 "there is no command to run; see 'umlcage session exec --help'");
 		status = cmd_fail(&e);
 	}
-	if (status < 0 && (guest_check(&o.command, &e) < 0 || keys_of(o.keys, &keys, &e) < 0 ||
-			   (fd = session_connect(argv[0], &e)) < 0))
+	if (status < 0 && (guest_check(&o.command, &e) < 0 || check_detach(&o, &e) < 0 ||
+			   keys_of(o.keys, &keys, &e) < 0 || (fd = session_connect(argv[0], &e)) < 0))
 		status = guest_fail(&e) == EXIT_USAGE ? EXIT_USAGE : (int)o.failure;
 	if (status < 0)
-		status = session_command(fd, name, &o.command, &o.machine, words, keys.seq, (int)o.failure,
-					 o.quiet);
+		status = session_command(fd, name, &o.command, &o.machine, words, keys.seq, o.detach,
+					 (int)o.failure, o.quiet);
 	machine_release(&o.machine);
 	return status;
 }

@@ -26,10 +26,11 @@ int session_launch(const char *name, const struct session_options *o, const char
 /*
  * The command @argv in the session behind @fd (closed), with this process's stdio; the exit status
  * of the program, @failure when umlcage fails.  @m: the variables of its environment.  @keys: that
- * leave it, characters; NULL: none do.
+ * leave it, characters; NULL: none do.  @detach: begin without any, print
+ * its number, and wait no longer.
  */
 int session_command(int fd, const char *session, const struct guest_options *o, const struct machine *m,
-		    char *const *argv, const char *keys, int failure, bool quiet);
+		    char *const *argv, const char *keys, bool detach, int failure, bool quiet);
 /*
  * What is common to commands that take the NAME of a session and nothing else: the status to
  * return, or -1 with *@name.

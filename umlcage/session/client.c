@@ -275,6 +275,8 @@ static void make_request(const struct session_exec *x, struct strv *words)
 		strv_add(words, "changes=1");
 	if (x->tty)
 		strv_add(words, "tty=1");
+	if (x->begin_detached)
+		strv_add(words, "detached=1");
 	if (x->timeout)
 		strv_addf(words, "timeout=%llu", (unsigned long long)x->timeout);
 }
@@ -297,7 +299,7 @@ static int converse(int fd, struct strv *words, struct session_exec *what, struc
 		return err_sys(e, -ret, "cannot watch for signals");
 	add_stdio(what, words, fds, &n);
 	ret = send_request(fd, words, fds, n, e);
-	if (ret == 0 && what->tty)
+	if (ret == 0 && what->tty && !what->begin_detached)
 		f.terminal = terminal_open(what->fds[0]);
 	while (ret == 0 && !f.over)
 		ret = turn(&f, &ps, e);

@@ -8,7 +8,10 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/session/serve.h"
 
-enum { HANGUP_MS = 5000 };	/* from the hangup to the kill of a command nobody waits for */
+enum {
+	HANGUP_MS = 5000,	/* from the hangup to the kill of a command nobody waits for */
+	ENDED_MAX = 64,		/* commands that were detached and have ended, until somebody asks */
+};
 
 /* ---- its end ---- */
 
@@ -97,6 +100,22 @@ static void take_stdio(struct client *c, const char *mask, struct cage_exec *wha
 			 c->wire.fds[n++] : -1;
 }
 
+/* Those that nobody has come back to are not kept for ever: the oldest ones make room. */
+static void forget_ended(struct server *v)
+{
+	struct client *oldest = NULL;
+	unsigned int n = 0;
+
+	for (struct client *c = v->clients; c; c = c->next)
+		if (c->detached && c->command && cage_command_exited(c->command)) {
+			if (!oldest || c->number < oldest->number)
+				oldest = c;
+			n++;
+		}
+	if (n > ENDED_MAX)
+		oldest->finished = true;
+}
+
 static int do_exec(struct client *c, const struct strv *words, struct error *e)
 {
 	struct server *v = c->server;
@@ -105,6 +124,7 @@ static int do_exec(struct client *c, const struct strv *words, struct error *e)
 	struct cage_exec what = { .cwd = session_get(words, "cwd"), .user = session_get(words, "user"),
 				  .tty = str_eq(tty, "1"),
 				  .changes = str_eq(session_get(words, "changes"), "1"),
+				  .detached = str_eq(session_get(words, "detached"), "1"),
 				  .ended = command_ended, .ended_arg = c,
 				  .detach_keys = session_get(words, "keys"), .left = command_left };
 	int ret;
@@ -133,6 +153,9 @@ static int do_exec(struct client *c, const struct strv *words, struct error *e)
 		return ret;
 	c->number = ++v->started;
 	c->what = strv_join(&argv, " ");
+	/* whether the client waits for the answer or not */
+	c->detached = what.detached;
+	forget_ended(v);
 	return 0;
 }
 

@@ -126,6 +126,7 @@ struct session_exec {
 	uint64_t timeout;		/* milliseconds; 0: none */
 	int fds[3];			/* its stdio; -1: none */
 	const char *keys;		/* as detach_keys of struct cage_exec; for a terminal alone */
+	bool begin_detached;		/* with a terminal that nobody has, and no descriptors */
 	unsigned int detached;		/* afterwards: it goes on under that number; 0: it does not */
 };
 
