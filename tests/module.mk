@@ -190,7 +190,7 @@ check-faults: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 		-t '$(or $(TESTS),faults*.[!k])' $(INTEGRATION_RUN) tests/faults
 
 check-kills:
-	+@UMLCAGE_TEST_SCALE=2500 $(MAKE) --no-print-directory check-integration TESTS=faults.kills
+	+@UMLCAGE_TEST_SCALE=2500 $(MAKE) --no-print-directory check-integration TESTS=kills
 
 # the walls around a cage against a kernel that makes any call of the host (tests/wall); the kernel
 # is a build of its own
