@@ -61,6 +61,12 @@ int emulators_register(const struct proto_msg *m, struct error *e);
 
 /* ---- root.c ---- */
 
+/*
+ * What follows uses the root's paths, and no more.  They do something only where commands are to
+ * find themselves in a chroot, as ischroot(1) and scripts look at the root of PID 1 for that.
+ */
+void root_enter(void);
+void root_leave(void);
 /* Mounts what MSG_SETUP asks for and makes it the root of the agent and its children. */
 int root_setup(const struct proto_msg *m, int user_net, struct error *e);
 /* Where the layer of changes is, upper/ and work/, below what commands see; -1: nowhere. */

@@ -234,6 +234,7 @@ static void handle(struct agent *a, const struct proto_msg *m)
 {
 	struct command *c;
 
+	root_enter();
 	switch ((enum proto_type)m->type) {
 	case MSG_SETUP:
 		if (!a->set_up)
@@ -263,6 +264,7 @@ static void handle(struct agent *a, const struct proto_msg *m)
 	default:
 		break;
 	}
+	root_leave();
 }
 
 static void read_control(struct agent *a)

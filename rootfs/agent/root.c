@@ -149,11 +149,30 @@ static int mount_root(const struct proto_msg *m, bool *layered, struct error *e)
 	return 0;
 }
 
-static int switch_root(struct error *e)
+/* The initramfs and the root over it, where commands are to find themselves in a chroot; or -1. */
+static int outside = -1, inside = -1;
+
+void root_enter(void)
 {
+	if (inside >= 0 && fchdir(inside) == 0)
+		(void)chroot(".");
+}
+
+void root_leave(void)
+{
+	if (outside >= 0 && fchdir(outside) == 0)
+		(void)chroot(".");
+}
+
+static int switch_root(bool chrooted, struct error *e)
+{
+	if (chrooted)
+		outside = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
 	    chdir("/") < 0)
 		return err_sys(e, errno, "cannot switch to the root");
+	if (outside >= 0)
+		inside = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return 0;
 }
 
@@ -293,7 +312,7 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 	if (ret == 0)
 		ret = kernelfs_mount(user_net, booted, e);
 	if (ret == 0)
-		ret = switch_root(e);
+		ret = switch_root(proto_get_number(m, F_CHROOTED, 0) != 0, e);
 	if (ret == 0)
 		ret = mount_shares(m, e);
 	if (ret < 0)

@@ -102,6 +102,8 @@ static void describe(struct guest *g, const struct share *root, const struct cag
 	cfg->root.upper = target ? CAGE_UPPER_MEMORY : CAGE_UPPER_NONE;
 	cfg->root.fd = root->fd;
 	cfg->root.nosync = true;
+	/* as scripts have it with every such tool; some do otherwise what a running system needs */
+	cfg->root.chrooted = !target;
 	cfg->mounts = target;
 	cfg->nmounts = target ? 1 : 0;
 	cfg->emulators = f->emulators.v;

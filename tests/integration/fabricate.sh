@@ -149,10 +149,13 @@ test_minbase_boots_and_is_whole()
 	fabricate -q --no-cache --variant=minbase \
 		--customize-hook='upload /etc/os-release etc/uploaded' \
 		--customize-hook='echo hook ran as $(id -u) >"$1/etc/hooked"' \
-		--customize-hook='download /etc/debian_version version' trixie root
+		--customize-hook='download /etc/debian_version version' \
+		--chrooted-customize-hook='ischroot; echo $? >/etc/chrooted' \
+		--chrooted-customize-hook='[ "$(stat -c %i /)" != "$(stat -Lc %i /proc/1/root)" ]' trixie root
 	matches '13*' "$(cat version)"
-	run --root root -- sh -c 'dpkg --audit && cat /etc/hooked' >out
-	equal "hook ran as 0" "$(cat out)"
+	run --root root -- sh -c 'dpkg --audit && cat /etc/hooked /etc/chrooted; ischroot; echo $?' >out
+	# scripts are in a chroot, what runs in a cage is not
+	equal "hook ran as 0 0 1" "$(tr '\n' ' ' <out | sed 's/ $//')"
 }
 
 # What scripts and hooks have made by the time when dpkg would unpack counts: links of

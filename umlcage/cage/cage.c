@@ -371,6 +371,7 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 		proto_string(&m, F_FSTYPE, cfg->root.fstype);
 	proto_string(&m, F_UPPER, uppers[cfg->root.upper]);
 	proto_number(&m, F_NOSYNC, cfg->root.nosync);
+	proto_number(&m, F_CHROOTED, cfg->root.chrooted);
 	proto_number(&m, F_DISK, cfg->disk);
 	if (cfg->owner)
 		proto_string(&m, F_OWNER, cfg->owner);

@@ -54,6 +54,7 @@ struct cage_root {
 	const char *image_path;	/* image: its path, recorded in a kept COW file */
 	const char *fstype;	/* image: NULL to try what the kernel knows */
 	bool nosync;		/* shares: fsync is counted, not obeyed, until cage_stop() */
+	bool chrooted;		/* PID 1 has another root, so that commands find themselves in a chroot */
 };
 
 /* A further directory, or a single file, of the host in the cage. */

@@ -10,6 +10,7 @@
 static const bool is_number[F_LAST + 1] = {
 	[F_EXEC] = true, [F_ERRNO] = true, [F_STATUS] = true, [F_OOM] = true, [F_TTY] = true,
 	[F_STDIN] = true, [F_ROWS] = true, [F_COLS] = true, [F_SIGNAL] = true, [F_NOSYNC] = true,
+	[F_CHROOTED] = true,
 	[F_NET] = true, [F_DNS] = true, [F_IPV6] = true,
 	[F_BOOTED] = true, [F_FULL] = true, [F_DISK] = true, [F_INIT] = true,
 	[F_STREAMS] = true, [F_CHANGES] = true, [F_DETACHED] = true,

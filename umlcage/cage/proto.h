@@ -74,6 +74,7 @@ enum proto_field_id {
 	F_FSTYPE,	/* string */
 	F_UPPER,	/* string: "memory", "share TAG", "none" */
 	F_NOSYNC,	/* number: the root and upper obey no fsync */
+	F_CHROOTED,	/* number: the agent's own root is another one than that of commands */
 	F_MOUNT,	/* string, repeated: "TAG OPTIONS WHERE", see mount_share() of the agent */
 	F_NET,		/* number: 1 if the command has vec0 */
 	F_DNS,		/* number: 1 to write resolv.conf */
