@@ -388,13 +388,31 @@ test_names()
 test_nobody_else_gets_in()
 {
 	start s
-	equal 700 "$(stat -c %a "$XDG_RUNTIME_DIR/umlcage/sessions")" "mode of the folder of sockets"
-	chmod 755 "$XDG_RUNTIME_DIR/umlcage/sessions"
+	equal 700 "$(stat -c %a "$XDG_STATE_HOME/umlcage/sockets")" "mode of the folder of sockets"
+	chmod 755 "$XDG_STATE_HOME/umlcage/sockets"
 	status 125 session exec s true 2>err
 	contains "others can reach it" err
-	chmod 700 "$XDG_RUNTIME_DIR/umlcage/sessions"
+	chmod 700 "$XDG_STATE_HOME/umlcage/sockets"
 	session exec s true
 	session stop s
+}
+
+# Logging out takes the runtime folder away, and not everybody has one: cron, sbuild's commands.
+test_sessions_do_not_need_the_runtime_folder()
+{
+	start s
+	rm -r "${XDG_RUNTIME_DIR:?}"
+	session exec s true
+	matches "*running*" "$(session list)"
+	(unset XDG_RUNTIME_DIR; session exec s true)
+	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	(exec "$UMLCAGE" session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} s) 2>err && fail "there are two sessions 's'"
+	contains "there is a session 's' already" err
+	session stop s
+	status 3 session remove s 2>err
+	equal "" "$(ls -A "$XDG_STATE_HOME/umlcage/sockets")" "what is left in the folder of sockets"
+	nothing_left
 }
 
 test_idle_session_ends()

@@ -75,6 +75,7 @@ void session_end(struct session *s, const char *why)
 
 	if (s->name && s->lock >= 0 && !why) {
 		session_remove(s->name);
+		session_unlock(s->name, &s->lock);
 	} else if (s->name && s->lock >= 0 && session_read_record(s->name, &r, NULL) == 0) {
 		strv_addf(&r.words, "end=%s", why);
 		(void)session_write_record(s->name, &r.words, NULL);

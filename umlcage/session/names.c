@@ -17,7 +17,11 @@ enum {
 	LOCK_TRIES = 40, LOCK_MS = 50,	/* what a killed session leaves takes a moment to die */
 };
 
-#define RUNTIME "sessions"
+/*
+ * Not in XDG_RUNTIME_DIR: a session outlives the login that this is for, and is there for who has
+ * none, as jobs of cron.
+ */
+#define SOCKETS "sockets"
 #define STATES "running"	/* sessions/ has what is kept by name, see roots.h */
 
 int session_check_name(const char *name, struct error *e)
@@ -160,12 +164,12 @@ int session_absent(const char *name, struct error *e)
 /* ---- sockets and locks ---- */
 
 /* The folder of sockets and locks, open, with nobody else let in. */
-static int open_runtime(struct error *e)
+static int open_sockets(struct error *e)
 {
 	cleanup_free char *dir = NULL;
 	cleanup_close int fd = -1;
 	struct stat st;
-	int ret = xdg_dir(XDG_RUNTIME, RUNTIME, &dir, e);
+	int ret = xdg_dir(XDG_STATE, SOCKETS, &dir, e);
 
 	if (ret < 0)
 		return ret;
@@ -180,7 +184,7 @@ static int open_runtime(struct error *e)
 
 int session_address(const char *name, struct sockaddr_un *sun, int *dirfd, struct error *e)
 {
-	int fd = open_runtime(e);
+	int fd = open_sockets(e);
 
 	if (fd < 0)
 		return fd;
@@ -190,14 +194,27 @@ int session_address(const char *name, struct sockaddr_un *sun, int *dirfd, struc
 	return 0;
 }
 
+/* As lock_file(), of a file that others remove while they have it: see session_unlock(). */
+static int lock_named(int dir, const char *file, struct error *e)
+{
+	for (;;) {
+		int fd = lock_file(dir, file, true, false, e);
+		struct stat st;
+
+		if (fd < 0 || fstat(fd, &st) < 0 || st.st_nlink > 0)
+			return fd;
+		close(fd);
+	}
+}
+
 int session_lock(const char *name, struct error *e)
 {
 	cleanup_free char *file = xasprintf("%s.lock", name);
-	cleanup_close int dir = open_runtime(e);
+	cleanup_close int dir = open_sockets(e);
 
 	for (int i = 0; dir >= 0; i++) {
 		cleanup_close int fd = -1;
-		int lock = lock_file(dir, file, true, false, e);
+		int lock = lock_named(dir, file, e);
 
 		if (lock != -EWOULDBLOCK || i == LOCK_TRIES)
 			return lock;
@@ -210,10 +227,20 @@ int session_lock(const char *name, struct error *e)
 	return dir;
 }
 
+void session_unlock(const char *name, int *lock)
+{
+	cleanup_free char *file = xasprintf("%s.lock", name);
+	cleanup_close int dir = open_sockets(NULL);
+
+	if (dir >= 0)
+		(void)unlinkat(dir, file, 0);
+	close_fd(lock);
+}
+
 void session_remove(const char *name)
 {
 	cleanup_free char *state = NULL, *file = xasprintf("%s.socket", name);
-	cleanup_close int dir = open_runtime(NULL);
+	cleanup_close int dir = open_sockets(NULL);
 
 	if (dir >= 0)
 		(void)unlinkat(dir, file, 0);
@@ -233,8 +260,10 @@ int session_forget(const char *name, struct error *e)
 	if (lock == -EWOULDBLOCK)
 		return err_set(e, EBUSY, "the session '%s' runs; end it with 'umlcage session stop %s'",
 			       name, name);
-	if (session_read_record(name, &r, NULL) < 0)
-		return session_absent(name, e);
-	session_remove(name);
-	return 0;
+	ret = session_read_record(name, &r, NULL);
+	if (ret == 0)
+		session_remove(name);
+	if (lock >= 0)
+		session_unlock(name, &lock);
+	return ret < 0 ? session_absent(name, e) : 0;
 }

@@ -16,6 +16,8 @@
 int session_address(const char *name, struct sockaddr_un *sun, int *dirfd, struct error *e);
 /* The lock of @name, unless a session has it that lives: its descriptor, or -EWOULDBLOCK. */
 int session_lock(const char *name, struct error *e);
+/* Lets go of it, and removes its file. */
+void session_unlock(const char *name, int *lock);
 /* Writes the record; with "end=..." after it if @why is not NULL. */
 int session_write_record(const char *name, const struct strv *words, struct error *e);
 /* Removes record, log and socket. */

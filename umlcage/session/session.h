@@ -4,8 +4,8 @@
  *
  * A session is a process that has a cage, and serves a Unix socket.  Its traces on the host:
  *
- *	RUNTIME/umlcage/sessions/NAME.socket	where clients come; only its owner is let in
- *	RUNTIME/umlcage/sessions/NAME.lock	held while it lives, by any means of dying let go
+ *	STATE/umlcage/sockets/NAME.socket	where clients come; only its owner is let in
+ *	STATE/umlcage/sockets/NAME.lock		held while it lives, by any means of dying let go
  *	STATE/umlcage/running/NAME/record	how it was started, until it has ended well
  *	STATE/umlcage/running/NAME/log		the kernel's console and what the session had to say
  *
