@@ -59,21 +59,31 @@ test_every_restriction()
 		"") echo kept >/srv/kept; cat $id >/srv/id; /tmp/autopkgtest-reboot one ;;
 		one) cat /srv/kept; test "$(cat $id)" != "$(cat /srv/id)" ;;
 		esac'
+	# shellcheck disable=SC2016
+	one_test reboots-itself needs-root,isolation-machine,needs-reboot '
+		id=/proc/sys/kernel/random/boot_id
+		case $AUTOPKGTEST_REBOOT_MARK in
+		"") cat $id >/srv/own; /tmp/autopkgtest-reboot-prepare one; reboot ;;
+		one) test "$(cat $id)" != "$(cat /srv/own)"; echo after ;;
+		esac'
 	one_test noisy allow-stderr 'echo to stderr >&2'
 	one_test breaks needs-root,breaks-testbed 'rm /usr/bin/id; touch /usr/bin/broken'
 	one_test after "" 'test ! -e /usr/bin/broken; id'
 	one_test fails "" 'exit 3'
+	one_test fails-as-a-server "" 'exit 255'
 	status 4 autopkgtest -B "$T/package" -o out -- "$server" testbed "${machine[@]}" >log 2>&1 </dev/null
-	for t in root user reboots noisy breaks after; do
+	for t in root user reboots reboots-itself noisy breaks after; do
 		grep -qE "^$t +PASS" out/summary || {
 			cat log
 			fail "$t did not pass"
 		}
 	done
 	grep -qE "^fails +FAIL non-zero exit status 3" out/summary || fail "$(cat out/summary)"
+	grep -qE "^fails-as-a-server +FAIL non-zero exit status 253" out/summary || fail "$(cat out/summary)"
 	equal made "$(cat out/artifacts/made)" "an artifact"
 	equal tester "$(cat out/user-stdout)" "the ordinary user"
 	equal kept "$(cat out/reboots-stdout)" "a file after a reboot"
+	equal after "$(cat out/reboots-itself-stdout)" "what ran after a reboot of its own"
 	nothing_left
 }
 
@@ -92,6 +102,14 @@ test_ends_with_its_caller()
 	exec 8>commands
 	echo open >&8
 	within 30 grep -q '^ok /tmp' answers
+	# its commands find the session in whatever environment they are called
+	echo print-execute-command >&8
+	within 30 grep -q '^ok env,' answers
+	mapfile -t command < <(sed -n 's/^ok \(env,.*\)/\1/p' answers | python3 -c "
+import urllib.parse
+for word in input().split(','): print(urllib.parse.unquote(word))")
+	equal "a, b" "$(env -i PATH="$PATH" "${command[@]}" echo "a, b")" "output of a command"
+	status 253 env -i PATH="$PATH" "${command[@]}" sh -c 'exit 255'
 	# the backend's own failure has a status of its own
 	"$UMLCAGE" session list --json | sed -n 's/.*"name": "\(.*\)".*/\1/p' >name
 	status 255 "$UMLCAGE" session exec --failure-status 255 not-there true 2>/dev/null
