@@ -4,6 +4,7 @@
  * waited for, what was not never comes, and nothing is taken twice or for another command.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,6 +83,19 @@ static void tell_exit(uint32_t exec, uint64_t streams, uint64_t lost)
 	if (streams != UINT64_MAX)
 		proto_number(&m, F_STREAMS, streams);
 	proto_number(&m, F_ERRNO, lost);
+	ck_assert_int_eq(proto_encode(&m, &out), 0);
+	ck_assert_int_eq(write_full(k.control, out.s, out.len), 0);
+	proto_release(&m);
+}
+
+static void tell(enum proto_type type, uint32_t exec, uint64_t status)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct proto_msg m = PROTO_MSG_INIT;
+
+	proto_begin(&m, type);
+	proto_number(&m, F_EXEC, exec);
+	proto_number(&m, F_STATUS, status);
 	ck_assert_int_eq(proto_encode(&m, &out), 0);
 	ck_assert_int_eq(write_full(k.control, out.s, out.len), 0);
 	proto_release(&m);
@@ -230,6 +244,84 @@ START_TEST(lost_output_is_told)
 }
 END_TEST
 
+struct counts {
+	unsigned int left, ended;
+};
+
+static void count_left(struct cage_command *x, void *arg)
+{
+	ck_assert(cage_command_detach(x));
+	((struct counts *)arg)->left++;
+}
+
+static void count_end(struct cage_command *x, void *arg)
+{
+	(void)x;
+	((struct counts *)arg)->ended++;
+}
+
+/* One more, that begins without anybody. */
+static struct cage_command *start_detached(struct counts *n)
+{
+	static char name[] = "true", *const argv[] = { name, NULL };
+	struct cage_exec what = { .argv = argv, .tty = true, .detached = true, .stdin_fd = -1,
+				  .stdout_fd = -1, .stderr_fd = -1, .ended = count_end,
+				  .ended_arg = n, .left = count_left };
+	struct cage_command *x;
+
+	ck_assert_int_eq(cage_command_start(&x, &k.cage, &what, NULL), 0);
+	turns();
+	return x;
+}
+
+START_TEST(a_detached_start_is_told_and_attached_to)
+{
+	struct counts n = { 0, 0 };
+	struct cage_command *x = start_detached(&n);
+	int pair[2], out;
+	char got[16];
+
+	/* others did not ask */
+	tell(MSG_STARTED, COMMANDS, 0);
+	out = stream(x->id, CHAN_STDOUT, "early");
+	turns();
+	ck_assert_uint_eq(n.left, 0);
+	tell(MSG_STARTED, x->id, 0);
+	turns();
+	ck_assert_uint_eq(n.left, 1);
+	close(out);
+	tell_exit(x->id, OUT, 0);
+	turns();
+	/* it has ended, and waits for somebody to ask */
+	ck_assert(cage_command_exited(x) && !cage_command_exit(x));
+	ck_assert_int_eq(pipe2(pair, O_CLOEXEC), 0);
+	ck_assert_int_eq(cage_command_attach(x, -1, pair[1], NULL, NULL), 0);
+	close(pair[1]);
+	turns();
+	ck_assert_uint_eq(n.ended, 1);
+	ck_assert_int_eq(read(pair[0], got, sizeof(got)), 5);
+	ck_assert_mem_eq(got, "early", 5);
+	close(pair[0]);
+	cage_command_free(x);
+}
+END_TEST
+
+START_TEST(a_detached_start_that_is_refused_ends)
+{
+	struct counts n = { 0, 0 };
+	struct cage_command *x = start_detached(&n);
+
+	tell(MSG_REFUSED, x->id, 127);
+	/* too late */
+	tell(MSG_STARTED, x->id, 0);
+	turns();
+	ck_assert_uint_eq(n.left, 0);
+	ck_assert_uint_eq(n.ended, 1);
+	ck_assert_int_eq(cage_command_exit(x)->status, 127);
+	cage_command_free(x);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cage-command");
@@ -243,6 +335,8 @@ int main(void)
 	tcase_add_test(tc, a_stream_after_the_end_is_not_taken);
 	tcase_add_test(tc, the_end_is_told_once);
 	tcase_add_test(tc, lost_output_is_told);
+	tcase_add_test(tc, a_detached_start_is_told_and_attached_to);
+	tcase_add_test(tc, a_detached_start_that_is_refused_ends);
 	suite_add_tcase(s, tc);
 	return unit_run(s);
 }
