@@ -235,10 +235,15 @@ static struct inode *make_new(struct new_file *new, struct inode *dir)
 	struct inode *inode;
 	int dirfd, err;
 
+	err = humfs_take_all_room(HUMFS_FILE_ROOM);
+	if (err) {
+		inode = ERR_PTR(err);
+		goto out_acl;
+	}
 	dirfd = humfs_get_fd(dir, false);
 	if (dirfd < 0) {
 		inode = ERR_PTR(dirfd);
-		goto out_acl;
+		goto out_room;
 	}
 	err = make_host(new, dirfd, plain);
 	if (err == -EMFILE && humfs_shrink_fds())
@@ -259,6 +264,9 @@ static struct inode *make_new(struct new_file *new, struct inode *dir)
 		humfs_host_unlink(dirfd, new->name, new->meta.type == HUMFS_DIR);
 out_fd:
 	humfs_put_fd(dir);
+out_room:
+	if (IS_ERR(inode))
+		humfs_give_room(HUMFS_FILE_ROOM);
 out_acl:
 	posix_acl_release(new->acl);
 	posix_acl_release(new->default_acl);

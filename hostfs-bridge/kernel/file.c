@@ -90,9 +90,14 @@ int humfs_set_size(struct inode *inode, loff_t size)
 
 	if (!S_ISREG(inode->i_mode))
 		return -EINVAL;
+	err = size > old ? humfs_take_all_room(size - old) : 0;
+	if (err)
+		return err;
 	fd = humfs_get_fd(inode, true);
-	if (fd < 0)
-		return fd;
+	if (fd < 0) {
+		err = fd;
+		goto out;
+	}
 	filemap_invalidate_lock(inode->i_mapping);
 	err = humfs_host_truncate(fd, size);
 	if (!err) {
@@ -103,6 +108,8 @@ int humfs_set_size(struct inode *inode, loff_t size)
 	}
 	filemap_invalidate_unlock(inode->i_mapping);
 	humfs_put_fd(inode);
+out:
+	humfs_room_of_size(max(size, old), i_size_read(inode));
 	return err;
 }
 
@@ -138,17 +145,21 @@ static int fallocate_locked(struct inode *inode, int fd, int mode, loff_t pos, l
 	else if (!(mode & FALLOC_FL_KEEP_SIZE))
 		size = max(size, pos + len);
 	err = size > old ? inode_newsize_ok(inode, size) : 0;
-	if (!err)
-		err = humfs_host_fallocate(fd, mode, pos, len);
+	if (!err && size > old)
+		err = humfs_take_all_room(size - old);
 	if (err)
 		return err;
-	if (size > old)
+	err = humfs_host_fallocate(fd, mode, pos, len);
+	if (!err && size > old)
 		humfs_zero_tail(inode, old);
-	i_size_write(inode, size);
-	if (size > old)
+	if (!err)
+		i_size_write(inode, size);
+	if (!err && size > old)
 		pagecache_isize_extended(inode, old, size);
-	humfs_changed(inode);
-	return 0;
+	if (!err)
+		humfs_changed(inode);
+	humfs_room_of_size(max(size, old), i_size_read(inode));
+	return err;
 }
 
 static long humfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
@@ -160,6 +171,10 @@ static long humfs_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
 		return -EOPNOTSUPP;
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE |
 		     FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+		return -EOPNOTSUPP;
+	/* Blocks behind the end, of which the size says nothing. */
+	if ((mode & FALLOC_FL_KEEP_SIZE) && !(mode & FALLOC_FL_PUNCH_HOLE) &&
+	    humfs_room_is_limited())
 		return -EOPNOTSUPP;
 	inode_lock(inode);
 	err = file_modified(file);
@@ -218,6 +233,7 @@ static ssize_t copy_locked(struct inode *from, int from_fd, loff_t from_pos, str
 			   int to_fd, loff_t to_pos, size_t len)
 {
 	loff_t old = i_size_read(to);
+	loff_t size = to_pos + len;
 	ssize_t done;
 	int err;
 
@@ -226,15 +242,19 @@ static ssize_t copy_locked(struct inode *from, int from_fd, loff_t from_pos, str
 		err = prepare_range(to, to_pos, to_pos + len - 1);
 	if (err)
 		return err;
+	if (size > old)
+		err = humfs_take_all_room(size - old);
+	if (err)
+		return err;
 	done = humfs_host_copy_range(from_fd, from_pos, to_fd, to_pos, len);
-	if (done <= 0)
-		return done;
-	if (to_pos + done > old) {
+	if (done > 0 && to_pos + done > old) {
 		humfs_zero_tail(to, old);
 		i_size_write(to, to_pos + done);
 		pagecache_isize_extended(to, old, to_pos + done);
 	}
-	humfs_changed(to);
+	if (done > 0)
+		humfs_changed(to);
+	humfs_room_of_size(max(size, old), i_size_read(to));
 	return done;
 }
 

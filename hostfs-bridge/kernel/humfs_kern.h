@@ -228,6 +228,19 @@ int humfs_set_size(struct inode *inode, loff_t size);
 ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from);
 void humfs_zero_tail(struct inode *inode, loff_t size);
 
+/*
+ * room.c: bytes that files may still grow.  humfs_take_room() gives as much of @want as there
+ * is, humfs_take_all_room() all of it or -ENOSPC.
+ */
+#define HUMFS_FILE_ROOM	PAGE_SIZE	/* for being there */
+bool humfs_room_is_limited(void);
+u64 humfs_room_left(void);
+u64 humfs_take_room(u64 want);
+int humfs_take_all_room(u64 want);
+void humfs_give_room(u64 bytes);
+/* A file for which there was room up to @promised has @size now. */
+void humfs_room_of_size(loff_t promised, loff_t size);
+
 /* xattr.c */
 extern const struct xattr_handler * const humfs_xattr_handlers[];
 ssize_t humfs_listxattr(struct dentry *dentry, char *buf, size_t size);

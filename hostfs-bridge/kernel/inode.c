@@ -49,6 +49,8 @@ void humfs_free_inode(struct inode *inode)
 void humfs_evict_inode(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
+	if (!inode->i_nlink)
+		humfs_give_room(HUMFS_FILE_ROOM + (S_ISREG(inode->i_mode) ? i_size_read(inode) : 0));
 	clear_inode(inode);
 	humfs_drop_fd(inode);
 }

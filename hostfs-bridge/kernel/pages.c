@@ -311,20 +311,42 @@ static ssize_t write_round(struct inode *inode, int fd, struct batch *b, loff_t 
 	return done ?: err;
 }
 
+/* Where the file may end, having the room for that; or -ENOSPC, if there is none for a byte. */
+static loff_t take_room(struct inode *inode, loff_t pos, struct iov_iter *from)
+{
+	loff_t size = i_size_read(inode);
+	loff_t end = pos + iov_iter_count(from);
+
+	if (end <= size)
+		return size;
+	end = size + humfs_take_room(end - size);
+	if (end > pos) {
+		iov_iter_truncate(from, end - pos);
+		return end;
+	}
+	humfs_room_of_size(end, size);
+	return -ENOSPC;
+}
+
 ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	struct batch *b = kmalloc(sizeof(*b), GFP_KERNEL);
+	loff_t promised = take_room(inode, iocb->ki_pos, from);
+	struct batch *b;
 	ssize_t written = 0;
 	ssize_t ret = 0;
 	int fd;
 
-	if (!b)
-		return -ENOMEM;
+	if (promised < 0)
+		return promised;
+	b = kmalloc(sizeof(*b), GFP_KERNEL);
+	ret = b ? 0 : -ENOMEM;
+	if (ret)
+		goto out_room;
 	fd = humfs_get_fd(inode, true);
 	if (fd < 0) {
-		kfree(b);
-		return fd;
+		ret = fd;
+		goto out_free;
 	}
 	if (iocb->ki_pos > i_size_read(inode))
 		humfs_zero_tail(inode, i_size_read(inode));
@@ -347,8 +369,11 @@ ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from)
 		cond_resched();
 	}
 	humfs_put_fd(inode);
-	kfree(b);
 	humfs_changed(inode);
+out_free:
+	kfree(b);
+out_room:
+	humfs_room_of_size(promised, i_size_read(inode));
 	return written ?: ret;
 }
 

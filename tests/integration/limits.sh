@@ -61,6 +61,41 @@ test_disk()
 	contains "--disk" err
 }
 
+# What is on the host: a share, kept changes and a folder, together; what goes gives room.
+test_disk_of_the_host()
+{
+	mkdir folder
+	"$UMLCAGE" share create -q s 2>/dev/null || mkdir s
+	run --disk 16M --share s:/mnt -b "$PWD/folder:/srv" --keep k -- sh -ec '
+		dd if=/dev/zero of=/mnt/a bs=1M count=8 2>/dev/null
+		# a write that does not fit is short, as with any disk
+		! dd if=/dev/zero of=/srv/b bs=1M count=9 2>/tmp/err
+		grep -q "No space left" /tmp/err
+		size=$(stat -c %s /srv/b); [ "$size" -gt 7000000 ] && [ "$size" -le 8388608 ]
+		! dd if=/dev/zero of=/kept bs=64k count=1 2>/dev/null
+		! truncate -s 16M /mnt/a 2>/dev/null
+		! fallocate -l 16M /mnt/a 2>/dev/null
+		[ "$(df --output=avail -k /mnt | tail -n 1)" -lt 2048 ]
+		# what is overwritten needs none
+		dd if=/dev/zero of=/mnt/a bs=1M count=8 conv=notrunc 2>/dev/null
+		truncate -s 4M /mnt/a
+		dd if=/dev/zero of=/kept bs=1M count=3 2>/dev/null
+		rm /kept /mnt/a /srv/b
+		dd if=/dev/zero of=/mnt/c bs=1M count=15 2>/dev/null
+		cp /mnt/c /mnt/d 2>/dev/null && exit 9
+		rm /mnt/c /mnt/d
+		# many small ones, too
+		i=0
+		while [ $i -lt 5000 ] && : 2>/dev/null >/mnt/$i; do i=$((i + 1)); done
+		[ $i -gt 3000 ] && [ $i -lt 4200 ]
+		rm -f /mnt/*
+		mkdir /mnt/again'
+	equal again "$(ls s)"
+	# without a limit there is none
+	run --share s:/mnt -- dd if=/dev/zero of=/mnt/a bs=1M count=40 2>/dev/null
+	equal 41943040 "$(stat -c %s s/a)"
+}
+
 test_time()
 {
 	status 124 run --timeout 2 -- sleep 1000

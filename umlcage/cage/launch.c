@@ -121,6 +121,8 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	if (fds->stats > 0)
 		strv_addf(&l->argv, "stats=%d", map_fd(l, fds->stats));
 	add_root(l, cfg, fds);
+	if (cfg->disk)
+		strv_addf(&l->argv, "humfs_room=%llu", (unsigned long long)cfg->disk);
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		strv_addf(&l->argv, "humfs=" LAUNCH_MOUNT_TAG ":%d", i,
 			  map_fd(l, cfg->mounts[i].fd));

@@ -40,7 +40,8 @@ const struct opt machine_opts[] = {
 	{ OPT_UINT, 0, "pids", "N", OPT_UNSIGNED(struct machine, pids),
 	  "processes and threads at a time (default: as many as memory allows)" },
 	{ OPT_SIZE, 0, "disk", "SIZE", OPT_U64(struct machine, disk),
-	  "files in guest memory together, and any file that is written (default: nine tenths of --memory)" },
+	  "how much files may grow: those in guest memory together, and those of the host\n"
+	  "together (default: nine tenths of --memory, and no limit)" },
 	{ OPT_STRING, 'k', "kernel", "KERNEL", OPT_STR(struct machine, kernel),
 	  "'full', which has what container engines, image tools and systemd want, or a\n"
 	  "file (default: a small one; those of umlcage are built on first use)" },
