@@ -50,27 +50,50 @@ test_ptrace_mode()
 }
 
 # a signal for each would be 20,000
+# counted NAME: of what --stats=stats has written
+counted()
+{
+	sed "s/.*\"$1\":\([0-9]*\),.*/\1/" stats
+}
+
 test_mappings_without_a_signal()
 {
-	local signals
 	checks 1 mappings --stats=stats
-	signals=$(sed 's/.*"call_signals":\([0-9]*\),.*/\1/' stats)
-	[ "$signals" -lt 5000 ] || fail "$signals system calls took a signal"
+	[ "$(counted call_signals)" -lt 5000 ] ||
+		fail "$(counted call_signals) system calls took a signal"
 	checks 1 mappings --cpus 2
+}
+
+# each of many that the kernel counts in one place is replaced at last
+test_instructions_that_take_turns()
+{
+	checks 1 turns --stats=stats
+	[ "$(counted call_signals)" -lt 3000 ] ||
+		fail "$(counted call_signals) system calls took a signal"
+	checks 1 turns --cpus 2
+}
+
+# the root is an overlay, which closes the file below later than its own
+test_a_file_closed_without_a_signal()
+{
+	checks 1 closed --stats=stats
+	[ "$(counted registers_fetched)" -lt 500 ] ||
+		fail "registers were fetched $(counted registers_fetched) times"
+	checks 1 closed --cpus 2
 }
 
 # see tests/support/guest-memory.c; what is only protected is one call of the host for many pages
 test_protections()
 {
-	local option changes
+	local option
 	for option in "--cpus 2" --ptrace "--stats=stats"; do
 		# shellcheck disable=SC2086
 		run $option --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-memory >out ||
 			{ cat out; fail "memory with $option"; }
 		equal 3 "$(grep -c ' ok$' out)" "checks with $option"
 	done
-	changes=$(sed 's/.*"host_protects":\([0-9]*\),.*/\1/' stats)
-	[ "$changes" -gt 1000 ] || fail "the host was told of $changes protections"
+	[ "$(counted host_protects)" -gt 1000 ] ||
+		fail "the host was told of $(counted host_protects) protections"
 }
 
 test_calls_of_other_kinds()

@@ -4,11 +4,11 @@
  * check makes the same call many times over, so that a kernel which replaces instructions it
  * sees often has replaced it, and then does what such a kernel may get wrong.
  *
- *	guest-calls [replaced | untouched | foreign | mappings]
+ *	guest-calls [replaced | untouched | foreign | mappings | turns | closed]
  *
  * With one of the first two, also whether the instructions are there no more, or are there still.
- * With the third, only what becomes of calls that a kernel for 64 bit alone does not have; with
- * the last, only calls that change mappings.
+ * With the third, only what becomes of calls that a kernel for 64 bit alone does not have; then
+ * only calls that change mappings, by instructions that take turns, and that close a file.
  * One line per check; exit status 1 if one failed.
  */
 #define _GNU_SOURCE
@@ -608,6 +608,58 @@ static int check_flood(void)
 	return failed;
 }
 
+/*
+ * Instructions at the same place of their pages, which a kernel is likely to count in one place:
+ * first many, some times each, then a few that are called often and in turn.
+ */
+static int check_turns(void)
+{
+	static const unsigned char code[] = { 0xb8, 110, 0, 0, 0, 0x0f, 0x05, 0xc3 };
+	enum { SITES = 24, SOME = 16, NOP = 0x90 };
+	unsigned char *at = mmap(NULL, SITES * PAGE, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long (*site[SITES])(void), parent = getppid();
+
+	if (at == MAP_FAILED)
+		return -1;
+	for (size_t i = 0; i < SITES; i++) {
+		unsigned char *page = at + i * PAGE;
+
+		memset(page, NOP, 64);
+		memcpy(page, code, sizeof(code));
+		memcpy(&site[i], &page, sizeof(page));
+	}
+	for (int i = 0; i < 3 * SOME; i++) {
+		if (site[i % SOME]() != parent)
+			return -1;
+	}
+	for (int i = 0; i < 3 * OFTEN; i++) {
+		if (site[SOME + i % (SITES - SOME)]() != parent)
+			return -1;
+	}
+	return munmap(at, SITES * PAGE);
+}
+
+/* A kernel may have work left when a call that closed something returns. */
+static int check_closed(void)
+{
+	static const char name[] = "/guest-calls";
+	int kept = open(name, O_RDWR | O_CREAT, 0600);
+	uint64_t seed = 11;
+
+	if (kept < 0)
+		return -1;
+	for (int i = 0; i < 3 * OFTEN; i++) {
+		struct registers in = any_registers(&seed);
+		int fd = open(name, O_RDONLY);
+
+		in.di = (uint64_t)fd;
+		if (fd < 0 || call_keeps(&in, SYS_close, 0) < 0 || close(fd) == 0)
+			return -1;
+	}
+	close(kept);
+	return unlink(name);
+}
+
 static int check_32_bit(void)
 {
 	long ax = 20;
@@ -643,8 +695,17 @@ static int run(int argc, char **argv)
 		check("mappings", check_mappings);
 		return failures ? 1 : 0;
 	}
+	if (argc == 2 && strcmp(argv[1], "turns") == 0) {
+		check("turns", check_turns);
+		return failures ? 1 : 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "closed") == 0) {
+		check("closed", check_closed);
+		return failures ? 1 : 0;
+	}
 	if (argc > 2 || (argc == 2 && !wanted && strcmp(argv[1], "untouched") != 0)) {
-		fprintf(stderr, "usage: guest-calls [replaced | untouched | foreign | mappings]\n");
+		fprintf(stderr, "usage: guest-calls [replaced | untouched | foreign | mappings | turns | "
+			"closed]\n");
 		return 2;
 	}
 	check("registers", check_registers);
