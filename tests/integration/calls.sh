@@ -112,3 +112,19 @@ test_threads_at_once()
 	}
 	equal 7 "$(grep -c ' ok$' out)" "checks"
 }
+
+# most of what costs between two calls is the kernel's own code: see patches/smp, patches/calls
+test_code_of_the_kernel()
+{
+	local kernel=${UMLCAGE_TEST_KERNEL-}
+	[ -n "$kernel" ] || kernel=$("$UMLCAGE" kernel show --json |
+		sed 's/.*"path":"\([^"]*\)".*/\1/')
+	objdump -d --no-show-raw-insn "$kernel" >code
+	awk '$2 == "mfence" || $2 == "lfence" { fences++ }
+		$2 == "call" { calls++; indirect += $3 ~ /^\*%/ }
+		END { print fences + 0, calls + 0, int(100 * indirect / calls) }' code >counts
+	read -r fences calls indirect <counts
+	[ "$calls" -gt 10000 ] || fail "only $calls calls found in '$kernel'"
+	[ "$fences" -lt 500 ] || fail "the kernel has $fences fences"
+	[ "$indirect" -lt 20 ] || fail "$indirect % of the kernel's calls go by a register"
+}
