@@ -96,6 +96,7 @@ static int humfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 	buf->f_bfree = sf.bfree;
 	buf->f_bavail = sf.bavail;
 	if (humfs_room_is_limited()) {
+		buf->f_blocks = humfs_room_limit() / sf.bsize;
 		buf->f_bfree = min_t(u64, sf.bfree, humfs_room_left() / sf.bsize);
 		buf->f_bavail = min_t(u64, sf.bavail, humfs_room_left() / sf.bsize);
 	}

@@ -235,6 +235,8 @@ void humfs_zero_tail(struct inode *inode, loff_t size);
 #define HUMFS_FILE_ROOM	PAGE_SIZE	/* for being there */
 bool humfs_room_is_limited(void);
 u64 humfs_room_left(void);
+/* What there is altogether: more than there was, if more was removed than written. */
+u64 humfs_room_limit(void);
 u64 humfs_take_room(u64 want);
 int humfs_take_all_room(u64 want);
 void humfs_give_room(u64 bytes);

@@ -38,6 +38,11 @@ u64 humfs_room_left(void)
 	return max(limit - atomic64_read(&taken), 0LL);
 }
 
+u64 humfs_room_limit(void)
+{
+	return max_t(u64, limit, humfs_room_left());
+}
+
 u64 humfs_take_room(u64 want)
 {
 	s64 now = atomic64_read(&taken);

@@ -65,17 +65,19 @@ test_disk()
 test_disk_of_the_host()
 {
 	mkdir folder
-	"$UMLCAGE" share create -q s 2>/dev/null || mkdir s
+	mkdir e && tar -C e -cf empty.tar .
+	"$UMLCAGE" share import -q empty.tar s
 	run --disk 16M --share s:/mnt -b "$PWD/folder:/srv" --keep k -- sh -ec '
 		dd if=/dev/zero of=/mnt/a bs=1M count=8 2>/dev/null
 		# a write that does not fit is short, as with any disk
-		! dd if=/dev/zero of=/srv/b bs=1M count=9 2>/tmp/err
-		grep -q "No space left" /tmp/err
+		! dd if=/dev/zero of=/srv/b bs=1M count=9 2>/dev/shm/err
+		grep -q "No space left" /dev/shm/err
 		size=$(stat -c %s /srv/b); [ "$size" -gt 7000000 ] && [ "$size" -le 8388608 ]
 		! dd if=/dev/zero of=/kept bs=64k count=1 2>/dev/null
 		! truncate -s 16M /mnt/a 2>/dev/null
 		! fallocate -l 16M /mnt/a 2>/dev/null
 		[ "$(df --output=avail -k /mnt | tail -n 1)" -lt 2048 ]
+		[ "$(df --output=size -k /mnt | tail -n 1)" -eq 16384 ]
 		# what is overwritten needs none
 		dd if=/dev/zero of=/mnt/a bs=1M count=8 conv=notrunc 2>/dev/null
 		truncate -s 4M /mnt/a
