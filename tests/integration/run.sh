@@ -356,3 +356,35 @@ test_console_is_shown_when_wanted()
 	run --console -- true 2>err
 	contains "Linux version" err
 }
+
+# each NAME COMMAND [FIRST]: how often the kernel counted NAME for twenty COMMANDs, after FIRST
+each()
+{
+	local times few
+	for times in 2 22; do
+		run --stats=counted.json -- sh -c "${3-:}
+			i=0; while [ \$i -lt $times ]; do $2; i=\$((i + 1)); done"
+		[ "$times" -gt 2 ] || few=$(counted "$1")
+	done
+	echo $(($(counted "$1") - few))
+}
+
+# A mapping of the host for each segment: 22 each, however the file came into memory
+test_programs_in_one_piece()
+{
+	local maps
+	# shellcheck disable=SC2016
+	maps=$(each host_maps '/bin/bash -c :' 'echo 3 >/proc/sys/vm/drop_caches; i=300
+		while [ $i -gt 0 ]; do dd if=/bin/bash of=/dev/null bs=4096 count=1 skip=$i status=none
+			i=$((i - 1)); done')
+	[ "$maps" -le $((20 * 35)) ] || fail "$maps mappings for 20 programs"
+}
+
+# What the last child faulted on is there: 13 faults each; 62 where each has to find out
+test_children_of_a_shell()
+{
+	local faults
+	# shellcheck disable=SC2016
+	faults=$(each fault_signals 'x=$(echo a | sed s/a/b/)')
+	[ "$faults" -le $((20 * 35)) ] || fail "$faults faults of 20 pipes"
+}
