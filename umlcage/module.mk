@@ -9,7 +9,7 @@ MOD_net_public := net.h addresses.h policy.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
 $(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c detach.c exec.c exit.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
-	proto.c stats.c syscalls.c terminal.c warden.c,,net base))
+	proto.c start.c stats.c syscalls.c terminal.c warden.c,,net base))
 MOD_cage_public := cage.h cow.h forward.h terminal.h
 
 # a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration

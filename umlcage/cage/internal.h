@@ -57,6 +57,11 @@ bool cage_reap(struct cage *c, bool wait);
 /* Says why the kernel ended or cannot go on, with the end of its console. */
 int cage_explain(struct cage *c, struct error *e, const char *what);
 
+/* ---- start.c ---- */
+
+/* Starts the kernel of @c, which has its place, console and such; what it opens goes into @c. */
+int start_kernel(struct cage *c, const struct cage_config *cfg, struct error *e);
+
 /* ---- limits.c ---- */
 
 /* -ENOMEM: a limit of this process leaves too little, in words. */
