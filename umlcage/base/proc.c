@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
+#include "umlcage/base/interrupt.h"
+#include "umlcage/base/progress.h"
 
 enum { PROC_MAX_FDS = 256, CAPTURE_MAX_EXTRA = 16 };
 
@@ -236,6 +238,43 @@ int proc_wait(pid_t pid, int *status, struct error *e)
 		if (errno != EINTR)
 			return err_sys(e, errno, "cannot wait for process %d", (int)pid);
 	return 0;
+}
+
+/* Has it ended by @end?  0; -ETIMEDOUT; -EINTR after a signal that was not there before. */
+static int wait_until(int pidfd, int64_t end)
+{
+	enum { LOOK_MS = 250 };		/* a signal may come just before poll() */
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	const int before = interrupted();
+
+	for (;;) {
+		int64_t left = end - clock_ms();
+		int n;
+
+		if (interrupted() != before)
+			return -EINTR;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		n = poll(&pfd, 1, left < LOOK_MS ? (int)left : LOOK_MS);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+int proc_wait_group(pid_t pid, int pidfd, uint64_t timeout, int *status, struct error *e)
+{
+	int why = wait_until(pidfd, timeout ? clock_ms() + (int64_t)timeout : INT64_MAX), ret;
+
+	if (why < 0)
+		(void)kill(-pid, SIGKILL);
+	ret = proc_wait(pid, status, e);
+	if (ret < 0 || why == 0)
+		return ret;
+	if (why == -ETIMEDOUT)
+		return err_set(e, ETIMEDOUT, "it took longer than %g s", (double)timeout / 1000);
+	return why == -EINTR ? err_set(e, EINTR, "interrupted") : err_sys(e, -why, "cannot wait for it");
 }
 
 char *proc_status_text(int status)

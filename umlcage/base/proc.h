@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "umlcage/base/error.h"
@@ -45,6 +46,12 @@ struct proc_opts {
 int proc_start(const struct proc_opts *opts, pid_t *pid, int *pidfd, struct error *e);
 /* Waits for @pid; *@status as of waitpid(). */
 int proc_wait(pid_t pid, int *status, struct error *e);
+/*
+ * The same for a child with a group or session of its own, for @timeout milliseconds (0: without an
+ * end): -ETIMEDOUT with a text when they are over, -EINTR when interrupted() says so, and it has been
+ * killed with its group.
+ */
+int proc_wait_group(pid_t pid, int pidfd, uint64_t timeout, int *status, struct error *e);
 /* "exit status 3", "killed by signal 9 (Killed)"; malloc'ed. */
 char *proc_status_text(int status);
 

@@ -451,6 +451,22 @@ void sb_json_str(struct strbuf *sb, const char *s, size_t len)
 	sb_addc(sb, '"');
 }
 
+char *str_utf8(const char *s)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	for (size_t left = strlen(s), n; left; left -= n, s += n) {
+		size_t valid = utf8_length((const unsigned char *)s, left);
+
+		n = valid ? valid : 1;
+		if (valid)
+			sb_add(&sb, s, n);
+		else
+			sb_adds(&sb, "\xef\xbf\xbd");
+	}
+	return sb_steal(&sb);
+}
+
 uint64_t random_u64(void)
 {
 	struct timespec now;

@@ -127,5 +127,7 @@ uint64_t random_u64(void);
 
 /* Appends @s (@len bytes) as a quoted JSON string; invalid UTF-8 as U+FFFD. */
 void sb_json_str(struct strbuf *sb, const char *s, size_t len);
+/* A copy of @s that is UTF-8: what is not becomes U+FFFD; malloc'ed. */
+char *str_utf8(const char *s);
 
 #endif
