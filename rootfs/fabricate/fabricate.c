@@ -194,6 +194,22 @@ static int get_emulators(struct fabricate *f, struct error *e)
 	return ret;
 }
 
+/* Which packages it was made of. */
+static int write_list(const struct fabricate *f, struct error *e)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	for (size_t i = 0; i < f->plan->n; i++) {
+		const struct plan_package *p = &f->plan->packages[i];
+		cleanup_free char *address = p->uri ? path_join(p->uri, p->path) : xstrdup(p->path);
+
+		str_hide_passwords(address);
+		sb_addf(&out, "%s %llu %s %s %s %s\n", p->sum, (unsigned long long)p->size, p->name,
+			p->version, p->arch, address);
+	}
+	return file_replace(AT_FDCWD, f->o->package_list, sb_str(&out), out.len, 0644, e);
+}
+
 int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_archive *a,
 		  const struct machine *machine, const char *kernel, struct progress *progress,
 		  struct fabricate_times *times,
@@ -213,6 +229,8 @@ int fabricate_run(struct fab_options *o, const struct plan *plan, struct debian_
 	ret = get_emulators(&f, e);
 	if (ret == 0)
 		ret = make_target(&f, &o->out, times, e);
+	if (ret == 0 && o->package_list)
+		ret = write_list(&f, e);
 	guest_free(&f.guest);
 	guest_free(&f.next);
 	crew_stop(&f);

@@ -49,6 +49,7 @@ void fab_options_release(struct fab_options *o)
 	free(o->dpkg_text);
 	fab_aptconf_release(&o->apt);
 	free(o->logfile);
+	free(o->package_list);
 	memset(o, 0, sizeof(*o));
 }
 

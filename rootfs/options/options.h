@@ -81,6 +81,7 @@ struct fab_options {
 	struct fab_sources_file *sources;	/* made from the mirrors */
 	size_t nsources;
 	char *logfile;		/* NULL: none */
+	char *package_list;	/* a file for the packages and where they were from; NULL: none */
 	struct strv warnings;	/* about what was given; for the command to show */
 	bool simulate;
 	bool no_valid_until;	/* take an expired Release file */

@@ -105,7 +105,7 @@ enum { QUIET = -1, VERBOSE = 1, DEBUG = 2 };
 struct fabricate_options {
 	struct fab_options o;
 	struct machine machine;
-	const char *logfile;
+	const char *logfile, *package_list;
 	bool ignored, manual, version, print_recipe;
 	int verbosity;
 };
@@ -179,6 +179,9 @@ static const struct opt run_opts[] = {
 static const struct opt own_opts[] = {
 	{ OPT_STRING, 0, "logfile", "FILE", OWN(logfile, STR),
 	  "the output of dpkg, scripts and hooks" },
+	{ OPT_STRING, 0, "package-list", "FILE", OWN(package_list, STR),
+	  "a line for each package that was fetched: its sum, size, name, version,\n"
+	  "architecture and address; never answered from the cache" },
 	{ OPT_CALL, 'q', "quiet", NULL, OWN(verbosity, INT), "errors only", opt_verbosity,
 	  .number = QUIET },
 	{ OPT_CALL, 's', "silent", NULL, OWN(verbosity, INT), "the same", opt_verbosity,
@@ -298,6 +301,8 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 	int ret = machine_check(&c->machine, e);
 
 	c->o.logfile = c->logfile ? xstrdup(c->logfile) : NULL;
+	c->o.package_list = c->package_list ? xstrdup(c->package_list) : NULL;
+	c->o.no_cache |= c->package_list != NULL;
 	progress_init(&progress, STDERR_FILENO, c->verbosity);
 	/* nothing is going to be written then */
 	c->o.simulate |= c->print_recipe;
