@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The bill of materials: the packages of a tree as CycloneDX 1.5 (ECMA-424) has them, with package
- * URLs (purl-spec, type deb).  The same tree makes the same bytes.
+ * URLs (purl-spec, type deb), and what spdx.c shares of that.  The same tree makes the same bytes.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,13 +20,26 @@ static void add_encoded(struct strbuf *out, const char *s)
 			sb_addf(out, "%%%02X", (unsigned char)*s);
 }
 
-/* ID= of the tree's os-release, which is not trusted; malloc'ed. */
-static char *vendor_of(const char *root)
+char *build_purl(const char *vendor, const char *name, const char *version, const char *arch)
+{
+	struct strbuf purl = STRBUF_INIT;
+
+	sb_addf(&purl, "pkg:deb/%s/", vendor);
+	add_encoded(&purl, name);
+	sb_addc(&purl, '@');
+	add_encoded(&purl, version);
+	sb_adds(&purl, "?arch=");
+	add_encoded(&purl, arch);
+	return sb_steal(&purl);
+}
+
+char *build_vendor(const char *tree)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_strv struct strv lines = STRV_INIT;
 
-	if (build_read(root, "usr/lib/os-release", 64 << 10, &text) == 0)
+	/* the tree is not trusted */
+	if (build_read(tree, "usr/lib/os-release", 64 << 10, &text) == 0)
 		strv_split(&lines, sb_str(&text), "\n");
 	for (size_t i = 0; i < lines.n; i++) {
 		const char *id = str_starts(lines.v[i], "ID=") ? lines.v[i] + 3 : "";
@@ -37,48 +51,136 @@ static char *vendor_of(const char *root)
 	return xstrdup("debian");
 }
 
-static struct json_object *component(struct json_object *package, const char *vendor)
+void build_stamp(int64_t time, char stamp[32])
+{
+	time_t when = (time_t)time;
+	struct tm tm;
+
+	stamp[0] = '\0';
+	if (time >= 0 && gmtime_r(&when, &tm))
+		strftime(stamp, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+/* ---- sources ---- */
+
+static void add_source(struct build_sources *s, const char *text, const char *own, const char *how)
+{
+	size_t name = strcspn(text, " ("), at = name + strspn(text + name, " (=");
+	size_t version = strcspn(text + at, " )");
+
+	if (!name)
+		return;
+	s->v = xreallocarray(s->v, s->n + 1, sizeof(*s->v));
+	s->v[s->n++] = (struct build_source){
+		.name = xstrndup(text, name), .how = how,
+		.version = version ? xstrndup(text + at, version) : xstrdup(own),
+	};
+}
+
+void build_sources(struct json_object *package, struct build_sources *s)
+{
+	static const struct {
+		const char *key, *how;
+	} more[] = { { "built_using", "built-using" }, { "static_built_using", "static-built-using" } };
+	const char *own = json_text(package, "source");
+
+	*s = (struct build_sources){ NULL, 0 };
+	add_source(s, *own ? own : json_text(package, "name"), json_text(package, "version"), "source");
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		cleanup_strv struct strv list = STRV_INIT;
+
+		strv_split(&list, json_text(package, more[i].key), ",");
+		for (size_t k = 0; k < list.n; k++)
+			add_source(s, list.v[k] + strspn(list.v[k], " \t"), "", more[i].how);
+	}
+}
+
+void build_sources_release(struct build_sources *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->v[i].name);
+		free(s->v[i].version);
+	}
+	free(s->v);
+}
+
+/* ---- CycloneDX ---- */
+
+static struct json_object *property(const char *name, char *value)
 {
 	struct json_object *o = json_object_new_object();
-	cleanup_strbuf struct strbuf purl = STRBUF_INIT;
-	const char *source = json_text(package, "source");
+	cleanup_free char *text = value;
 
-	sb_addf(&purl, "pkg:deb/%s/", vendor);
-	add_encoded(&purl, json_text(package, "name"));
-	sb_addc(&purl, '@');
-	add_encoded(&purl, json_text(package, "version"));
-	sb_adds(&purl, "?arch=");
-	add_encoded(&purl, json_text(package, "architecture"));
-	json_add_text(o, "type", "library");
-	json_add_text(o, "bom-ref", sb_str(&purl));
-	json_add_text(o, "name", json_text(package, "name"));
-	json_add_text(o, "version", json_text(package, "version"));
-	json_add_text(o, "purl", sb_str(&purl));
-	if (*source) {
-		struct json_object *list = json_object_new_array(), *p = json_object_new_object();
-
-		json_add_text(p, "name", "umlcage:source");
-		json_add_text(p, "value", source);
-		json_object_array_add(list, p);
-		json_object_object_add(o, "properties", list);
-	}
+	json_add_text(o, "name", name);
+	json_add_text(o, "value", text);
 	return o;
 }
 
-struct json_object *build_bom(const struct build *b, const char *root, struct json_object *packages)
+/* {"KEY": [{"A": "B", "C": "D"}]}, as several things here are. */
+static void add_one(struct json_object *o, const char *key, const char *a, const char *b, const char *c,
+		    const char *d)
+{
+	struct json_object *list = json_object_new_array(), *item = json_object_new_object();
+
+	json_add_text(item, a, b);
+	if (c)
+		json_add_text(item, c, d);
+	json_object_array_add(list, item);
+	json_object_object_add(o, key, list);
+}
+
+static void add_hashes(struct json_object *o, struct json_object *package)
+{
+	const char *sha256 = json_text(package, "sha256"), *sha512 = json_text(package, "sha512");
+	const char *license = json_text(package, "license"), *url = json_text(package, "url");
+
+	if (*sha256 || *sha512)
+		add_one(o, "hashes", "alg", *sha256 ? "SHA-256" : "SHA-512", "content",
+			*sha256 ? sha256 : sha512);
+	if (*license)
+		add_one(o, "licenses", "expression", license, NULL, NULL);
+	if (*url)
+		add_one(o, "externalReferences", "type", "distribution", "url", url);
+}
+
+static struct json_object *component(struct json_object *package, const char *vendor)
+{
+	struct json_object *o = json_object_new_object(), *properties = json_object_new_array();
+	const char *name = json_text(package, "name"), *version = json_text(package, "version");
+	cleanup_free char *purl = build_purl(vendor, name, version, json_text(package, "architecture"));
+	struct build_sources sources;
+
+	json_add_text(o, "type", "library");
+	json_add_text(o, "bom-ref", purl);
+	json_add_text(o, "name", name);
+	json_add_text(o, "version", version);
+	add_hashes(o, package);
+	json_add_text(o, "purl", purl);
+	build_sources(package, &sources);
+	for (size_t i = 0; i < sources.n; i++) {
+		const struct build_source *s = &sources.v[i];
+		cleanup_free char *key = xasprintf("umlcage:%s", s->how);
+
+		json_object_array_add(properties, property(key, build_purl(vendor, s->name, s->version,
+									   "source")));
+	}
+	build_sources_release(&sources);
+	json_object_object_add(o, "properties", properties);
+	return o;
+}
+
+struct json_object *build_bom(const struct build *b, const char *tree, struct json_object *packages)
 {
 	struct json_object *bom = json_object_new_object(), *meta = json_object_new_object();
 	struct json_object *self = json_object_new_object(), *list = json_object_new_array();
-	cleanup_free char *vendor = vendor_of(root);
-	time_t when = (time_t)b->epoch;
-	char stamp[32] = "";
-	struct tm tm;
+	cleanup_free char *vendor = build_vendor(tree);
+	char stamp[32];
 
-	if (b->epoch >= 0 && gmtime_r(&when, &tm))
-		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	build_stamp(b->epoch, stamp);
 	if (*stamp)
 		json_add_text(meta, "timestamp", stamp);
 	json_add_text(self, "type", "operating-system");
+	json_add_text(self, "bom-ref", "image");
 	json_add_text(self, "name", b->name);
 	json_add_text(self, "version", b->tree_key);
 	if (b->description)

@@ -107,6 +107,14 @@ int builds_run(struct builds *b, const struct build_how *how, struct progress *p
 /* Prints the keys of each section, from the tables. */
 void builds_keys(const struct build_tools *tools, FILE *out);
 
+/*
+ * Has SHA256SUMS of a finished night's folder signed by a command for sh, as [Publish] sign does it:
+ * later, on the machine that has the key.  The folder has to be what SHA256SUMS says, no less and no
+ * more; -EBADMSG.  The command ends within @timeout milliseconds (0: whenever it likes).
+ */
+#define BUILD_COMMAND_TIMEOUT 300000
+int build_sign_folder(const char *folder, const char *command, uint64_t timeout, struct error *e);
+
 /* ---- what has been: status.c ---- */
 
 /* One run that built something, or failed to. */

@@ -127,16 +127,20 @@ static struct build_step *add_step(struct build_step **v, size_t *n, const char 
 static int begin_output(struct reader *r, const struct ini_entry *entry, const char *name,
 			struct error *e)
 {
+	static const char *const ours[] = { BUILD_MANIFEST, BUILD_BOM, BUILD_SPDX, BUILD_PROVENANCE, "log" };
 	struct build *b = r->b;
 	cleanup_free char *full = NULL;
+	bool taken = false;
 
 	if (!*name)
 		return ini_error(r->ini, entry, e, "an output needs the name of its file: "
 				 "[Output root.tar.zst]");
 	if (expand(r, entry, name, false, &full, e) < 0)
 		return -e->errnum;
-	if (strchr(full, '/') || full[0] == '.' || str_starts(full, "manifest.json") ||
-	    str_eq(full, "SHA256SUMS") || str_eq(full, "bom.cdx.json") || str_eq(full, "log"))
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		taken |= str_eq(full, ours[i]);
+	/* beside the sums are their signatures */
+	if (taken || strchr(full, '/') || full[0] == '.' || str_starts(full, BUILD_SUMS))
 		return ini_error(r->ini, entry, e, "an output cannot be called '%s'", full);
 	for (size_t i = 0; i < b->noutputs; i++)
 		if (str_eq(b->outputs[i].name, full))
@@ -215,7 +219,7 @@ static int set_source(const struct reader *r, const struct ini_entry *entry, con
 {
 	static const char *const ours[] = { "quiet", "silent", "verbose", "debug", "logfile", "help",
 					    "man", "version", "simulate", "dry-run", "no-cache",
-					    "print-recipe" };
+					    "print-recipe", "package-list" };
 	const struct opt_spec *spec = r->all->tools->fabricate;
 	const struct opt *o = opts_find(spec, key);
 	bool on = true;
@@ -452,6 +456,7 @@ static int add_one(struct builds *all, const char *path, const char *dir, char *
 	b->file = xstrdup(path);
 	b->dir = xstrdup(dir);
 	b->publish.keep = 7;
+	b->limits.command_timeout = BUILD_COMMAND_TIMEOUT;
 	b->pipe = -1;
 	b->epoch = -1;
 	b->matrix = *combination;

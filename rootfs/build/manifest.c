@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is said of a night beside its outputs: manifest.json, the bill of materials, and
- * SHA256SUMS, which names every other file of the night's folder.
+ * What is said of a night beside its outputs: manifest.json, the bills of materials,
+ * how it came about, and SHA256SUMS, which names every other file of the night's folder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,17 +14,6 @@
 
 #include "rootfs/build/private.h"
 #include "umlcage/base/fd.h"
-
-#define DEPTH_MAX 200
-
-static struct json_object *list_of(const struct strv *v)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < v->n; i++)
-		json_object_array_add(list, json_object_new_string(v->v[i]));
-	return list;
-}
 
 /* Passwords in addresses of mirrors, proxies or hooks are not for those who get the image. */
 static int write_json(const struct night *n, const char *name, struct json_object *o, struct error *e)
@@ -57,7 +46,7 @@ static void add_tools(struct night *n, const char *output, struct json_object *p
 		json_object_array_add(n->tools, entry);
 	}
 	if (json_object_object_get_ex(entry, "outputs", &list))
-		json_object_array_add(list, json_object_new_string(output));
+		json_object_array_add(list, json_of_text(output));
 }
 
 void build_note_tools(struct night *n, const char *output, const char *root)
@@ -93,94 +82,6 @@ void build_keep_tools(struct night *n, const char *output)
 		if (names(o, output) && json_object_object_get_ex(o, "packages", &packages))
 			add_tools(n, output, packages);
 	}
-}
-
-/* ---- SHA256SUMS ---- */
-
-/* As sha256sum writes names that would end a line. */
-static void add_sum(struct strbuf *out, const char *sum, const char *name)
-{
-	static const char odd[] = "\\\n\r", written[] = "\\nr";
-
-	if (strpbrk(name, odd))
-		sb_addc(out, '\\');
-	sb_addf(out, "%s  ", sum);
-	for (; *name; name++) {
-		const char *at = strchr(odd, *name);
-
-		if (at)
-			sb_addf(out, "\\%c", written[at - odd]);
-		else
-			sb_addc(out, *name);
-	}
-	sb_addc(out, '\n');
-}
-
-/* Hashed when the output was noted; NULL: it was not. */
-static const char *known_sum(const struct night *n, const char *name)
-{
-	for (size_t i = 0; i < json_object_array_length(n->outputs); i++) {
-		struct json_object *o = json_object_array_get_idx(n->outputs, i);
-
-		if (str_eq(json_text(o, "file"), name) && hash_valid(json_text(o, "sha256")))
-			return json_text(o, "sha256");
-	}
-	return NULL;
-}
-
-static int add_file(const struct night *n, struct strbuf *out, int fd, const char *name,
-		    struct error *e)
-{
-	const char *known = known_sum(n, name);
-	char sum[SHA256_HEX + 1];
-	int ret = known ? 0 : hash_fd(fd, sum);
-
-	if (ret < 0)
-		return err_sys(e, -ret, "cannot read '%s'", name);
-	add_sum(out, known ? known : sum, name);
-	return 0;
-}
-
-/* Everything in the folder @fd, whose name is @prefix ("" or "dir/"). */
-static int add_folder(const struct night *n, struct strbuf *out, int dirfd, const char *prefix,
-		      int depth, struct error *e)
-{
-	cleanup_strv struct strv entries = STRV_INIT;
-	int ret = depth > DEPTH_MAX ? err_set(e, ELOOP, "'%s' is too deep", prefix) :
-				      dir_names(dirfd, &entries, e);
-
-	strv_sort(&entries);
-	for (size_t i = 0; i < entries.n && ret == 0; i++) {
-		cleanup_free char *name = xasprintf("%s%s", prefix, entries.v[i]);
-		cleanup_close int fd = -1;
-		struct stat st;
-
-		if (fstatat(dirfd, entries.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_sys(e, errno, "cannot look at '%s'", name);
-		if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-			continue;
-		fd = openat(dirfd, entries.v[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(e, errno, "cannot open '%s'", name);
-		if (S_ISDIR(st.st_mode)) {
-			cleanup_free char *inner = xasprintf("%s/", name);
-
-			ret = add_folder(n, out, fd, inner, depth + 1, e);
-		} else {
-			ret = add_file(n, out, fd, name, e);
-		}
-	}
-	return ret;
-}
-
-static int write_sums(const struct night *n, struct error *e)
-{
-	cleanup_close int fd = open(n->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	int ret = fd < 0 ? err_sys(e, errno, "cannot open '%s'", n->part) :
-			   add_folder(n, &out, fd, "", 0, e);
-
-	return ret < 0 ? ret : file_replace(fd, BUILD_SUMS, sb_str(&out), out.len, 0644, e);
 }
 
 /* ---- the log ---- */
@@ -234,8 +135,8 @@ static void add_inputs(const struct night *n, struct json_object *m)
 		json_add_text(m, "kernel", n->env->kernel_key);
 	if (n->b->suite)
 		json_add_text(m, "suite", n->b->suite);
-	json_object_object_add(m, "sources", list_of(&n->k->sources));
-	json_object_object_add(m, "options", list_of(&n->b->options));
+	json_object_object_add(m, "sources", json_of_list(&n->k->sources));
+	json_object_object_add(m, "options", json_of_list(&n->b->options));
 	for (size_t i = 0; i < n->k->n; i++)
 		json_add_text(parts, n->k->parts[i].name, n->k->parts[i].key);
 	json_object_object_add(m, "parts", parts);
@@ -253,30 +154,45 @@ static char *add_changes(const struct night *n, struct json_object *m, struct js
 	return build_changes_text(changes);
 }
 
-int build_manifest(struct night *n, char **changes, struct error *e)
+static struct json_object *manifest_of(const struct night *n, int64_t ended, char **changes)
 {
-	struct json_object *m = json_object_new_object(), *packages = build_packages(n->tree);
-	struct json_object *bom = build_bom(n->b, n->tree, packages);
-	int ret = build_hide_passwords(n->log_path, e);
+	struct json_object *m = json_object_new_object();
 
 	json_add_text(m, "name", n->b->name);
 	if (n->b->description)
 		json_add_text(m, "description", n->b->description);
 	json_object_object_add(m, "started", json_object_new_int64(n->started));
-	json_object_object_add(m, "ended", json_object_new_int64((int64_t)time(NULL)));
+	json_object_object_add(m, "ended", json_object_new_int64(ended));
 	json_object_object_add(m, "source_date_epoch", json_object_new_int64(n->b->epoch));
 	add_inputs(n, m);
 	json_object_object_add(m, "outputs", json_object_get(n->outputs));
 	json_object_object_add(m, "tools", json_object_get(n->tools));
-	*changes = add_changes(n, m, packages);
-	json_object_object_add(m, "packages", packages);
+	*changes = add_changes(n, m, n->packages);
+	json_object_object_add(m, "packages", json_object_get(n->packages));
+	return m;
+}
+
+/* Writes what @o is, and frees it. */
+static int put(const struct night *n, const char *name, struct json_object *o, int ret, struct error *e)
+{
 	if (ret == 0)
-		ret = write_json(n, BUILD_BOM, bom, e);
-	if (ret == 0)
-		ret = write_json(n, BUILD_MANIFEST, m, e);
-	if (ret == 0)
-		ret = write_sums(n, e);
-	json_object_put(bom);
-	json_object_put(m);
+		ret = write_json(n, name, o, e);
+	json_object_put(o);
 	return ret;
+}
+
+int build_manifest(struct night *n, char **changes, struct error *e)
+{
+	const int64_t ended = (int64_t)time(NULL);
+	int ret = build_hide_passwords(n->log_path, e);
+
+	n->packages = build_packages(n->tree);
+	build_note_debs(n->packages, n->tree);
+	build_note_licences(n->packages, n->tree);
+	ret = put(n, BUILD_BOM, build_bom(n->b, n->tree, n->packages), ret, e);
+	ret = put(n, BUILD_SPDX, build_spdx(n->b, n->tree, n->packages), ret, e);
+	ret = put(n, BUILD_MANIFEST, manifest_of(n, ended, changes), ret, e);
+	/* this one has the sums of the others */
+	ret = put(n, BUILD_PROVENANCE, build_provenance(n, ended), ret, e);
+	return ret < 0 ? ret : build_sums_write(n, e);
 }

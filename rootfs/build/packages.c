@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The packages of a tree, from dpkg's own database, and how two lists differ. */
+/*
+ * The packages of a tree, from dpkg's own database and from what was noted when it was made, and
+ * how two lists differ.
+ */
+#include <fcntl.h>
 #include <string.h>
 
 #include "hostfs-bridge/share/share.h"
 #include "rootfs/build/private.h"
+#include "rootfs/deb822/deb822.h"
+#include "umlcage/base/fd.h"
 
-#define STATUS_MAX ((size_t)64 << 20)
+#define STATUS		"var/lib/dpkg/status"
+#define STATUS_MAX	((size_t)64 << 20)
+#define DEBS_MAX	((size_t)16 << 20)
 
-static void take_field(struct json_object *o, const char *line, const char *field, const char *key)
+/* A field, of several lines or not, as one. */
+static void take(struct json_object *o, const struct deb822 *d, const char *field, const char *key)
 {
-	size_t len = strlen(field);
+	cleanup_free char *value = xstrdup(deb822_get(d, field) ? deb822_get(d, field) : "");
+	char *to = value;
 
-	if (strncmp(line, field, len) == 0)
-		json_add_text(o, key, line + len);
+	for (const char *from = value; *from; from++)
+		if (*from != '\n')
+			*to++ = *from;
+	*to = '\0';
+	if (*value)
+		json_add_text(o, key, value);
 }
 
 int build_read(const char *root, const char *path, size_t max, struct strbuf *text)
@@ -28,38 +42,99 @@ int build_read(const char *root, const char *path, size_t max, struct strbuf *te
 	return share_read(tree, path, max, text, NULL);
 }
 
+/* What is unpacked or configured in part only is not in the list. */
+static bool is_installed(const struct deb822 *d)
+{
+	const char *status = deb822_get(d, "Status");
+
+	return status && str_ends(status, " ok installed");
+}
+
 struct json_object *build_packages(const char *path)
 {
-	struct json_object *list = json_object_new_array(), *o = NULL;
+	struct json_object *list = json_object_new_array();
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	bool installed = false;
+	cleanup_deb822 struct deb822 d = DEB822_INIT;
 
-	if (build_read(path, "var/lib/dpkg/status", STATUS_MAX, &text) < 0)
+	if (build_read(path, STATUS, STATUS_MAX, &text) < 0)
 		return list;
-	for (char *line = text.s, *next; line && *line; line = next) {
-		size_t len = strcspn(line, "\n");
+	deb822_init_mem(&d, sb_str(&text), text.len, STATUS);
+	while (deb822_next(&d, NULL) == 1) {
+		struct json_object *o;
 
-		next = line[len] ? line + len + 1 : line + len;
-		line[len] = '\0';
-		if (!o)
-			o = json_object_new_object();
-		take_field(o, line, "Package: ", "name");
-		take_field(o, line, "Version: ", "version");
-		take_field(o, line, "Architecture: ", "architecture");
-		take_field(o, line, "Source: ", "source");
-		installed |= str_eq(line, "Status: install ok installed") ||
-			     str_eq(line, "Status: hold ok installed");
-		if (len && *next)
+		if (!is_installed(&d))
 			continue;
-		if (installed)
-			json_object_array_add(list, o);
-		else
-			json_object_put(o);
-		o = NULL;
-		installed = false;
+		o = json_object_new_object();
+		take(o, &d, "Package", "name");
+		take(o, &d, "Version", "version");
+		take(o, &d, "Architecture", "architecture");
+		take(o, &d, "Source", "source");
+		take(o, &d, "Built-Using", "built_using");
+		take(o, &d, "Static-Built-Using", "static_built_using");
+		json_object_array_add(list, o);
 	}
 	return list;
 }
+
+/* ---- their files ---- */
+
+/* "SUM SIZE NAME VERSION ARCH ADDRESS", as of fabricate --package-list. */
+enum { D_SUM, D_SIZE, D_NAME, D_VERSION, D_ARCH, D_WORDS };
+
+static void note_file(struct json_object *o, char *const words[D_WORDS], uint64_t size, const char *address)
+{
+	json_add_text(o, strlen(words[D_SUM]) == SHA256_HEX ? "sha256" : "sha512", words[D_SUM]);
+	json_object_object_add(o, "size", json_object_new_int64((int64_t)size));
+	if (!str_starts(address, "/"))
+		json_add_text(o, "url", address);
+}
+
+/* To the package of the list that is of it; with @all it becomes one itself. */
+static void note_deb(struct json_object *packages, char *line, bool all)
+{
+	char *rest = NULL, *words[D_WORDS];
+	struct json_object *o;
+	uint64_t size;
+
+	for (size_t i = 0; i < D_WORDS; i++) {
+		words[i] = strtok_r(i ? NULL : line, " ", &rest);
+		if (!words[i])
+			return;
+	}
+	if (parse_u64(words[D_SIZE], 10, INT64_MAX, &size) < 0)
+		return;
+	for (size_t i = 0; i < json_object_array_length(packages); i++) {
+		o = json_object_array_get_idx(packages, i);
+		if (str_eq(json_text(o, "name"), words[D_NAME]) &&
+		    str_eq(json_text(o, "version"), words[D_VERSION]) &&
+		    str_eq(json_text(o, "architecture"), words[D_ARCH]))
+			note_file(o, words, size, rest);
+	}
+	if (!all)
+		return;
+	o = json_object_new_object();
+	json_add_text(o, "name", words[D_NAME]);
+	json_add_text(o, "version", words[D_VERSION]);
+	json_add_text(o, "architecture", words[D_ARCH]);
+	note_file(o, words, size, rest);
+	json_object_array_add(packages, o);
+}
+
+void build_note_debs(struct json_object *packages, const char *tree)
+{
+	cleanup_free char *path = build_debs_path(tree);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv lines = STRV_INIT;
+	/* those that were only unpacked dpkg knows nothing of */
+	bool all = json_object_array_length(packages) == 0;
+
+	if (file_read(AT_FDCWD, path, DEBS_MAX, &text, NULL) == 0)
+		strv_split(&lines, sb_str(&text), "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		note_deb(packages, lines.v[i], all);
+}
+
+/* ---- how two lists differ ---- */
 
 static const char *version_of(struct json_object *list, const char *name, const char *arch)
 {

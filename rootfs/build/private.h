@@ -44,6 +44,7 @@ struct build_publish {
 
 struct build_limits {
 	uint64_t timeout;	/* milliseconds of each step; 0: none */
+	uint64_t command_timeout;	/* of sign and notify */
 };
 
 struct build {
@@ -135,6 +136,8 @@ void build_keys_release(struct build_keys *k);
  */
 int build_tree(const struct build_env *env, struct build *b, const struct build_keys *k,
 	       char **path, char **what, struct error *e);
+/* Where the list of .debs of a stage's tree is, whether there is one or not; malloc'ed. */
+char *build_debs_path(const char *tree);
 /* umlcage-make with @argv, its output to the log; its exit status, or -errno. */
 int build_program(const struct build_env *env, const struct build *b, struct strv *argv,
 		  int64_t epoch, struct strbuf *out, struct error *e);
@@ -153,6 +156,8 @@ int build_step(const struct build_env *env, const struct build *b, const struct 
 #define BUILD_MANIFEST	"manifest.json"
 #define BUILD_SUMS	"SHA256SUMS"
 #define BUILD_BOM	"bom.cdx.json"
+#define BUILD_SPDX	"bom.spdx.json"
+#define BUILD_PROVENANCE "provenance.json"
 
 /* One run that makes something, and the hidden folder for it. */
 struct night {
@@ -161,7 +166,7 @@ struct night {
 	const struct build_keys *k;
 	char *folder, *part, *log_path;
 	struct json_object *former;	/* manifest of the latest; NULL */
-	struct json_object *outputs, *tools;	/* of the manifest */
+	struct json_object *outputs, *tools, *packages;	/* of the manifest */
 	char *what;			/* is under way */
 	char *tree;			/* the finished one */
 	int lock;
@@ -185,7 +190,7 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 /* ---- manifest.c ---- */
 
 /*
- * Writes manifest.json, the bill of materials and SHA256SUMS of the finished night, whose log
+ * Writes manifest.json, the bills of materials, the provenance and SHA256SUMS of the finished night, whose log
  * ends here.  *@changes, malloc'ed, says which packages changed since the last success.
  */
 int build_manifest(struct night *n, char **changes, struct error *e);
@@ -195,6 +200,15 @@ void build_note_tools(struct night *n, const char *output, const char *root);
 void build_keep_tools(struct night *n, const char *output);
 /* Takes passwords out of the addresses in a file, see str_hide_passwords(). */
 int build_hide_passwords(const char *path, struct error *e);
+
+/* ---- sums.c ---- */
+
+/* SHA256SUMS itself, or a signature of it? */
+bool build_is_sums(const char *name);
+/* Writes it for the night that is not yet public. */
+int build_sums_write(const struct night *n, struct error *e);
+/* -EBADMSG if the folder is not what it says, or has more. */
+int build_sums_check(int dirfd, struct error *e);
 
 /* ---- sign.c ---- */
 
@@ -206,7 +220,10 @@ int build_sign(const struct night *n, struct error *e);
 /* Notes that it ran, and with @run what came of it. */
 void build_record(const char *folder, const char *name, const struct build_run *run);
 struct json_object *build_records(const char *folder);
+/* Texts as UTF-8, whatever they are. */
+struct json_object *json_of_text(const char *value);
 void json_add_text(struct json_object *o, const char *key, const char *value);
+struct json_object *json_of_list(const struct strv *v);
 /* A string of an object, "" if it has none. */
 const char *json_text(struct json_object *o, const char *key);
 int64_t json_number(struct json_object *o, const char *key);
@@ -216,13 +233,55 @@ int64_t json_number(struct json_object *o, const char *key);
 /* A file of the tree at @root, which is not trusted: see share_read(). */
 int build_read(const char *root, const char *path, size_t max, struct strbuf *text);
 
-/* The packages that dpkg knows in the share at @path, as an array of objects. */
+/*
+ * The packages that dpkg knows in the share at @path, as an array of objects: name, version,
+ * architecture, and where dpkg has them source, built_using, static_built_using.
+ */
 struct json_object *build_packages(const char *path);
-/* The bill of materials of the tree at @root, with those packages; bom.c. */
-struct json_object *build_bom(const struct build *b, const char *root, struct json_object *packages);
+/*
+ * Adds what is known of the .debs of a stage's @tree: sha256 or sha512, size, url.  If dpkg knows
+ * of no package, those are the packages.
+ */
+void build_note_debs(struct json_object *packages, const char *tree);
 /* An array of objects: name, architecture, and "before" and "after", the versions. */
 struct json_object *build_package_changes(struct json_object *before, struct json_object *after);
 /* "+ name version", "- name version", "~ name old -> new" of them, a line each; malloc'ed. */
 char *build_changes_text(struct json_object *changes);
+
+/* ---- licences.c ---- */
+
+/* Adds "license", an SPDX expression, where a package's machine-readable copyright file tells. */
+void build_note_licences(struct json_object *packages, const char *tree);
+/* The same of what "License:" has there, appended to @out. */
+void build_licence(const char *text, struct strbuf *out);
+
+/* ---- bom.c, spdx.c, provenance.c ---- */
+
+/* ID= of the tree's os-release, "debian" if it has none; malloc'ed. */
+char *build_vendor(const char *tree);
+/* "pkg:deb/debian/bash@5.2?arch=amd64" (purl-spec); malloc'ed. */
+char *build_purl(const char *vendor, const char *name, const char *version, const char *arch);
+/*
+ * The source packages that a package is made of: its own first, then those of Built-Using and
+ * Static-Built-Using.
+ */
+struct build_source {
+	char *name, *version;
+	const char *how;	/* "source", "built-using", "static-built-using" */
+};
+struct build_sources {
+	struct build_source *v;
+	size_t n;
+};
+void build_sources(struct json_object *package, struct build_sources *s);
+void build_sources_release(struct build_sources *s);
+/* "2026-11-29T02:30:00Z"; "" for a time before 1970. */
+void build_stamp(int64_t time, char stamp[32]);
+
+/* The bills of materials of @tree with those packages: CycloneDX, SPDX. */
+struct json_object *build_bom(const struct build *b, const char *tree, struct json_object *packages);
+struct json_object *build_spdx(const struct build *b, const char *tree, struct json_object *packages);
+/* How the outputs were made of what: an in-toto statement with SLSA's predicate. */
+struct json_object *build_provenance(const struct night *n, int64_t ended);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The folder of a build and what a night puts there:
  *
- *	NAME/20261128T023000Z/	outputs, SHA256SUMS, manifest.json, bom.cdx.json, log
+ *	NAME/20261128T023000Z/	outputs, SHA256SUMS, manifest.json, bom.cdx.json, bom.spdx.json,
+ *				provenance.json, log
  *	NAME/latest		leads to the newest whose checks passed
  *	NAME/failed.log		of the last run, if it failed
  *	NAME/notify.log		what notify = wrote, if anything
@@ -454,7 +455,10 @@ static void notify(const struct night *n, const char *text)
 	cleanup_close int in = memfd_with("summary", message, strlen(message), NULL);
 	cleanup_close int out = -1;
 	struct proc_fd fds[] = { { in, 0 }, { -1, 1 }, { -1, 2 } };
-	struct proc_opts opts = { .argv = argv, .cwd = n->b->dir, .fds = fds, .nfds = 3 };
+	struct proc_opts opts = { .argv = argv, .cwd = n->b->dir, .fds = fds, .nfds = 3,
+				  .own_session = true };
+	cleanup_close int pidfd = -1;
+	cleanup_error struct error e = ERROR_INIT;
 	struct stat st;
 	int status;
 	pid_t pid;
@@ -465,8 +469,10 @@ static void notify(const struct night *n, const char *text)
 	if (out < 0)
 		return;
 	fds[1].ours = fds[2].ours = out;
-	if (proc_start(&opts, &pid, NULL, NULL) == 0)
-		(void)proc_wait(pid, &status, NULL);
+	if (proc_start(&opts, &pid, &pidfd, &e) == 0)
+		(void)proc_wait_group(pid, pidfd, n->b->limits.command_timeout, &status, &e);
+	if (e.errnum)
+		dprintf(out, "umlcage: notify: %s\n", err_text(&e));
 	if (fstat(out, &st) == 0 && !st.st_size)
 		(void)unlink(log);
 	else
@@ -523,6 +529,8 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 	free(run.changes);
 	json_object_put(n.tools);
 	json_object_put(n.outputs);
+	if (n.packages)
+		json_object_put(n.packages);
 	if (n.former)
 		json_object_put(n.former);
 	free(n.folder);

@@ -12,9 +12,26 @@
 #define RECORDS "status.json"
 #define RUNS_MAX 60
 
+struct json_object *json_of_text(const char *value)
+{
+	/* trees have names and texts of all kinds, JSON is UTF-8 */
+	cleanup_free char *text = str_utf8(value);
+
+	return json_object_new_string(text);
+}
+
 void json_add_text(struct json_object *o, const char *key, const char *value)
 {
-	json_object_object_add(o, key, json_object_new_string(value));
+	json_object_object_add(o, key, json_of_text(value));
+}
+
+struct json_object *json_of_list(const struct strv *v)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < v->n; i++)
+		json_object_array_add(list, json_of_text(v->v[i]));
+	return list;
 }
 
 const char *json_text(struct json_object *o, const char *key)

@@ -63,6 +63,8 @@ static const struct opt publish_opts[] = {
 static const struct opt limit_opts[] = {
 	{ OPT_DURATION, 0, "timeout", "TIME", OPT_U64(struct build_limits, timeout),
 	  "of each step and check" },
+	{ OPT_DURATION, 0, "command-timeout", "TIME", OPT_U64(struct build_limits, command_timeout),
+	  "of sign and notify (default: 5m)" },
 	OPT_END,
 };
 

@@ -3,7 +3,9 @@
  * Trees by what they were made from: after the source and after each step, so that a change
  * in a late step runs that step and what follows.
  *
- *	$XDG_CACHE_HOME/umlcage/stages/KEY/manifest	"what: NAME, step", "epoch: SECONDS"
+ *	$XDG_CACHE_HOME/umlcage/stages/KEY/manifest	"what: NAME, step", "epoch: SECONDS",
+ *							"packages: SHA256" of
+ *	$XDG_CACHE_HOME/umlcage/stages/KEY/packages	the .debs of its source, of a suite
  *	$XDG_CACHE_HOME/umlcage/stages/KEY/share/	the tree, sealed
  *
  * The folder KEY is locked (flock) while its tree is read, as those of trees/ are.
@@ -25,6 +27,9 @@
 #include "umlcage/base/interrupt.h"
 #include "umlcage/base/proc.h"
 #include "umlcage/base/xdg.h"
+
+#define PACKAGES	"packages"
+#define LIST_MAX	((size_t)16 << 20)
 
 /* ---- other programs ---- */
 
@@ -127,6 +132,36 @@ static int lock_tree(const char *top, const char *key, struct error *e)
 	return steal_fd(&fd);
 }
 
+char *build_debs_path(const char *tree)
+{
+	const char *slash = strrchr(tree, '/');
+
+	return xasprintf("%.*s/" PACKAGES, (int)(slash ? slash - tree : 0), tree);
+}
+
+/* The sum of the list in the folder, "-" if there is none. */
+static int sum_of_list(int dirfd, char sum[SHA256_HEX + 1])
+{
+	cleanup_close int fd = openat(dirfd, PACKAGES, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT) {
+		strcpy(sum, "-");
+		return 0;
+	}
+	return fd < 0 ? -errno : hash_fd(fd, sum);
+}
+
+static bool list_is_good(int dirfd, const char *manifest)
+{
+	char sum[SHA256_HEX + 1];
+	cleanup_free char *line = NULL;
+
+	if (sum_of_list(dirfd, sum) < 0)
+		return false;
+	line = xasprintf("\npackages: %s\n", sum);
+	return strstr(manifest, line);
+}
+
 /* A tree that is what it was: the lock on its folder, with its share's path; -1. */
 static int find_tree(const char *top, const char *key, char **path, int64_t *epoch)
 {
@@ -136,7 +171,8 @@ static int find_tree(const char *top, const char *key, char **path, int64_t *epo
 	const char *at;
 
 	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0 ||
-	    file_read(fd, "manifest", 1 << 16, &text, NULL) < 0 || root_check_sealed(share) < 0)
+	    file_read(fd, "manifest", 1 << 16, &text, NULL) < 0 || !list_is_good(fd, sb_str(&text)) ||
+	    root_check_sealed(share) < 0)
 		return -1;
 	at = strstr(sb_str(&text), "epoch: ");
 	if (*epoch < 0 && at)
@@ -146,18 +182,23 @@ static int find_tree(const char *top, const char *key, char **path, int64_t *epo
 	return steal_fd(&fd);
 }
 
-static int seal_tree(const char *part, const struct build *b, const char *what, int64_t epoch,
-		     struct error *e)
+static int seal_tree(const char *part, int dirfd, const struct build *b, const char *what,
+		     int64_t epoch, struct error *e)
 {
-	cleanup_free char *share = path_join(part, "share"), *manifest = path_join(part, "manifest");
-	cleanup_free char *text = xasprintf("what: %s, %s\nepoch: %lld\n", b->name, what,
-					    (long long)epoch);
+	cleanup_free char *share = path_join(part, "share"), *text = NULL;
 	cleanup_share struct share s = SHARE_INIT;
+	char sum[SHA256_HEX + 1];
 	int ret = share_open(&s, share, SHARE_WRITE, e);
 
 	if (ret == 0)
 		ret = share_seal(&s, e);
-	return ret < 0 ? ret : file_replace(AT_FDCWD, manifest, text, strlen(text), 0600, e);
+	if (ret < 0)
+		return ret;
+	ret = sum_of_list(dirfd, sum);
+	if (ret < 0)
+		return err_sys(e, -ret, "cannot read '%s/" PACKAGES "'", part);
+	text = xasprintf("what: %s, %s\nepoch: %lld\npackages: %s\n", b->name, what, (long long)epoch, sum);
+	return file_replace(dirfd, "manifest", text, strlen(text), 0600, e);
 }
 
 /* ---- making ---- */
@@ -204,11 +245,13 @@ static int copy_root(const char *root, const char *into, int64_t *epoch, struct 
 static int fabricate(const struct build_env *env, struct build *b, const char *into,
 		     int64_t epoch, struct error *e)
 {
+	cleanup_free char *list = build_debs_path(into);
 	cleanup_strv struct strv argv = STRV_INIT;
 
 	strv_add(&argv, "umlcage");
 	strv_add(&argv, "fabricate");
 	strv_add(&argv, "--verbose");
+	strv_addf(&argv, "--package-list=%s", list);
 	strv_add(&argv, "--no-cache");
 	strv_add(&argv, "--format=directory");
 	if (env->kernel)
@@ -220,12 +263,24 @@ static int fabricate(const struct build_env *env, struct build *b, const char *i
 	return build_program(env, b, &argv, epoch, NULL, e);
 }
 
+/* What a tree was made of, what was made of it is made of, too. */
+static int copy_list(const char *before, const char *into, struct error *e)
+{
+	cleanup_free char *from = build_debs_path(before), *to = build_debs_path(into);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	int ret = access(from, F_OK) < 0 ? 0 : file_read(AT_FDCWD, from, LIST_MAX, &text, e);
+
+	return ret < 0 || !text.len ? ret : file_replace(AT_FDCWD, to, sb_str(&text), text.len, 0644, e);
+}
+
 /* The tree number @i, into the folder of a part. */
 static int fill_part(const struct build_env *env, struct build *b, const char *part, size_t i,
 		     const char *before, int64_t *epoch, struct error *e)
 {
 	cleanup_free char *into = path_join(part, "share");
 
+	if (i && copy_list(before, into, e) < 0)
+		return -e->errnum;
 	if (i)
 		return build_step(env, b, &b->steps[i - 1], before, into, *epoch, e);
 	return b->suite ? fabricate(env, b, into, *epoch, e) : copy_root(b->root, into, epoch, e);
@@ -267,7 +322,7 @@ static int make_tree(const struct build_env *env, struct build *b, const struct 
 		return err_sys(e, errno, "cannot open '%s'", part);
 	ret = fill_part(env, b, part, i, before, epoch, e);
 	if (ret == 0)
-		ret = seal_tree(part, b, what, *epoch, e);
+		ret = seal_tree(part, fd, b, what, *epoch, e);
 	/* a damaged one may be in the way */
 	if (ret == 0)
 		ret = remove_tree(AT_FDCWD, dir, e);

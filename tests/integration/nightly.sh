@@ -102,16 +102,27 @@ test_same_bytes_again()
 	equal 2 "$(find output/one -name root.tar | wc -l)" nights
 }
 
-test_bill_of_materials()
+test_bills_of_materials()
 {
 	make_root
-	mkdir -p tree/var/lib/dpkg tree/usr/lib
+	mkdir -p tree/var/lib/dpkg tree/usr/lib tree/usr/share/doc/one
+	cat >tree/usr/share/doc/one/copyright <<-'END'
+	Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+	Files: *
+	License: Expat
+	 as is
+
+	Files: a
+	License: of its own
+	END
 	printf 'NAME="A"\nID=something\n' >tree/usr/lib/os-release
 	cat >tree/var/lib/dpkg/status <<-'END'
 	Package: one
 	Status: install ok installed
 	Architecture: amd64
 	Source: many (2)
+	Built-Using: three (= 3)
 	Version: 1:2+deb13~1
 
 	Package: gone
@@ -127,16 +138,108 @@ test_bill_of_materials()
 	tar -C tree --owner=0 --group=0 --mtime=@1600000000 -cf root.tar .
 	printf '[Source]\nroot = root.tar\n[Output x.tar]\n' >x.build
 	build -q
-	(cd output/x/latest && sha256sum -c --quiet SHA256SUMS && grep -q 'bom.cdx.json$' SHA256SUMS)
+	sums output/x/latest
 	python3 -c 'import json; bom = json.load(open("output/x/latest/bom.cdx.json"))
 assert bom["bomFormat"] == "CycloneDX" and bom["specVersion"] == "1.5", bom
 one, two = bom["components"]
 assert one["purl"] == "pkg:deb/something/one@1%3A2%2Bdeb13~1?arch=amd64", one
-assert one["properties"][0]["value"] == "many (2)", one
-assert two["name"] == "two" and two["version"] == "3", two'
-	cp output/x/latest/bom.cdx.json first
+assert one["properties"] == [
+    {"name": "umlcage:source", "value": "pkg:deb/something/many@2?arch=source"},
+    {"name": "umlcage:built-using", "value": "pkg:deb/something/three@3?arch=source"}], one
+assert one["licenses"] == [{"expression": "MIT AND LicenseRef-of-its-own"}], one
+assert two["name"] == "two" and two["version"] == "3" and "licenses" not in two, two
+bom = json.load(open("output/x/latest/bom.spdx.json"))
+assert bom["spdxVersion"] == "SPDX-2.3" and bom["dataLicense"] == "CC0-1.0", bom
+image, one, many, three, two, source = bom["packages"]
+assert image["primaryPackagePurpose"] == "OPERATING_SYSTEM", image
+assert one["externalRefs"][0]["referenceLocator"].startswith("pkg:deb/something/one@"), one
+assert one["licenseDeclared"] == "MIT AND LicenseRef-of-its-own", one
+assert two["licenseDeclared"] == "NOASSERTION" and source["primaryPackagePurpose"] == "SOURCE", two
+assert [l["licenseId"] for l in bom["hasExtractedLicensingInfos"]] == ["LicenseRef-of-its-own"], bom
+said = {(r["spdxElementId"], r["relationshipType"], r["relatedSpdxElement"]) for r in bom["relationships"]}
+assert ("SPDXRef-DOCUMENT", "DESCRIBES", image["SPDXID"]) in said, said
+for binary, sources in ((one, (many, three)), (two, (source,))):
+    assert (image["SPDXID"], "CONTAINS", binary["SPDXID"]) in said, said
+    for s in sources:
+        assert (binary["SPDXID"], "GENERATED_FROM", s["SPDXID"]) in said, said
+assert len(said) == 6, said'
+	cp output/x/latest/bom.*.json .
 	build -q --force
-	cmp first output/x/latest/bom.cdx.json
+	cmp bom.cdx.json output/x/latest/bom.cdx.json
+	cmp bom.spdx.json output/x/latest/bom.spdx.json
+}
+
+# The files of the packages that it was made of, also of what a step made, and who made what of it.
+test_packages_have_their_sums()
+{
+	local version
+	command -v python3 >/dev/null || host_cannot "no python3"
+	"$TESTS_DIR/support/make-archive" a >made
+	make_root
+	cat >pen.build <<-END
+	[Source]
+	suite = pen
+	mirror = $PWD/a
+	variant = extract
+	include = pen-plain
+	keyring = a/key.gpg
+	setup-hook = tar-in $PWD/root.tar /
+	[Output pen.tar]
+	END
+	printf '[Source]\nroot = root.tar\n[Step a]\nrun = :\n[Output pen.tar]\n' >one.build
+	build -q
+	cat >check.py <<-'END'
+	import glob, hashlib, json, os, sys
+	latest = "output/pen/latest/"
+	sums, paths = {}, set()
+	for path in glob.glob("a/pool/**/*.deb", recursive=True):
+	    data = open(path, "rb").read()
+	    paths.add(os.path.abspath(path))
+	    sums[hashlib.sha256(data).hexdigest()] = len(data)
+	def load(name):
+	    return json.load(open(latest + name))
+	packages = load("manifest.json")["packages"]
+	assert [p["name"] for p in packages] == sys.argv[1:], packages
+	packages = [p for p in packages if p["name"].startswith("pen-")]
+	assert all(sums[p["sha256"]] == p["size"] for p in packages), packages
+	assert all(p["url"].removeprefix("file://") in paths for p in packages), packages
+	known = sorted(p["sha256"] for p in packages)
+	cdx = load("bom.cdx.json")["components"]
+	assert sorted(h["content"] for c in cdx for h in c.get("hashes", []) if h["alg"] == "SHA-256") == known
+	spdx = load("bom.spdx.json")["packages"]
+	assert sorted(c["checksumValue"] for p in spdx for c in p.get("checksums", [])) == known
+	# in-toto, SLSA
+	statement = load("provenance.json")
+	assert statement["_type"] == "https://in-toto.io/Statement/v1", statement
+	assert statement["predicateType"] == "https://slsa.dev/provenance/v1", statement
+	for thing in statement["subject"] + statement["predicate"]["runDetails"]["byproducts"]:
+	    data = open(latest + thing["name"], "rb").read()
+	    assert thing["digest"]["sha256"] == hashlib.sha256(data).hexdigest(), thing
+	assert [s["name"] for s in statement["subject"]] == ["pen.tar"], statement
+	definition = statement["predicate"]["buildDefinition"]
+	assert definition["buildType"] and definition["externalParameters"]["suite"] == "pen", definition
+	used = {d["digest"]["sha256"] for d in definition["resolvedDependencies"]}
+	assert used >= set(known) | {hashlib.sha256(open("pen.build", "rb").read()).hexdigest()}, used
+	END
+	python3 check.py pen-plain
+	version=$(python3 -c 'import json; print(json.load(open("output/pen/latest/manifest.json"))["packages"][0]["version"])')
+	# a step keeps what is known, and so does a build on it
+	printf '[Step a]\nfiles = files\n' >>pen.build
+	mkdir -p files/var/lib/dpkg
+	printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\nVersion: %s\n\n' \
+		other all 1 pen-plain all "$version" >files/var/lib/dpkg/status
+	build -q
+	python3 check.py other pen-plain
+	mv output/pen first
+	mv pen.build base.build
+	printf '[Source]\nbuild = base\n[Step b]\nfiles = files\n[Output pen.tar]\n' >pen.build
+	build -q
+	sed -i "/suite.*pen/d" check.py
+	python3 check.py other pen-plain
+	# what is not a package's has none
+	python3 -c 'import json; [d] = [d for d in json.load(open("output/one/latest/provenance.json"))["predicate"][
+    "buildDefinition"]["resolvedDependencies"] if d["name"] == "root.tar"]
+assert len(d["digest"]["sha256"]) == 64, d'
 }
 
 # sums FOLDER: SHA256SUMS is right, and names all there is but itself and its signature.
@@ -207,6 +310,66 @@ test_sums_are_signed()
 	sums output/one/latest
 	build 2>err
 	contains "one: up to date" err
+}
+
+test_signed_later_elsewhere()
+{
+	type -P ssh-keygen >/dev/null || host_cannot "no ssh-keygen"
+	ssh-keygen -q -t ed25519 -N '' -C '' -f key
+	echo "me $(cat key.pub)" >signers
+	make_build
+	printf '[Output one.oci]\n' >>one.build
+	build -q
+	cp -RL output/one/latest elsewhere
+	local sign='ssh-keygen -q -Y sign -n file -f "$UMLCAGE_BUILD_DIR/key" SHA256SUMS' pid
+	"$UMLCAGE" build sign --sign="$sign" elsewhere
+	ssh-keygen -q -Y verify -f signers -I me -n file -s elsewhere/SHA256SUMS.sig <elsewhere/SHA256SUMS
+	sums elsewhere
+	# a command that only finds what is there has not signed it
+	status 1 "$UMLCAGE" build sign --sign=: elsewhere 2>err
+	contains "the command made no signature" err
+	# what is not what was built
+	echo x >elsewhere/more
+	status 1 "$UMLCAGE" build sign --sign=": >ran" elsewhere 2>err
+	contains "'elsewhere' is not signed: 'more' is not in 'SHA256SUMS'" err
+	rm elsewhere/more
+	echo x >>elsewhere/manifest.json
+	status 1 "$UMLCAGE" build sign --sign=": >ran" elsewhere 2>err
+	contains "'manifest.json' is not what 'SHA256SUMS' says" err
+	rm elsewhere/manifest.json
+	status 1 "$UMLCAGE" build sign --sign=": >ran" elsewhere 2>err
+	contains "'manifest.json' of 'SHA256SUMS' is missing" err
+	cp output/one/latest/manifest.json elsewhere
+	: >elsewhere/SHA256SUMS
+	status 1 "$UMLCAGE" build sign --sign=": >ran" elsewhere 2>err
+	contains "'SHA256SUMS' is empty" err
+	[ ! -e elsewhere/ran ] || fail "it was called"
+	cp output/one/latest/SHA256SUMS elsewhere
+	# one that asks, or hangs, with all that it has started
+	status 1 "$UMLCAGE" build sign --timeout=1s --sign='sleep 300 & echo $! >../pid; wait' elsewhere 2>err
+	contains "it took longer than 1 s" err
+	within 20 gone "$(cat pid)"
+	status 1 "$UMLCAGE" build sign --sign='read x </dev/tty || { echo no terminal; exit 4; }' elsewhere 2>err
+	contains "exit status 4: no terminal" err
+	"$UMLCAGE" build sign --sign='sleep 300 & echo $! >../pid2; wait' elsewhere 2>err &
+	pid=$!
+	within 20 test -s pid2
+	kill -TERM $pid
+	wait $pid || true
+	within 20 gone "$(cat pid2)"
+	status 2 "$UMLCAGE" build sign elsewhere 2>err
+	contains "give --sign=COMMAND" err
+	# the same limit where it is built
+	printf '[Publish]\nsign = sleep 300\nnotify = cat; sleep 300\n[Limits]\ncommand-timeout = 1s\n' >>one.build
+	status 1 build 2>err
+	contains "signature: it took longer than 1 s" err
+	contains "notify: it took longer than 1 s" output/one/notify.log
+	no_parts
+}
+
+gone()
+{
+	! kill -0 "$1" 2>/dev/null
 }
 
 test_manifest_has_the_tools()

@@ -111,6 +111,8 @@ static const struct {
 	{ "[Output]\n", "a.build:1: an output needs the name of its file" },
 	{ "[Output a/b.tar]\n", "cannot be called 'a/b.tar'" },
 	{ "[Output SHA256SUMS]\n", "cannot be called 'SHA256SUMS'" },
+	{ "[Output SHA256SUMS.sig]\n", "cannot be called 'SHA256SUMS.sig'" },
+	{ "[Output provenance.json]\n", "cannot be called" },
 	{ "[Output .tar]\n", "cannot be called '.tar'" },
 	{ "[Output a.tar]\n[Output a.tar]\n", "a.build:2: there is an output 'a.tar' already" },
 	{ "[Output ${dat}.tar]\n", "did you mean '${date}'" },
@@ -224,6 +226,113 @@ START_TEST(packages_are_not_those_of_the_host)
 }
 END_TEST
 
+static const struct {
+	const char *text, *spdx;
+} licences[] = {
+	{ "GPL-2+", "GPL-2.0-or-later" },
+	{ "LGPL-2.1", "LGPL-2.1-only" },
+	{ "gpl-3", "GPL-3.0-only" },
+	{ "GFDL-1.3+", "GFDL-1.3-or-later" },
+	{ "Expat", "MIT" },
+	{ "BSD-3-clause", "BSD-3-Clause" },
+	{ "GPL-1+ or Artistic", "GPL-1.0-or-later OR Artistic-1.0" },
+	{ "GPL-2+ or Artistic-2.0, and BSD-2-clause", "(GPL-2.0-or-later OR Artistic-2.0) AND BSD-2-Clause" },
+	{ "ISC OR MIT", "ISC OR MIT" },
+	{ "ISC and/or zlib", "ISC OR Zlib" },
+	{ "GPL-2+ with OpenSSL exception", "LicenseRef-GPL-2--with-OpenSSL-exception" },
+	/* there is none of this number */
+	{ "GPL-7", "LicenseRef-GPL-7" },
+	{ "public-domain", "LicenseRef-public-domain" },
+	{ "x_(y)", "LicenseRef-x--y-" },
+	{ "or", "LicenseRef-unnamed" },
+	{ "MIT or", "MIT" },
+	{ ", MIT", "MIT" },
+};
+
+START_TEST(licences_are_told_as_spdx_has_them)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	build_licence(licences[_i].text, &out);
+	ck_assert_str_eq(sb_str(&out), licences[_i].spdx);
+}
+END_TEST
+
+static char *licence_of(const char *copyright)
+{
+	struct json_object *list;
+	char *text;
+
+	ck_ok(remove_tree(AT_FDCWD, "tree", &err), &err);
+	make_tree();
+	put("tree/var/lib/dpkg/status", "Package: a\nStatus: install ok installed\nVersion: 1\n");
+	ck_ok(make_dirs(AT_FDCWD, "tree/usr/share/doc/a", 0755, &err), &err);
+	put("tree/usr/share/doc/a/copyright", copyright);
+	list = build_packages("tree");
+	build_note_licences(list, "tree");
+	text = xstrdup(json_text(json_object_array_get_idx(list, 0), "license"));
+	json_object_put(list);
+	return text;
+}
+
+#define FORMAT "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
+
+START_TEST(licences_are_those_of_files)
+{
+	cleanup_free char *text = licence_of(FORMAT "\nFiles: *\nLicense: MIT or GPL-2+\n one\n .\n two\n\n"
+					     "Files: a\nLicense: X-1\n\nFiles: b\nLicense: X-1\n\n"
+					     "License: ISC\n text\n");
+
+	ck_assert_str_eq(text, "(MIT OR GPL-2.0-or-later) AND LicenseRef-X-1");
+	free_ptr(&text);
+	text = licence_of("This is GPL-2+.\nFormat: none\nLicense: MIT\n");
+	ck_assert_str_eq(text, "");
+	free_ptr(&text);
+	/* it ends amid nonsense: what it would have said is not known */
+	text = licence_of(FORMAT "\nFiles: *\nLicense: MIT\n\nno field\n");
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
+START_TEST(texts_of_trees_become_json)
+{
+	struct json_object *list;
+
+	make_tree();
+	put("tree/var/lib/dpkg/status",
+	    "Package: a\nStatus: install ok installed\nVersion: \xff\xc3\xa4\nSource: b (2)\n"
+	    "Built-Using: c (= 1:3),\n d (= 4)\n");
+	list = build_packages("tree");
+	ck_assert_str_eq(json_text(json_object_array_get_idx(list, 0), "version"), "\xef\xbf\xbd\xc3\xa4");
+	ck_assert_str_eq(json_text(json_object_array_get_idx(list, 0), "built_using"), "c (= 1:3), d (= 4)");
+	json_object_put(list);
+}
+END_TEST
+
+START_TEST(sources_of_a_package_are_all_named)
+{
+	struct json_object *o = json_tokener_parse(
+		"{\"name\":\"a\",\"version\":\"1+b1\",\"source\":\"s (1)\",\"built_using\":\"c (= 1:3), d (= 4)\","
+		"\"static_built_using\":\"e (= 5), , (\"}");
+	struct build_sources s;
+
+	build_sources(o, &s);
+	ck_assert_uint_eq(s.n, 4);
+	ck_assert_str_eq(s.v[0].name, "s");
+	ck_assert_str_eq(s.v[0].version, "1");
+	ck_assert_str_eq(s.v[1].version, "1:3");
+	ck_assert_str_eq(s.v[2].how, "built-using");
+	ck_assert_str_eq(s.v[3].name, "e");
+	build_sources_release(&s);
+	json_object_object_del(o, "source");
+	build_sources(o, &s);
+	ck_assert_str_eq(s.v[0].name, "a");
+	ck_assert_str_eq(s.v[0].version, "1+b1");
+	build_sources_release(&s);
+	json_object_put(o);
+}
+END_TEST
+
 START_TEST(page_shows_what_it_is_given_as_text)
 {
 	char text[] = "step x: <script>alert(1)</script>\nlog: \"a\"&b", name[] = "a<b";
@@ -281,6 +390,10 @@ int main(void)
 	tcase_add_test(tc, changes_of_packages_are_told);
 	tcase_add_test(tc, packages_are_those_that_are_installed);
 	tcase_add_test(tc, packages_are_not_those_of_the_host);
+	tcase_add_loop_test(tc, licences_are_told_as_spdx_has_them, 0, (int)ARRAY_SIZE(licences));
+	tcase_add_test(tc, licences_are_those_of_files);
+	tcase_add_test(tc, texts_of_trees_become_json);
+	tcase_add_test(tc, sources_of_a_package_are_all_named);
 	tcase_add_test(tc, page_shows_what_it_is_given_as_text);
 	tcase_add_test(tc, records_are_kept_newest_first);
 	suite_add_tcase(s, tc);
