@@ -49,7 +49,7 @@ $(O)/obj/rootfs/image/scripts.o: rootfs/image/scripts.S $(wildcard rootfs/image/
 	$(call say,AS,$<)$(CC) -c -o $@ $<
 
 # build files
-$(eval $(call module,build,rootfs/build,bom.c file.c keys.c licences.c manifest.c matrix.c packages.c page.c provenance.c publish.c record.c run.c sections.c sign.c spdx.c stage.c status.c step.c sums.c,\
+$(eval $(call module,build,rootfs/build,bom.c file.c json.c keys.c licences.c manifest.c matrix.c packages.c page.c provenance.c publish.c record.c run.c sections.c sign.c spdx.c stage.c status.c step.c sums.c,\
 	json-c,image fabricate emulate machine places cage cache roots target share deb822 base))
 
 # packages from their sources

@@ -108,7 +108,7 @@ void build_sources_release(struct build_sources *s)
 
 static struct json_object *property(const char *name, char *value)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 	cleanup_free char *text = value;
 
 	json_add_text(o, "name", name);
@@ -120,13 +120,13 @@ static struct json_object *property(const char *name, char *value)
 static void add_one(struct json_object *o, const char *key, const char *a, const char *b, const char *c,
 		    const char *d)
 {
-	struct json_object *list = json_object_new_array(), *item = json_object_new_object();
+	struct json_object *list = json_new_list(), *item = json_new();
 
 	json_add_text(item, a, b);
 	if (c)
 		json_add_text(item, c, d);
-	json_object_array_add(list, item);
-	json_object_object_add(o, key, list);
+	json_push(list, item);
+	json_add(o, key, list);
 }
 
 static void add_hashes(struct json_object *o, struct json_object *package)
@@ -145,7 +145,7 @@ static void add_hashes(struct json_object *o, struct json_object *package)
 
 static struct json_object *component(struct json_object *package, const char *vendor)
 {
-	struct json_object *o = json_object_new_object(), *properties = json_object_new_array();
+	struct json_object *o = json_new(), *properties = json_new_list();
 	const char *name = json_text(package, "name"), *version = json_text(package, "version");
 	cleanup_free char *purl = build_purl(vendor, name, version, json_text(package, "architecture"));
 	struct build_sources sources;
@@ -161,18 +161,18 @@ static struct json_object *component(struct json_object *package, const char *ve
 		const struct build_source *s = &sources.v[i];
 		cleanup_free char *key = xasprintf("umlcage:%s", s->how);
 
-		json_object_array_add(properties, property(key, build_purl(vendor, s->name, s->version,
+		json_push(properties, property(key, build_purl(vendor, s->name, s->version,
 									   "source")));
 	}
 	build_sources_release(&sources);
-	json_object_object_add(o, "properties", properties);
+	json_add(o, "properties", properties);
 	return o;
 }
 
 struct json_object *build_bom(const struct build *b, const char *tree, struct json_object *packages)
 {
-	struct json_object *bom = json_object_new_object(), *meta = json_object_new_object();
-	struct json_object *self = json_object_new_object(), *list = json_object_new_array();
+	struct json_object *bom = json_new(), *meta = json_new();
+	struct json_object *self = json_new(), *list = json_new_list();
 	cleanup_free char *vendor = build_vendor(tree);
 	char stamp[32];
 
@@ -185,13 +185,13 @@ struct json_object *build_bom(const struct build *b, const char *tree, struct js
 	json_add_text(self, "version", b->tree_key);
 	if (b->description)
 		json_add_text(self, "description", b->description);
-	json_object_object_add(meta, "component", self);
+	json_add(meta, "component", self);
 	for (size_t i = 0; i < json_object_array_length(packages); i++)
-		json_object_array_add(list, component(json_object_array_get_idx(packages, i), vendor));
+		json_push(list, component(json_object_array_get_idx(packages, i), vendor));
 	json_add_text(bom, "bomFormat", "CycloneDX");
 	json_add_text(bom, "specVersion", "1.5");
-	json_object_object_add(bom, "version", json_object_new_int(1));
-	json_object_object_add(bom, "metadata", meta);
-	json_object_object_add(bom, "components", list);
+	json_add(bom, "version", json_object_new_int(1));
+	json_add(bom, "metadata", meta);
+	json_add(bom, "components", list);
 	return bom;
 }

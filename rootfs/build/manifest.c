@@ -20,7 +20,7 @@ static int write_json(const struct night *n, const char *name, struct json_objec
 {
 	cleanup_free char *path = path_join(n->part, name);
 	const int how = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
-	cleanup_free char *text = xstrdup(json_object_to_json_string_ext(o, how));
+	cleanup_free char *text = xstrdup(json_print(o, how));
 
 	str_hide_passwords(text);
 	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, e);
@@ -40,13 +40,13 @@ static void add_tools(struct night *n, const char *output, struct json_object *p
 			entry = o;
 	}
 	if (!entry) {
-		entry = json_object_new_object();
-		json_object_object_add(entry, "outputs", json_object_new_array());
-		json_object_object_add(entry, "packages", json_object_get(packages));
-		json_object_array_add(n->tools, entry);
+		entry = json_new();
+		json_add(entry, "outputs", json_new_list());
+		json_add(entry, "packages", json_object_get(packages));
+		json_push(n->tools, entry);
 	}
 	if (json_object_object_get_ex(entry, "outputs", &list))
-		json_object_array_add(list, json_of_text(output));
+		json_push(list, json_of_text(output));
 }
 
 void build_note_tools(struct night *n, const char *output, const char *root)
@@ -79,7 +79,7 @@ void build_keep_tools(struct night *n, const char *output)
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 
-		if (names(o, output) && json_object_object_get_ex(o, "packages", &packages))
+		if (names(o, output) && json_object_object_get_ex(o, "packages", &packages) && packages)
 			add_tools(n, output, packages);
 	}
 }
@@ -126,7 +126,7 @@ int build_hide_passwords(const char *path, struct error *e)
 
 static void add_inputs(const struct night *n, struct json_object *m)
 {
-	struct json_object *parts = json_object_new_object();
+	struct json_object *parts = json_new();
 
 	json_add_text(m, "umlcage", UMLCAGE_VERSION);
 	json_add_text(m, "key", n->k->all);
@@ -135,11 +135,11 @@ static void add_inputs(const struct night *n, struct json_object *m)
 		json_add_text(m, "kernel", n->env->kernel_key);
 	if (n->b->suite)
 		json_add_text(m, "suite", n->b->suite);
-	json_object_object_add(m, "sources", json_of_list(&n->k->sources));
-	json_object_object_add(m, "options", json_of_list(&n->b->options));
+	json_add(m, "sources", json_of_list(&n->k->sources));
+	json_add(m, "options", json_of_list(&n->b->options));
 	for (size_t i = 0; i < n->k->n; i++)
 		json_add_text(parts, n->k->parts[i].name, n->k->parts[i].key);
-	json_object_object_add(m, "parts", parts);
+	json_add(m, "parts", parts);
 }
 
 /* Against the last success; the text is for people. */
@@ -150,25 +150,25 @@ static char *add_changes(const struct night *n, struct json_object *m, struct js
 	if (!n->former || !json_object_object_get_ex(n->former, "packages", &old))
 		return xstrdup("");
 	changes = build_package_changes(old, packages);
-	json_object_object_add(m, "package_changes", changes);
+	json_add(m, "package_changes", changes);
 	return build_changes_text(changes);
 }
 
 static struct json_object *manifest_of(const struct night *n, int64_t ended, char **changes)
 {
-	struct json_object *m = json_object_new_object();
+	struct json_object *m = json_new();
 
 	json_add_text(m, "name", n->b->name);
 	if (n->b->description)
 		json_add_text(m, "description", n->b->description);
-	json_object_object_add(m, "started", json_object_new_int64(n->started));
-	json_object_object_add(m, "ended", json_object_new_int64(ended));
-	json_object_object_add(m, "source_date_epoch", json_object_new_int64(n->b->epoch));
+	json_add(m, "started", json_object_new_int64(n->started));
+	json_add(m, "ended", json_object_new_int64(ended));
+	json_add(m, "source_date_epoch", json_object_new_int64(n->b->epoch));
 	add_inputs(n, m);
-	json_object_object_add(m, "outputs", json_object_get(n->outputs));
-	json_object_object_add(m, "tools", json_object_get(n->tools));
+	json_add(m, "outputs", json_object_get(n->outputs));
+	json_add(m, "tools", json_object_get(n->tools));
 	*changes = add_changes(n, m, n->packages);
-	json_object_object_add(m, "packages", json_object_get(n->packages));
+	json_add(m, "packages", json_object_get(n->packages));
 	return m;
 }
 

@@ -52,7 +52,7 @@ static bool is_installed(const struct deb822 *d)
 
 struct json_object *build_packages(const char *path)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = json_new_list();
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_deb822 struct deb822 d = DEB822_INIT;
 
@@ -64,14 +64,14 @@ struct json_object *build_packages(const char *path)
 
 		if (!is_installed(&d))
 			continue;
-		o = json_object_new_object();
+		o = json_new();
 		take(o, &d, "Package", "name");
 		take(o, &d, "Version", "version");
 		take(o, &d, "Architecture", "architecture");
 		take(o, &d, "Source", "source");
 		take(o, &d, "Built-Using", "built_using");
 		take(o, &d, "Static-Built-Using", "static_built_using");
-		json_object_array_add(list, o);
+		json_push(list, o);
 	}
 	return list;
 }
@@ -84,7 +84,7 @@ enum { D_SUM, D_SIZE, D_NAME, D_VERSION, D_ARCH, D_WORDS };
 static void note_file(struct json_object *o, char *const words[D_WORDS], uint64_t size, const char *address)
 {
 	json_add_text(o, strlen(words[D_SUM]) == SHA256_HEX ? "sha256" : "sha512", words[D_SUM]);
-	json_object_object_add(o, "size", json_object_new_int64((int64_t)size));
+	json_add(o, "size", json_object_new_int64((int64_t)size));
 	if (!str_starts(address, "/"))
 		json_add_text(o, "url", address);
 }
@@ -112,12 +112,12 @@ static void note_deb(struct json_object *packages, char *line, bool all)
 	}
 	if (!all)
 		return;
-	o = json_object_new_object();
+	o = json_new();
 	json_add_text(o, "name", words[D_NAME]);
 	json_add_text(o, "version", words[D_VERSION]);
 	json_add_text(o, "architecture", words[D_ARCH]);
 	note_file(o, words, size, rest);
-	json_object_array_add(packages, o);
+	json_push(packages, o);
 }
 
 void build_note_debs(struct json_object *packages, const char *tree)
@@ -152,7 +152,7 @@ static const char *version_of(struct json_object *list, const char *name, const 
 static void add_change(struct json_object *list, struct json_object *package, const char *before,
 		       const char *after)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 
 	json_add_text(o, "name", json_text(package, "name"));
 	json_add_text(o, "architecture", json_text(package, "architecture"));
@@ -160,12 +160,12 @@ static void add_change(struct json_object *list, struct json_object *package, co
 		json_add_text(o, "before", before);
 	if (after)
 		json_add_text(o, "after", after);
-	json_object_array_add(list, o);
+	json_push(list, o);
 }
 
 struct json_object *build_package_changes(struct json_object *before, struct json_object *after)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = json_new_list();
 	size_t nb = json_object_array_length(before), na = json_object_array_length(after);
 
 	for (size_t i = 0; i < na; i++) {

@@ -68,7 +68,8 @@ struct build {
 	bool wanted, visited, under_way, done;
 	enum build_result result;
 	pid_t pid;
-	int pipe;		/* its report comes from there */
+	int pipe;		/* its report comes from there, and a turn for it goes there */
+	bool waits, making;	/* for a turn, in it */
 	struct strbuf heard;
 	int64_t started;
 	/* known once it is done, for those that build on it */
@@ -121,6 +122,7 @@ struct build_env {
 	struct builds *builds;
 	struct progress *progress;
 	int log;		/* where commands and tools write; -1 */
+	int turn;		/* who gives turns to make something is there */
 	char *kernel, *kernel_key;
 };
 
@@ -190,8 +192,9 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 /* ---- manifest.c ---- */
 
 /*
- * Writes manifest.json, the bills of materials, the provenance and SHA256SUMS of the finished night, whose log
- * ends here.  *@changes, malloc'ed, says which packages changed since the last success.
+ * Writes manifest.json, the bills of materials, the provenance and SHA256SUMS of the finished
+ * night, whose log ends here.  *@changes, malloc'ed, says which packages changed since the last
+ * success.
  */
 int build_manifest(struct night *n, char **changes, struct error *e);
 /* Notes the packages of the tools at @root, which made @output; */
@@ -220,6 +223,14 @@ int build_sign(const struct night *n, struct error *e);
 /* Notes that it ran, and with @run what came of it. */
 void build_record(const char *folder, const char *name, const struct build_run *run);
 struct json_object *build_records(const char *folder);
+
+/* ---- json.c: json-c's, but they do not fail; values become the object's or list's ---- */
+
+struct json_object *json_new(void);
+struct json_object *json_new_list(void);
+void json_add(struct json_object *o, const char *key, struct json_object *value);
+void json_push(struct json_object *list, struct json_object *value);
+const char *json_print(struct json_object *o, int flags);
 /* Texts as UTF-8, whatever they are. */
 struct json_object *json_of_text(const char *value);
 void json_add_text(struct json_object *o, const char *key, const char *value);
@@ -279,8 +290,10 @@ void build_sources_release(struct build_sources *s);
 void build_stamp(int64_t time, char stamp[32]);
 
 /* The bills of materials of @tree with those packages: CycloneDX, SPDX. */
-struct json_object *build_bom(const struct build *b, const char *tree, struct json_object *packages);
-struct json_object *build_spdx(const struct build *b, const char *tree, struct json_object *packages);
+struct json_object *build_bom(const struct build *b, const char *tree,
+			      struct json_object *packages);
+struct json_object *build_spdx(const struct build *b, const char *tree,
+			       struct json_object *packages);
 /* How the outputs were made of what: an in-toto statement with SLSA's predicate. */
 struct json_object *build_provenance(const struct night *n, int64_t ended);
 

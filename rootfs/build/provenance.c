@@ -15,7 +15,7 @@
 
 static struct json_object *digest(const char *algorithm, const char *sum)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 
 	json_add_text(o, algorithm, sum);
 	return o;
@@ -24,16 +24,16 @@ static struct json_object *digest(const char *algorithm, const char *sum)
 /* What there is no name or address for is left out; @sum of a length that tells what it is. */
 static void add_thing(struct json_object *list, const char *name, const char *uri, const char *sum)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 
 	if (name)
 		json_add_text(o, "name", name);
 	if (uri)
 		json_add_text(o, "uri", uri);
 	if (sum && *sum)
-		json_object_object_add(o, "digest", digest(strlen(sum) == SHA256_HEX ? "sha256" : "sha512",
+		json_add(o, "digest", digest(strlen(sum) == SHA256_HEX ? "sha256" : "sha512",
 							   sum));
-	json_object_array_add(list, o);
+	json_push(list, o);
 }
 
 static void add_file(struct json_object *list, const char *dir, const char *path, const char *name)
@@ -49,7 +49,7 @@ static void add_file(struct json_object *list, const char *dir, const char *path
 /* What was made; a folder that is a share has no sum of its own. */
 static struct json_object *subjects(const struct night *n)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = json_new_list();
 
 	for (size_t i = 0; i < json_object_array_length(n->outputs); i++) {
 		struct json_object *o = json_object_array_get_idx(n->outputs, i);
@@ -70,7 +70,7 @@ static const char *base_name(const char *path)
 /* What whoever asked for it has said. */
 static struct json_object *external(const struct night *n)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 	const struct build *b = n->b;
 	struct strv names = STRV_INIT;
 
@@ -82,25 +82,25 @@ static struct json_object *external(const struct night *n)
 		json_add_text(o, "root", b->root);
 	if (b->base)
 		json_add_text(o, "build", b->base);
-	json_object_object_add(o, "mirrors", json_of_list(&b->mirrors));
-	json_object_object_add(o, "options", json_of_list(&b->options));
+	json_add(o, "mirrors", json_of_list(&b->mirrors));
+	json_add(o, "options", json_of_list(&b->options));
 	for (size_t i = 0; i < b->nsteps; i++)
 		strv_add(&names, b->steps[i].name);
-	json_object_object_add(o, "steps", json_of_list(&names));
+	json_add(o, "steps", json_of_list(&names));
 	strv_release(&names);
 	return o;
 }
 
 static struct json_object *internal(const struct night *n)
 {
-	struct json_object *o = json_object_new_object(), *parts = json_object_new_object();
+	struct json_object *o = json_new(), *parts = json_new();
 
-	json_object_object_add(o, "SOURCE_DATE_EPOCH", json_object_new_int64(n->b->epoch));
+	json_add(o, "SOURCE_DATE_EPOCH", json_object_new_int64(n->b->epoch));
 	if (n->env->kernel_key)
 		json_add_text(o, "kernel", n->env->kernel_key);
 	for (size_t i = 0; i < n->k->n; i++)
 		json_add_text(parts, n->k->parts[i].name, n->k->parts[i].key);
-	json_object_object_add(o, "parts", parts);
+	json_add(o, "parts", parts);
 	return o;
 }
 
@@ -119,7 +119,7 @@ static void add_sources(const struct night *n, struct json_object *list)
 
 static struct json_object *dependencies(const struct night *n)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = json_new_list();
 	cleanup_free char *vendor = build_vendor(n->tree);
 
 	add_file(list, NULL, n->b->file, base_name(n->b->file));
@@ -139,43 +139,43 @@ static struct json_object *dependencies(const struct night *n)
 static struct json_object *details(const struct night *n, int64_t ended)
 {
 	static const char *const files[] = { BUILD_MANIFEST, BUILD_BOM, BUILD_SPDX, "log" };
-	struct json_object *o = json_object_new_object(), *builder = json_object_new_object();
-	struct json_object *version = json_object_new_object(), *meta = json_object_new_object();
-	struct json_object *list = json_object_new_array();
+	struct json_object *o = json_new(), *builder = json_new();
+	struct json_object *version = json_new(), *meta = json_new();
+	struct json_object *list = json_new_list();
 	cleanup_free char *id = NULL;
 	char stamp[32];
 
 	json_add_text(builder, "id", BUILDER);
 	json_add_text(version, "umlcage", UMLCAGE_VERSION);
-	json_object_object_add(builder, "version", version);
-	json_object_object_add(o, "builder", builder);
+	json_add(builder, "version", version);
+	json_add(o, "builder", builder);
 	build_stamp(n->started, stamp);
 	id = xasprintf("%s %s", n->b->name, stamp);
 	json_add_text(meta, "invocationId", id);
 	json_add_text(meta, "startedOn", stamp);
 	build_stamp(ended, stamp);
 	json_add_text(meta, "finishedOn", stamp);
-	json_object_object_add(o, "metadata", meta);
+	json_add(o, "metadata", meta);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		add_file(list, n->part, files[i], files[i]);
-	json_object_object_add(o, "byproducts", list);
+	json_add(o, "byproducts", list);
 	return o;
 }
 
 struct json_object *build_provenance(const struct night *n, int64_t ended)
 {
-	struct json_object *o = json_object_new_object(), *predicate = json_object_new_object();
-	struct json_object *definition = json_object_new_object();
+	struct json_object *o = json_new(), *predicate = json_new();
+	struct json_object *definition = json_new();
 
 	json_add_text(o, "_type", "https://in-toto.io/Statement/v1");
-	json_object_object_add(o, "subject", subjects(n));
+	json_add(o, "subject", subjects(n));
 	json_add_text(o, "predicateType", "https://slsa.dev/provenance/v1");
 	json_add_text(definition, "buildType", BUILD_TYPE);
-	json_object_object_add(definition, "externalParameters", external(n));
-	json_object_object_add(definition, "internalParameters", internal(n));
-	json_object_object_add(definition, "resolvedDependencies", dependencies(n));
-	json_object_object_add(predicate, "buildDefinition", definition);
-	json_object_object_add(predicate, "runDetails", details(n, ended));
-	json_object_object_add(o, "predicate", predicate);
+	json_add(definition, "externalParameters", external(n));
+	json_add(definition, "internalParameters", internal(n));
+	json_add(definition, "resolvedDependencies", dependencies(n));
+	json_add(predicate, "buildDefinition", definition);
+	json_add(predicate, "runDetails", details(n, ended));
+	json_add(o, "predicate", predicate);
 	return o;
 }

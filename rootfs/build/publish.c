@@ -224,7 +224,7 @@ static int write_output(struct night *n, const struct build_output *o, const cha
 static int note_output(struct night *n, const struct build_output *o, const char *path,
 		       struct error *e)
 {
-	struct json_object *entry = json_object_new_object();
+	struct json_object *entry = json_new();
 	char sum[SHA256_HEX + 1];
 	cleanup_free char *inner = NULL, *name = xstrdup(o->name);
 	cleanup_close int fd = -1;
@@ -240,7 +240,7 @@ static int note_output(struct night *n, const struct build_output *o, const char
 	if (fd < 0 && inner) {
 		/* a share is told by its tree */
 		json_add_text(entry, "file", o->name);
-		json_object_array_add(n->outputs, entry);
+		json_push(n->outputs, entry);
 		return 0;
 	}
 	ret = fd < 0 || fstat(fd, &st) < 0 ? -errno : hash_fd(fd, sum);
@@ -251,9 +251,9 @@ static int note_output(struct night *n, const struct build_output *o, const char
 	hash_note(fd, sum);
 	n->bytes += (uint64_t)st.st_blocks * 512;
 	json_add_text(entry, "file", name);
-	json_object_object_add(entry, "size", json_object_new_int64((int64_t)st.st_size));
+	json_add(entry, "size", json_object_new_int64((int64_t)st.st_size));
 	json_add_text(entry, "sha256", sum);
-	json_object_array_add(n->outputs, entry);
+	json_push(n->outputs, entry);
 	return 0;
 }
 
@@ -496,8 +496,8 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 	       struct build_report *r, struct error *e)
 {
 	struct night n = { .env = env, .b = b, .k = k, .lock = -1, .started = (int64_t)time(NULL),
-			   .folder = build_folder(env->how, b), .outputs = json_object_new_array(),
-			   .tools = json_object_new_array() };
+			   .folder = build_folder(env->how, b), .outputs = json_new_list(),
+			   .tools = json_new_list() };
 	struct build_run run = { .when = n.started };
 	int64_t start = clock_ms();
 	int ret = begin(&n, e);

@@ -41,37 +41,37 @@ static char *id_of(const char *kind, const char *name, const char *more)
 static void relate(struct document *d, const char *from, const char *how, const char *to,
 		   const char *comment)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 
 	json_add_text(o, "spdxElementId", from);
 	json_add_text(o, "relationshipType", how);
 	json_add_text(o, "relatedSpdxElement", to);
 	if (comment)
 		json_add_text(o, "comment", comment);
-	json_object_array_add(d->relations, o);
+	json_push(d->relations, o);
 }
 
 static struct json_object *add_package(struct document *d, const char *id, const char *name,
 				       const char *version, const char *purl)
 {
-	struct json_object *o = json_object_new_object();
-	struct json_object *refs = json_object_new_array(), *ref = json_object_new_object();
+	struct json_object *o = json_new();
+	struct json_object *refs = json_new_list(), *ref = json_new();
 
 	json_add_text(o, "SPDXID", id);
 	json_add_text(o, "name", name);
 	json_add_text(o, "versionInfo", version);
-	json_object_object_add(o, "filesAnalyzed", json_object_new_boolean(false));
+	json_add(o, "filesAnalyzed", json_object_new_boolean(false));
 	if (purl) {
 		json_add_text(ref, "referenceCategory", "PACKAGE-MANAGER");
 		json_add_text(ref, "referenceType", "purl");
 		json_add_text(ref, "referenceLocator", purl);
-		json_object_array_add(refs, ref);
-		json_object_object_add(o, "externalRefs", refs);
+		json_push(refs, ref);
+		json_add(o, "externalRefs", refs);
 	} else {
 		json_object_put(ref);
 		json_object_put(refs);
 	}
-	json_object_array_add(d->packages, o);
+	json_push(d->packages, o);
 	return o;
 }
 
@@ -94,11 +94,11 @@ static void add_licence_refs(struct document *d, const char *name, const char *l
 		if (strv_has(&d->refs, ref))
 			continue;
 		strv_add(&d->refs, ref);
-		o = json_object_new_object();
+		o = json_new();
 		json_add_text(o, "licenseId", ref);
 		json_add_text(o, "name", ref + strlen("LicenseRef-"));
 		json_add_text(o, "extractedText", text);
-		json_object_array_add(d->licences, o);
+		json_push(d->licences, o);
 	}
 }
 
@@ -135,12 +135,12 @@ static void add_binary(struct document *d, struct json_object *package)
 
 	add_legal(o, license, json_text(package, "url"));
 	if (*sha256 || *sha512) {
-		struct json_object *sums = json_object_new_array(), *sum = json_object_new_object();
+		struct json_object *sums = json_new_list(), *sum = json_new();
 
 		json_add_text(sum, "algorithm", *sha256 ? "SHA256" : "SHA512");
 		json_add_text(sum, "checksumValue", *sha256 ? sha256 : sha512);
-		json_object_array_add(sums, sum);
-		json_object_object_add(o, "checksums", sums);
+		json_push(sums, sum);
+		json_add(o, "checksums", sums);
 	}
 	if (*json_text(package, "url")) {
 		cleanup_free char *supplier = xasprintf("Organization: %s", d->vendor);
@@ -154,32 +154,32 @@ static void add_binary(struct document *d, struct json_object *package)
 
 static struct json_object *creation(const struct build *b)
 {
-	struct json_object *o = json_object_new_object(), *creators = json_object_new_array();
+	struct json_object *o = json_new(), *creators = json_new_list();
 	char stamp[32];
 
 	build_stamp(b->epoch >= 0 ? b->epoch : 0, stamp);
 	json_add_text(o, "created", stamp);
-	json_object_array_add(creators, json_object_new_string("Tool: umlcage-" UMLCAGE_VERSION));
-	json_object_object_add(o, "creators", creators);
+	json_push(creators, json_object_new_string("Tool: umlcage-" UMLCAGE_VERSION));
+	json_add(o, "creators", creators);
 	return o;
 }
 
 struct json_object *build_spdx(const struct build *b, const char *tree, struct json_object *packages)
 {
-	struct json_object *spdx = json_object_new_object(), *image;
+	struct json_object *spdx = json_new(), *image;
 	cleanup_free char *vendor = build_vendor(tree);
 	/* as annex F of SPDX has it for who has no place of his own */
 	cleanup_free char *name = id_of("Image", b->name, b->tree_key);
 	cleanup_free char *space = xasprintf("https://spdx.org/spdxdocs/%s", name);
-	struct document d = { .vendor = vendor, .packages = json_object_new_array(),
-			      .relations = json_object_new_array(), .licences = json_object_new_array() };
+	struct document d = { .vendor = vendor, .packages = json_new_list(),
+			      .relations = json_new_list(), .licences = json_new_list() };
 
 	json_add_text(spdx, "spdxVersion", "SPDX-2.3");
 	json_add_text(spdx, "dataLicense", "CC0-1.0");
 	json_add_text(spdx, "SPDXID", "SPDXRef-DOCUMENT");
 	json_add_text(spdx, "name", b->name);
 	json_add_text(spdx, "documentNamespace", space);
-	json_object_object_add(spdx, "creationInfo", creation(b));
+	json_add(spdx, "creationInfo", creation(b));
 	image = add_package(&d, IMAGE, b->name, b->tree_key, NULL);
 	add_legal(image, "", "");
 	json_add_text(image, "primaryPackagePurpose", "OPERATING_SYSTEM");
@@ -188,9 +188,9 @@ struct json_object *build_spdx(const struct build *b, const char *tree, struct j
 	relate(&d, "SPDXRef-DOCUMENT", "DESCRIBES", IMAGE, NULL);
 	for (size_t i = 0; i < json_object_array_length(packages); i++)
 		add_binary(&d, json_object_array_get_idx(packages, i));
-	json_object_object_add(spdx, "packages", d.packages);
-	json_object_object_add(spdx, "relationships", d.relations);
-	json_object_object_add(spdx, "hasExtractedLicensingInfos", d.licences);
+	json_add(spdx, "packages", d.packages);
+	json_add(spdx, "relationships", d.relations);
+	json_add(spdx, "hasExtractedLicensingInfos", d.licences);
 	strv_release(&d.sources);
 	strv_release(&d.refs);
 	return spdx;

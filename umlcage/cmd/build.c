@@ -49,8 +49,8 @@ static const struct opt_spec build_spec = {
 	.groups = OPT_GROUPS({ "what is built", what_opts, 0 }, { "what is said", look_opts, 0 }),
 	.epilogue = "A build file has sections: [Source], [Step NAME], [Output FILE], [Verify NAME],\n"
 		    "[Publish], [Limits].  Outputs go to output/NAME/TIME beside it, and output/NAME/latest\n"
-		    "leads to the newest that passed its checks.  'umlcage build sign', 'status' and 'timer'\n"
-		    "are commands of their own.",
+		    "leads to the newest that passed its checks.  'umlcage build sign', 'status' and\n"
+		    "'timer' are commands of their own.",
 };
 
 static int check_fabricate(int argc, char **argv, struct error *e)
