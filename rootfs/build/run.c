@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The builds of some files, in the order of what they build on: each in a process of its own,
- * which says through a pipe how it ended.
+ * which says through a socket how it ended, and asks there for its turn to make something.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rootfs/build/private.h"
@@ -21,6 +23,9 @@
 
 #define MEMORY_EACH	((uint64_t)1500 << 20)	/* of the host, to be on the safe side */
 #define STAGES_MAX	(16ull << 30)
+/* Who only looks waits for mirrors, mostly; a turn is for those who make something. */
+#define LOOK_MAX	16
+#define ASKED		'!'	/* of a report, which is JSON, that is yet to come */
 
 /* ---- order ---- */
 
@@ -90,19 +95,19 @@ static int choose(struct builds *all, const struct build_how *how, struct error 
 
 static void say(int fd, const struct build *b, const struct build_report *r, int kind)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_new();
 	const char *text;
 
-	json_object_object_add(o, "result", json_object_new_int(r->result));
-	json_object_object_add(o, "kind", json_object_new_int(kind));
-	json_object_object_add(o, "milliseconds", json_object_new_int64((int64_t)(r->seconds * 1000)));
-	json_object_object_add(o, "bytes", json_object_new_int64((int64_t)r->bytes));
+	json_add(o, "result", json_object_new_int(r->result));
+	json_add(o, "kind", json_object_new_int(kind));
+	json_add(o, "milliseconds", json_object_new_int64((int64_t)(r->seconds * 1000)));
+	json_add(o, "bytes", json_object_new_int64((int64_t)r->bytes));
 	json_add_text(o, "text", r->text ? r->text : "");
 	json_add_text(o, "why", r->why ? r->why : "");
 	json_add_text(o, "folder", r->folder ? r->folder : "");
 	json_add_text(o, "tree", b->tree_key);
-	json_object_object_add(o, "epoch", json_object_new_int64(b->epoch));
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+	json_add(o, "epoch", json_object_new_int64(b->epoch));
+	text = json_print(o, JSON_C_TO_STRING_PLAIN);
 	(void)write_full(fd, text, strlen(text));
 	json_object_put(o);
 }
@@ -112,6 +117,17 @@ static char *latest_path(const char *folder)
 	cleanup_free char *latest = path_join(folder, "latest");
 
 	return realpath(latest, NULL);
+}
+
+static int wait_for_turn(const struct build_env *env, struct error *e)
+{
+	const char asked = ASKED;
+	char given;
+
+	if (write_full(env->turn, &asked, 1) < 0 || read(env->turn, &given, 1) != 1)
+		return interrupted() ? err_set(e, EINTR, "interrupted") :
+				       err_set(e, EPIPE, "who started this build is gone");
+	return 0;
 }
 
 static int look_and_make(struct build_env *env, struct build *b, struct build_report *r,
@@ -139,7 +155,9 @@ static int look_and_make(struct build_env *env, struct build *b, struct build_re
 	} else if (ret == 0 && env->how->dry_run) {
 		r->result = BUILD_WOULD;
 	} else if (ret == 0) {
-		ret = build_make(env, b, &k, r, e);
+		ret = wait_for_turn(env, e);
+		if (ret == 0)
+			ret = build_make(env, b, &k, r, e);
 		r->result = BUILD_MADE;
 	} else {
 		/* a mirror that is away: yesterday's is kept */
@@ -170,6 +188,7 @@ static void in_process(const struct build_env *given, struct build *b, int out)
 	interrupt_begin();
 	progress_init(&progress, STDERR_FILENO, 0);
 	env.progress = &progress;
+	env.turn = out;
 	ret = look_and_make(&env, b, &r, &e);
 	if (ret < 0)
 		r.result = BUILD_FAILED;
@@ -182,8 +201,8 @@ static int start(const struct build_env *env, struct build *b, struct error *e)
 	const pid_t parent = getpid();
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "cannot make a pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(e, errno, "cannot make a pair of sockets");
 	fflush(NULL);
 	b->started = clock_ms();
 	b->pid = fork();
@@ -211,7 +230,7 @@ struct crew {
 	void (*tell)(const struct build_report *r, void *arg);
 	void *arg;
 	int *status;
-	unsigned int jobs, running;
+	unsigned int jobs, making, running;
 	bool stopped;
 };
 
@@ -222,6 +241,18 @@ static void tell(struct crew *c, struct build *b, const struct build_report *r)
 	if (r->result == BUILD_FAILED && !*c->status)
 		*c->status = r->status;
 	c->tell(r, c->arg);
+}
+
+/* It cannot clean up any more, nor say so: out of memory, or killed. */
+static void clean_up_after(const struct crew *c, const struct build *b, char *text)
+{
+	cleanup_free char *folder = build_folder(c->env->how, b);
+	const struct build_run run = { .when = (int64_t)time(NULL), .failed = true, .text = text,
+				       .seconds = (double)(clock_ms() - b->started) / 1000 };
+
+	build_sweep(folder);
+	if (!c->env->how->dry_run && access(folder, F_OK) == 0)
+		build_record(folder, b->name, &run);
 }
 
 /* Its last words, or that it had none. */
@@ -240,6 +271,8 @@ static void take_report(struct crew *c, struct build *b, int wait_status)
 					       WIFSIGNALED(wait_status) ? "signal" : "status",
 					       WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) :
 					       WEXITSTATUS(wait_status));
+	if (!o)
+		clean_up_after(c, b, r.text);
 	r.why = *why ? xstrdup(why) : NULL;
 	r.folder = *folder ? xstrdup(folder) : NULL;
 	if (o && strlen(json_text(o, "tree")) == SHA256_HEX)
@@ -262,13 +295,18 @@ static void hear(struct crew *c, struct build *b)
 	if (n < 0 && errno == EINTR)
 		return;
 	if (n > 0) {
-		sb_add(&b->heard, buf, (size_t)n);
+		bool asked = !b->heard.len && buf[0] == ASKED;
+
+		b->waits |= asked;
+		sb_add(&b->heard, buf + asked, (size_t)n - asked);
 		return;
 	}
 	close_fd(&b->pipe);
 	while (waitpid(b->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	c->running--;
+	c->making -= b->making;
+	b->waits = b->making = false;
 	b->pid = 0;
 	take_report(c, b, status);
 }
@@ -290,6 +328,21 @@ static void skip(struct crew *c, struct build *b)
 	free(r.text);
 }
 
+/* What it builds on has been made: first come those that others wait for. */
+static void give_turns(struct crew *c)
+{
+	for (size_t i = 0; i < c->all->n && c->making < c->jobs && !c->stopped; i++) {
+		struct build *b = c->all->v[i];
+
+		if (!b->waits || write_full(b->pipe, "", 1) < 0)
+			continue;
+		b->waits = false;
+		b->making = true;
+		b->started = clock_ms();
+		c->making++;
+	}
+}
+
 /* Starts what can be, and says whether there is anything left to wait for. */
 static int start_some(struct crew *c, struct error *e)
 {
@@ -303,13 +356,14 @@ static int start_some(struct crew *c, struct error *e)
 			skip(c, b);
 			continue;
 		}
-		if (c->running >= c->jobs)
+		if (c->running >= LOOK_MAX)
 			continue;
 		ret = start(c->env, b, e);
 		if (ret < 0)
 			return ret;
 		c->running++;
 	}
+	give_turns(c);
 	return 0;
 }
 
@@ -365,7 +419,8 @@ int builds_run(struct builds *all, const struct build_how *how, struct progress 
 {
 	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
 	struct machine machine = MACHINE_INIT;
-	struct build_env env = { .how = how, .builds = all, .progress = progress, .log = -1 };
+	struct build_env env = { .how = how, .builds = all, .progress = progress, .log = -1,
+				 .turn = -1 };
 	struct crew c = { .all = all, .env = &env, .tell = tell_one, .arg = arg, .status = status,
 			  .jobs = how->jobs ? how->jobs : default_jobs() };
 	uint64_t bytes;

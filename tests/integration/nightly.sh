@@ -546,6 +546,32 @@ test_matrix_makes_several_of_one_file()
 	refused "belongs into the build file itself" 2 "include = x.inc\n[Source]\nroot = root.tar\n"
 }
 
+# Whether there is something to do is found out for many at a time, made are as many as is said.
+test_looks_are_not_queued()
+{
+	local port n
+	served_archive
+	mkdir folder
+	for n in 1 2 3 4; do
+		printf '[Source]\nsuite = pen\nmirror = http://127.0.0.1:%s/together\nvariant = extract\n' \
+			"$port" >$n.build
+		printf 'include = pen-plain\nkeyring = a/key.gpg\n[Output %s.tar]\n' $n >>$n.build
+	done
+	build -q
+	echo 4 >a/together
+	build -j1 2>err
+	equal 4 "$(grep -c 'up to date' err)" "up to date"
+	rm ./*.build
+	make_root
+	for n in 1 2 3; do
+		printf '[Source]\nroot = root.tar\n[Step one]\nbind = folder:/tmp\n' >$n.build
+		printf 'run = test ! -s /tmp/busy\n  echo %s >/tmp/busy\n  sleep 1\n  : >/tmp/busy\n' $n >>$n.build
+		printf '[Output %s.tar]\n' $n >>$n.build
+	done
+	build -j1 2>err
+	equal 3 "$(grep -c ': built' err)" built
+}
+
 test_two_builders_at_once()
 {
 	make_build
