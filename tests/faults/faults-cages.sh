@@ -15,6 +15,11 @@ test_fabricate()
 	faults --only fabricate-tar --only fabricate-share --only fabricate-again
 }
 
+test_build()
+{
+	faults --only build
+}
+
 test_cages()
 {
 	faults --only run --only run-share --only run-keep --only run-commit
