@@ -24,6 +24,13 @@ test_stores()
 
 # Processes ended, stopped and starved at random; a round is a command and what comes after it.
 # limit: 600
+test_kills_of_builds()
+{
+	"$TESTS_DIR/support/faults" --only build --kills "$(scaled 10)" --seed "${UMLCAGE_TEST_SEED:-0}" \
+		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
+}
+
+# limit: 600
 test_kills()
 {
 	"$TESTS_DIR/support/faults" --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-0}" \
