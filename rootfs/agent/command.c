@@ -69,6 +69,7 @@ static void __attribute__((noreturn)) child(struct launch *l, char *const *argv,
 		(void)ioctl(0, TIOCSCTTY, 0);
 	if (setns(l->user_net, CLONE_NEWNET) < 0)
 		child_fail(l, errno);
+	root_enter();
 	if (setgroups(l->user.ngroups, l->user.groups) < 0 || setgid(l->user.gid) < 0 ||
 	    setuid(l->user.uid) < 0)
 		child_fail(l, errno);
@@ -253,8 +254,11 @@ static int explain(const struct launch *l, int *status, struct error *e)
 static int spawn(struct launch *l, struct command *c, int *status, struct error *e)
 {
 	char *const *argv = strv_argv(&l->argv), *const *env = strv_argv(&l->env);
-	pid_t pid = vfork();
+	pid_t pid;
 
+	/* what it runs may look at once where this process is */
+	root_leave();
+	pid = vfork();
 	if (pid == 0)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork): all it writes is its own, or for us */
 		child(l, argv, env);
@@ -266,6 +270,7 @@ static int spawn(struct launch *l, struct command *c, int *status, struct error 
 	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	root_enter();
 	return explain(l, status, e);
 }
 

@@ -100,6 +100,7 @@ static void handle_setup(struct agent *a, const struct proto_msg *m)
 	if (ret == 0 && proto_get_number(m, F_INIT, 0))
 		ret = init_start(a->user_net, &a->init, &e);
 	a->contained = a->init > 0;
+	root_leave();
 	if (ret < 0) {
 		send_simple(a, MSG_FAILED, 0, err_text(&e), -1);
 		return;
@@ -115,9 +116,12 @@ static void handle_exec(struct agent *a, const struct proto_msg *m)
 	cleanup_error struct error e = ERROR_INIT;
 	uint32_t id = (uint32_t)proto_get_number(m, F_EXEC, 0);
 	struct command *c;
-	int status;
+	int status, ret;
 
-	if (command_start(&c, m, a->user_net, &status, &e) < 0) {
+	root_enter();
+	ret = command_start(&c, m, a->user_net, &status, &e);
+	root_leave();
+	if (ret < 0) {
 		send_simple(a, MSG_REFUSED, id, err_text(&e), status);
 		return;
 	}
@@ -192,6 +196,7 @@ static void __attribute__((noreturn)) shut_down(struct agent *a)
 	cleanup_error struct error e = ERROR_INIT;
 	int64_t until;
 
+	root_enter();
 	if (a->init)
 		init_stop(a->init);
 	until = clock_ms() + GRACE_MS;
@@ -234,7 +239,6 @@ static void handle(struct agent *a, const struct proto_msg *m)
 {
 	struct command *c;
 
-	root_enter();
 	switch ((enum proto_type)m->type) {
 	case MSG_SETUP:
 		if (!a->set_up)
@@ -264,7 +268,6 @@ static void handle(struct agent *a, const struct proto_msg *m)
 	default:
 		break;
 	}
-	root_leave();
 }
 
 static void read_control(struct agent *a)
