@@ -8,7 +8,7 @@ $(eval $(call module,fetch,rootfs/fetch,download.c store.c url.c verify.c,libcry
 $(eval $(call module,deb822,rootfs/deb822,deb822.c line.c,,base))
 
 # package files
-$(eval $(call module,deb,rootfs/deb,deb.c reader.c records.c,libarchive,base))
+$(eval $(call module,deb,rootfs/deb,deb.c facts.c preinst.c reader.c records.c,libarchive,deb822 base))
 
 # package archives: sources, Release files, indexes, packages
 $(eval $(call module,debian,rootfs/debian,archive.c find.c index.c mirror.c packages.c release.c release-fetch.c source.c sources.c,\
@@ -29,7 +29,7 @@ $(eval $(call module,options,rootfs/options,aptconf.c environment.c options.c so
 $(eval $(call module,plan,rootfs/plan,answer.c choose.c local.c plan.c,libcrypto,solve options debian base))
 
 # packages into a share, and dpkg's database
-$(eval $(call module,unpack,rootfs/unpack,claims.c database.c merge.c owners.c preinst.c\
+$(eval $(call module,unpack,rootfs/unpack,claims.c database.c merge.c owners.c \
 	settle.c unpack.c,\
 	libarchive libcrypto,deb deb822 share base))
 

@@ -254,6 +254,7 @@ void deb_close(struct deb *d)
 		sb_release(&d->members[i].data);
 	}
 	free(d->members);
+	deb_facts_free(&d->facts);
 	free(d->buf);
 	free(d->piece);
 	free(d->label);

@@ -9,6 +9,7 @@
 #ifndef ROOTFS_DEB_H
 #define ROOTFS_DEB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,39 @@ struct deb_member {
 	struct timespec mtime;
 	struct strbuf data;
 };
+
+/* What a control file says of versions of another package. */
+enum deb_relation { DEB_ANY, DEB_EARLIER, DEB_NOT_LATER, DEB_SAME, DEB_NOT_EARLIER, DEB_LATER };
+
+struct deb_conffile {
+	char *path;			/* "/etc/bash.bashrc" */
+	bool remove_on_upgrade;
+};
+
+struct deb_interest {
+	char *trigger;			/* a path, or a name without "/" */
+	bool noawait;
+};
+
+struct deb_replaces {
+	char *name, *version;		/* NULL: any */
+	enum deb_relation relation;
+};
+
+/* What the control files say. */
+struct deb_facts {
+	char *name, *version, *arch;	/* good as a part of a file's name; the version: one word */
+	bool same;			/* Multi-Arch: same */
+	bool preinst;			/* its preinst does something on a new system */
+	/* its stanza of dpkg's status up to where "Conffiles" is, and from there */
+	char *before, *behind;
+	struct deb_conffile *conffiles;
+	struct deb_interest *interests;
+	struct deb_replaces *replaces;
+	size_t nconffiles, ninterests, nreplaces;
+};
+
+void deb_facts_free(struct deb_facts **facts);
 
 /* An entry of data.tar.  The strings are valid until the next. */
 struct deb_entry {
@@ -47,6 +81,7 @@ struct deb {
 	char *buf;			/* what the inner archive reads from */
 	char *piece;			/* of deb_piece() */
 	struct deb_reader *reader;	/* the process that reads it; NULL: this one */
+	struct deb_facts *facts;	/* of deb_open_by() */
 };
 
 /* Loads what would be loaded later, before a process is confined. */
@@ -94,7 +129,13 @@ ssize_t deb_piece(struct deb *d, const char **piece, struct error *e);
 const struct deb_member *deb_member(const struct deb *d, const char *name);
 void deb_close(struct deb *d);
 #define cleanup_deb __attribute__((cleanup(deb_close)))
-#define DEB_INIT { NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
+#define DEB_INIT { .label = NULL }
+
+/*
+ * Does a preinst script with the argument "install" and nothing else leave everything as
+ * it is?  True only when its text shows it.
+ */
+bool deb_preinst_is_idle(const char *script);
 
 /*
  * The name dpkg has for a path of a tar file: "./usr/bin/" is "/usr/bin", "./" is "/.".

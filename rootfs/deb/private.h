@@ -7,7 +7,8 @@
  * length, and hears when it may be filled again.  A record is a struct deb_record and what it
  * says of bytes.
  *
- *	DEB_OPEN and a descriptor ->  (DEB_MEMBER DEB_DATA*)* DEB_READY, or DEB_ERROR
+ *	DEB_OPEN and a descriptor ->  (DEB_MEMBER DEB_DATA*)* DEB_FACTS DEB_DATA* DEB_READY,
+ *	                              or DEB_ERROR
  *	DEB_GO ->                     (DEB_ENTRY DEB_DATA*)* DEB_END, or DEB_ERROR
  *
  * Whoever unpacks takes the reader for hostile, who may write to the slots at any time: what is
@@ -27,6 +28,8 @@ enum { DEB_SLOTS = 4, DEB_SLOT_SIZE = 256 << 10, DEB_LABEL_MAX = 512, DEB_STRING
 enum { DEB_NAME_MAX = 32 << 10, DEB_ERROR_MAX = 4096 };
 /* All control files of one package, and how many. */
 enum { DEB_CONTROL_MAX = 64 << 20, DEB_MEMBERS_MAX = 4096 };
+/* What they say can have a length in front of each line. */
+enum { DEB_FACTS_MAX = 4 * DEB_CONTROL_MAX };
 
 enum { DEB_OPEN = 1, DEB_GO, DEB_FREE };
 
@@ -35,7 +38,7 @@ struct deb_ask {
 	char label[DEB_LABEL_MAX];	/* of DEB_OPEN */
 };
 
-enum { DEB_MEMBER = 1, DEB_READY, DEB_ENTRY, DEB_DATA, DEB_END, DEB_ERROR };
+enum { DEB_MEMBER = 1, DEB_READY, DEB_ENTRY, DEB_DATA, DEB_END, DEB_ERROR, DEB_FACTS };
 
 struct deb_record {
 	uint32_t type, len;
@@ -95,11 +98,22 @@ void deb_records_init(struct deb_records *r, const char *slots);
 void deb_records_release(struct deb_records *r);
 /* From the first slot. */
 void deb_records_restart(struct deb_records *r);
-/* The control files, up to DEB_READY.  -EBADMSG if these are lies, or what the reader says. */
+/*
+ * The control files and what they say, up to DEB_READY.  -EBADMSG if these are lies, or what the
+ * reader says.
+ */
 int deb_records_control(struct deb_records *r, struct deb *d, struct error *e);
 /* As deb_next() and deb_piece(). */
 int deb_records_entry(struct deb_records *r, struct deb_entry *entry, struct error *e);
 ssize_t deb_records_piece(struct deb_records *r, const char **piece, struct error *e);
+
+/* ---- facts.c ---- */
+
+/* From the control files of @d; @f is to be released even after an error. */
+int deb_facts_read(struct deb_facts *f, const struct deb *d, struct error *e);
+void deb_facts_put(const struct deb_facts *f, struct strbuf *out);
+/* What deb_facts_put() wrote, or NULL if it cannot have been that. */
+struct deb_facts *deb_facts_take(const char *said, size_t len);
 
 /* ---- deb.c ---- */
 

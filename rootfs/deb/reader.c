@@ -75,6 +75,22 @@ static int say_control(struct deb_filler *f, const struct deb *d, struct error *
 		if (ret == 0 && m->data.len)
 			ret = deb_put(f, DEB_DATA, m->data.s, m->data.len);
 	}
+	return ret;
+}
+
+static int say_facts(struct deb_filler *f, const struct deb *d, struct error *e)
+{
+	cleanup_strbuf struct strbuf facts = STRBUF_INIT;
+	struct deb_facts *own = xcalloc(1, sizeof(*own));
+	int ret = deb_facts_read(own, d, e);
+
+	if (ret == 0)
+		deb_facts_put(own, &facts);
+	deb_facts_free(&own);
+	if (ret == 0)
+		ret = deb_put(f, DEB_FACTS, NULL, 0);
+	if (ret == 0)
+		ret = deb_put(f, DEB_DATA, facts.s, facts.len);
 	return ret < 0 ? ret : deb_put(f, DEB_READY, NULL, 0);
 }
 
@@ -127,6 +143,8 @@ static int answer(struct deb_filler *f, struct deb *d, int *package, const struc
 		ret = deb_open(d, *package, ask->label, &e);
 		if (ret == 0)
 			ret = say_control(f, d, &e);
+		if (ret == 0)
+			ret = say_facts(f, d, &e);
 	} else if (ask->what == DEB_GO && d->outer) {
 		begin(f);
 		ret = say_data(f, d, &e);

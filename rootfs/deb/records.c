@@ -283,9 +283,25 @@ static int take_entry(struct deb_records *r, struct deb_entry *entry, struct err
 	return 0;
 }
 
+/* All has been said of the control files. */
+static int take_ready(struct deb_records *r, struct deb *d, const struct strbuf *facts,
+		      struct error *e)
+{
+	take(r);
+	if (!deb_member(d, "control"))
+		return lies(r, "its control file", e);
+	d->facts = deb_facts_take(sb_str(facts), facts->len);
+	if (!d->facts)
+		return lies(r, "what its control files say", e);
+	r->over = true;
+	return 0;
+}
+
 int deb_records_control(struct deb_records *r, struct deb *d, struct error *e)
 {
-	struct deb_member *m = NULL;
+	cleanup_strbuf struct strbuf facts = STRBUF_INIT;
+	struct strbuf *to = NULL;
+	struct deb_member *m;
 	struct deb_entry entry;
 	size_t total = 0;
 
@@ -300,19 +316,23 @@ int deb_records_control(struct deb_records *r, struct deb *d, struct error *e)
 			if (ret < 0)
 				return ret;
 			m = deb_add_member(d, entry.path, entry.mode & 07777, entry.mtime);
-			if (!m)
+			if (!m || to == &facts)
 				return lies(r, "a control file", e);
+			to = &m->data;
+			break;
+		case DEB_FACTS:
+			take(r);
+			to = &facts;
 			break;
 		case DEB_DATA:
 			total += r->record.len;
-			if (!m || total > DEB_CONTROL_MAX)
+			if (!to || facts.len + r->record.len > DEB_FACTS_MAX ||
+			    (to != &facts && total > DEB_CONTROL_MAX))
 				return lies(r, "control data", e);
-			sb_add(&m->data, take_piece(r), r->record.len);
+			sb_add(to, take_piece(r), r->record.len);
 			break;
 		case DEB_READY:
-			take(r);
-			r->over = deb_member(d, "control");
-			return r->over ? 0 : lies(r, "its control file", e);
+			return take_ready(r, d, &facts, e);
 		case DEB_ERROR:
 			return take_error(r, e);
 		default:

@@ -393,7 +393,7 @@ static bool preinst_script(const struct fabricate *f, struct strbuf *out)
 		if (!p->preinst)
 			continue;
 		any = true;
-		sb_addf(out, "p %zu %s %s\n", i, p->name, p->arch);
+		sb_addf(out, "p %zu %s %s\n", i, p->facts->name, p->facts->arch);
 	}
 	return any;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Writing dpkg's database: see dpkg-db.h.  The order of fields is that of dpkg's parse.c. */
+/* Writing dpkg's database: see unpack.h. */
 #include "rootfs/unpack/private.h"
 
 #include <dirent.h>
@@ -8,94 +8,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
-#include "rootfs/deb822/deb822.h"
 #include "umlcage/base/fd.h"
 
-static const char *const fields[] = {
-	"Package", "Essential", "Protected", "Status", "Priority", "Section", "Installed-Size",
-	"Origin", "Maintainer", "Bugs", "Architecture", "Multi-Arch", "Source", "Version",
-	"Replaces", "Provides", "Depends", "Pre-Depends", "Recommends", "Suggests", "Breaks",
-	"Conflicts", "Enhances", "Conffiles", "Description",
-};
-
-/* What dpkg knows by name but does not keep in status. */
-static const char *const dropped[] = { "Filename", "Size", "MD5sum", "MSDOS-Filename",
-				       "Config-Version", "Triggers-Pending", "Triggers-Awaited",
-				       "Recommended", "Optional", "Class", "Revision",
-				       "Package-Revision", "Package_Revision" };
-
-static bool in_list(const char *const *v, size_t n, const char *name, size_t len)
+/* A package's stanza of status, as dpkg would write it. */
+static void add_stanza(const struct unpacked *p, struct strbuf *out)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strlen(v[i]) == len && strncasecmp(v[i], name, len) == 0)
-			return true;
-	return false;
-}
+	const struct deb_facts *f = p->facts;
 
-static void add_conffiles(const struct unpacked *p, struct strbuf *out)
-{
-	if (!p->nconffiles)
-		return;
-	sb_adds(out, "Conffiles:\n");
-	for (size_t i = 0; i < p->nconffiles; i++) {
-		const struct unpack_conffile *c = &p->conffiles[i];
-
-		sb_addf(out, " %s %s%s\n", c->path, c->md5[0] ? c->md5 : "newconffile",
-			c->remove_on_upgrade ? " remove-on-upgrade" : "");
-	}
-}
-
-int dpkg_stanza(const struct unpacked *p, struct strbuf *out, struct error *e)
-{
-	cleanup_deb822 struct deb822 d = DEB822_INIT;
-	int ret;
-
-	deb822_init_mem(&d, p->control, strlen(p->control), p->name);
-	ret = deb822_next(&d, e);
-	if (ret <= 0)
-		return ret < 0 ? ret : err_set(e, EBADMSG, "bad package '%s': empty control file",
-					       p->name);
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		const char *value = deb822_get(&d, fields[i]);
-
-		if (strcmp(fields[i], "Status") == 0)
-			sb_adds(out, "Status: install ok unpacked\n");
-		else if (strcmp(fields[i], "Conffiles") == 0)
-			add_conffiles(p, out);
-		else if (value && !((i == 1 || i == 2) && strcmp(value, "no") == 0))
-			sb_addf(out, "%s: %s\n", fields[i], value);
-	}
-	for (size_t i = 0; i < d.n; i++) {
-		const struct deb822_field *f = &d.fields[i];
-		const char *base = d.buf.s + d.start;
-
-		if (in_list(fields, ARRAY_SIZE(fields), base + f->name, f->name_len) ||
-		    in_list(dropped, ARRAY_SIZE(dropped), base + f->name, f->name_len))
-			continue;
-		sb_add(out, base + f->name, f->name_len);
-		sb_adds(out, ": ");
-		sb_add(out, base + f->value, f->value_len);
-		sb_addc(out, '\n');
-	}
+	sb_adds(out, f->before);
+	if (f->nconffiles)
+		sb_adds(out, "Conffiles:\n");
+	for (size_t i = 0; i < f->nconffiles; i++)
+		sb_addf(out, " %s %s%s\n", f->conffiles[i].path, p->sums[i][0] ? p->sums[i] : "newconffile",
+			f->conffiles[i].remove_on_upgrade ? " remove-on-upgrade" : "");
+	sb_adds(out, f->behind);
 	sb_addc(out, '\n');
-	return 0;
 }
 
 /* ---- triggers ---- */
-
-/* An "interest" line of a triggers file: 1, or 0 for any other line. */
-static int parse_interest(const char *line, char name[256], bool *noawait)
-{
-	char word[32];
-
-	if (sscanf(line, " %31s %255s", word, name) != 2)
-		return 0;
-	*noawait = strcmp(word, "interest-noawait") == 0;
-	return *noawait || strcmp(word, "interest") == 0 || strcmp(word, "interest-await") == 0;
-}
 
 struct interest {
 	char *trigger;
@@ -129,25 +61,15 @@ static int write_triggers(struct share_tree *tree, const struct unpacked *const 
 	int ret = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct strv lines = STRV_INIT;
+		const struct deb_facts *f = pkgs[i]->facts;
 
-		if (!pkgs[i]->triggers)
-			continue;
-		strv_split(&lines, pkgs[i]->triggers, "\n");
-		for (size_t k = 0; k < lines.n; k++) {
-			char name[256];
-			bool noawait;
+		for (size_t k = 0; k < f->ninterests; k++) {
+			const char *name = f->interests[k].trigger;
 
-			if (!parse_interest(lines.v[k], name, &noawait))
-				continue;
-			if (name[0] == '/')
-				sb_addf(&file, "%s %s%s\n", name, pkgs[i]->spec,
-					noawait ? "/noawait" : "");
-			else if (!strchr(name, '/'))
-				sb_addf(lines_of(&v, &nv, name), "%s%s\n", pkgs[i]->spec,
-					noawait ? "/noawait" : "");
+			sb_addf(name[0] == '/' ? &file : lines_of(&v, &nv, name), "%s%s%s%s\n",
+				name[0] == '/' ? name : "", name[0] == '/' ? " " : "",
+				pkgs[i]->spec, f->interests[k].noawait ? "/noawait" : "");
 		}
-		strv_release(&lines);
 	}
 	if (file.len) {
 		cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -189,9 +111,9 @@ static int by_name(const void *a, const void *b)
 {
 	const struct unpacked *p = *(const struct unpacked *const *)a;
 	const struct unpacked *q = *(const struct unpacked *const *)b;
-	int c = strcmp(p->name, q->name);
+	int c = strcmp(p->facts->name, q->facts->name);
 
-	return c ? c : strcmp(p->arch, q->arch);
+	return c ? c : strcmp(p->facts->arch, q->facts->arch);
 }
 
 /* Enters packages; with @add after those that are there, which dpkg sorts when it writes next. */
@@ -209,8 +131,7 @@ static int enter(struct share_tree *tree, const struct unpacked *const *pkgs, si
 	qsort(sorted, n, sizeof(struct unpacked *), by_name);
 	for (size_t i = 0; i < n && ret == 0; i++) {
 		ret = write_list(tree, sorted[i], e);
-		if (ret == 0)
-			ret = dpkg_stanza(sorted[i], &status, e);
+		add_stanza(sorted[i], &status);
 	}
 	free(sorted);
 	if (ret == 0)

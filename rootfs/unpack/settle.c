@@ -52,39 +52,32 @@ bool unpack_filtered(const struct strv *filters, const char *path, bool dir_or_l
 	return true;
 }
 
+static bool is_version(const char *version, enum deb_relation relation, const char *than)
+{
+	int c = relation == DEB_ANY ? 0 : deb_version_cmp(version, than);
+
+	switch (relation) {
+	case DEB_ANY: return true;
+	case DEB_EARLIER: return c < 0;
+	case DEB_NOT_LATER: return c <= 0;
+	case DEB_SAME: return c == 0;
+	case DEB_NOT_EARLIER: return c >= 0;
+	case DEB_LATER: return c > 0;
+	}
+	return false;
+}
+
 /* Does @p's control file say that it replaces @other's files? */
 static bool replaces(const struct unpacked *p, const struct unpacked *other)
 {
-	cleanup_deb822 struct deb822 d = DEB822_INIT;
-	struct strv entries = STRV_INIT;
-	const char *field;
-	bool found = false;
+	for (size_t i = 0; i < p->facts->nreplaces; i++) {
+		const struct deb_replaces *r = &p->facts->replaces[i];
 
-	deb822_init_mem(&d, p->control, strlen(p->control), p->name);
-	if (deb822_next(&d, NULL) <= 0 || !(field = deb822_get(&d, "Replaces")))
-		return false;
-	strv_split(&entries, field, ",\n");
-	for (size_t i = 0; i < entries.n && !found; i++) {
-		char name[256], op[4], version[256];
-		int n = sscanf(entries.v[i], " %255[^ \t(:] %*[:a-z0-9] ", name);
-
-		if (n != 1 || strcmp(name, other->name) != 0)
-			continue;
-
-		const char *open = strchr(entries.v[i], '(');
-
-		if (!open) {
-			found = true;
-		} else if (sscanf(open, "( %3[<>=] %255[^ )]", op, version) == 2) {
-			int c = deb_version_cmp(other->version, version);
-
-			found = strcmp(op, "<<") == 0 ? c < 0 : strcmp(op, ">>") == 0 ? c > 0 :
-				strcmp(op, "=") == 0 ? c == 0 :
-				op[0] == '<' ? c <= 0 : c >= 0;
-		}
+		if (strcmp(r->name, other->facts->name) == 0 &&
+		    is_version(other->facts->version, r->relation, r->version))
+			return true;
 	}
-	strv_release(&entries);
-	return found;
+	return false;
 }
 
 static void drop_from_list(struct unpacked *p, const char *path)
@@ -133,8 +126,8 @@ int unpack_settle(struct job *j, const char *path, const char *target, bool dir,
 			return 0;
 		} else if (!u->cfg.plain) {
 			err_set(e, EEXIST, "cannot unpack '%s': trying to overwrite '%s', "
-				"which is also in package %s %s", j->deb->label, path, old->name,
-				old->version);
+				"which is also in package %s %s", j->deb->label, path,
+				old->facts->name, old->facts->version);
 			return err_mark(e, ERR_PACKAGES);
 		}
 	}
@@ -196,7 +189,7 @@ static int repeat(struct unpack *u, struct share_tree *tree, struct error *e)
 	}
 	for (size_t i = 0; i < u->cfg.n && ret == 0; i++) {
 		cleanup_close int fd = u->cfg.reopen(u->cfg.reopen_arg, i, e);
-		cleanup_free char *label = u->pkgs[i].read ? xstrdup(u->pkgs[i].name)
+		cleanup_free char *label = u->pkgs[i].read ? xstrdup(u->pkgs[i].facts->name)
 							   : xstrdup("package");
 
 		ret = fd < 0 ? fd : unpack_package(u, i, fd, label, e);

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rootfs/deb822/deb822.h"
 #include "umlcage/base/fd.h"
 
 #define BUF_SIZE	((size_t)256 << 10)
@@ -48,13 +47,10 @@ void unpack_claim_before(struct unpack *u)
 
 static void release_package(struct unpacked *p)
 {
-	free(p->name);
-	free(p->version);
-	free(p->arch);
+	deb_facts_free(&p->facts);
+	free(p->sums);
 	free(p->spec);
 	free(p->full);
-	free(p->control);
-	free(p->triggers);
 	strv_release(&p->list);
 	strv_release(&p->info);
 	for (size_t i = 0; i < p->nowners; i++) {
@@ -63,9 +59,6 @@ static void release_package(struct unpacked *p)
 		free(p->owners[i].group);
 	}
 	free(p->owners);
-	for (size_t i = 0; i < p->nconffiles; i++)
-		free(p->conffiles[i].path);
-	free(p->conffiles);
 	*p = (struct unpacked){ 0 };
 }
 
@@ -92,77 +85,18 @@ bool unpack_was_repeated(const struct unpack *u)
 
 /* ---- control ---- */
 
-static int read_conffiles(struct unpacked *p, const struct deb *d, struct error *e)
+/* What the reader of the package says of it, checked. */
+static void take_facts(struct unpacked *p, struct deb *d)
 {
-	const struct deb_member *m = deb_member(d, "conffiles");
-	struct strv lines = STRV_INIT;
-	int ret = 0;
+	const struct deb_facts *f = d->facts;
 
-	if (!m)
-		return 0;
-	strv_split(&lines, sb_str(&m->data), "\n");
-	p->conffiles = xcalloc(lines.n, sizeof(*p->conffiles));
-	for (size_t i = 0; i < lines.n && ret == 0; i++) {
-		char *line = lines.v[i];
-		size_t len = strlen(line);
-		struct unpack_conffile *c = &p->conffiles[p->nconffiles];
-
-		while (len && strchr(" \t\r", line[len - 1]))
-			line[--len] = '\0';
-		if (!len)
-			continue;
-		if (str_starts(line, "remove-on-upgrade ")) {
-			c->remove_on_upgrade = true;
-			line += strlen("remove-on-upgrade ");
-		}
-		if (line[0] != '/') {
-			ret = err_set(e, EBADMSG, "bad package '%s': conffile '%s' is not an absolute path",
-				      d->label, line);
-			break;
-		}
-		c->path = xstrdup(line);
-		p->nconffiles++;
-	}
-	strv_release(&lines);
-	return ret;
-}
-
-static int read_control(struct unpacked *p, const struct deb *d, struct error *e)
-{
-	const struct deb_member *control = deb_member(d, "control");
-	const struct deb_member *triggers = deb_member(d, "triggers");
-	const struct deb_member *preinst = deb_member(d, "preinst");
-	cleanup_deb822 struct deb822 stanza = DEB822_INIT;
-	int ret;
-
-	deb822_init_mem(&stanza, sb_str(&control->data), control->data.len, d->label);
-	ret = deb822_next(&stanza, e);
-	if (ret < 0)
-		return ret;
-
-	const char *name = ret ? deb822_get(&stanza, "Package") : NULL;
-	const char *version = ret ? deb822_get(&stanza, "Version") : NULL;
-	const char *arch = ret ? deb822_get(&stanza, "Architecture") : NULL;
-
-	if (!name || !version || !arch)
-		return err_set(e, EBADMSG, "bad package '%s': no Package, Version or Architecture",
-			       d->label);
-	/* they become names of files */
-	if (!*name || name[0] == '.' || strpbrk(name, "/ \t\n") || strpbrk(arch, "/ \t\n"))
-		return err_set(e, EBADMSG, "bad package '%s': bad name", d->label);
-	p->name = xstrdup(name);
-	p->version = xstrdup(version);
-	p->arch = xstrdup(arch);
-	p->full = xasprintf("%s:%s", name, arch);
-	p->spec = str_eq(deb822_get(&stanza, "Multi-Arch"), "same") ? xstrdup(p->full)
-								    : xstrdup(name);
-	p->control = xstrdup(sb_str(&control->data));
-	if (triggers)
-		p->triggers = xstrdup(sb_str(&triggers->data));
-	p->preinst = preinst && !unpack_preinst_is_idle(sb_str(&preinst->data));
+	p->facts = steal_ptr(&d->facts);
+	p->full = xasprintf("%s:%s", f->name, f->arch);
+	p->spec = xstrdup(f->same ? p->full : f->name);
+	p->sums = xcalloc(f->nconffiles + 1, sizeof(*p->sums));
+	p->preinst = f->preinst;
 	p->postinst = deb_member(d, "postinst") != NULL;
 	p->read = true;
-	return read_conffiles(p, d, e);
 }
 
 /* ---- contents ---- */
@@ -191,21 +125,25 @@ int unpack_rank(const struct unpack *u, int index)
 	return index < (int)u->cfg.nbase ? n + 1 + index : n - 1 - index;
 }
 
-static struct unpack_conffile *conffile(struct unpacked *p, const char *path)
+/* Where the hash of a conffile goes; NULL for any other file. */
+static char *conffile_sum(struct unpacked *p, const char *path)
 {
-	for (size_t i = 0; i < p->nconffiles; i++)
-		if (!p->conffiles[i].remove_on_upgrade && strcmp(p->conffiles[i].path, path) == 0)
-			return &p->conffiles[i];
+	for (size_t i = 0; i < p->facts->nconffiles; i++) {
+		const struct deb_conffile *c = &p->facts->conffiles[i];
+
+		if (!c->remove_on_upgrade && strcmp(c->path, path) == 0)
+			return p->sums[i];
+	}
 	return NULL;
 }
 
 /* Records a file's hash where dpkg wants one. */
 static void record_md5(struct job *j, const char *path, const char md5[33])
 {
-	struct unpack_conffile *c = conffile(j->pkg, path);
+	char *sum = conffile_sum(j->pkg, path);
 
-	if (c)
-		memcpy(c->md5, md5, 33);
+	if (sum)
+		memcpy(sum, md5, 33);
 	if (j->sums)
 		sb_addf(j->sums, "%s  %s\n", md5, path + 1);
 }
@@ -215,7 +153,7 @@ static int write_contents(struct job *j, const char *path, const struct share_at
 {
 	/* a reader that was taken over could have the sum of something else noted: it might as well
 	 * give other contents */
-	bool hash = j->sums || conffile(j->pkg, path);
+	bool hash = j->sums || conffile_sum(j->pkg, path);
 	int fd = share_file_begin(j->tree, path + 1, attr, e);
 
 	if (fd < 0)
@@ -493,10 +431,9 @@ int unpack_package(struct unpack *u, size_t index, int fd, const char *label, st
 
 	release_package(p);
 	ret = deb_open_by(&deb, u->cfg.readers, fd, label, e);
-	if (ret == 0)
-		ret = read_control(p, &deb, e);
 	if (ret < 0)
 		return ret;
+	take_facts(p, &deb);
 	if (!u->cfg.plain && index >= u->cfg.nbase && p->preinst)
 		return 0;
 	if (!u->cfg.plain && !deb_member(&deb, "md5sums"))

@@ -41,12 +41,6 @@ struct unpack_config {
 	void *reopen_arg;
 };
 
-struct unpack_conffile {
-	char *path;		/* "/etc/bash.bashrc" */
-	char md5[33];		/* "" until it was seen in the contents */
-	bool remove_on_upgrade;
-};
-
 /* An entry whose owners a package names, other than root. */
 struct unpack_owner {
 	char *path;
@@ -61,17 +55,14 @@ struct unpacked {
 	bool preinst;		/* its preinst does something on a new system */
 	bool postinst;		/* to configure it runs a script */
 	bool summed;		/* its md5sums are made here, as it brings none */
-	char *name, *version, *arch;
+	struct deb_facts *facts;
+	char (*sums)[33];	/* MD5, of the conffiles; "" until they were seen in the contents */
 	char *spec;		/* what dpkg calls its files in info/: "bash", "libc6:amd64" */
 	char *full;		/* "bash:amd64" */
-	char *control;		/* the control file */
 	struct strv list;	/* dpkg's names of its contents, in order */
 	struct strv info;	/* the control files that dpkg keeps, "postinst" */
 	struct unpack_owner *owners;
 	size_t nowners;
-	struct unpack_conffile *conffiles;
-	size_t nconffiles;
-	char *triggers;		/* the control file of that name; NULL: none */
 };
 
 struct unpack;
@@ -108,12 +99,6 @@ void unpack_free(struct unpack *u);
 int unpack_merge(struct unpack *u, int rootfd, const size_t *pkgs, size_t n, struct error *e);
 
 /*
- * Does a preinst script with the argument "install" and nothing else leave everything as
- * it is?  True only when its text shows it.
- */
-bool unpack_preinst_is_idle(const char *script);
-
-/*
  * dpkg's database, /var/lib/dpkg, written as dpkg --unpack leaves it: status, info/,
  * triggers/.  Formats: deb-control(5), deb-triggers(5), dpkg's doc/triggers.txt.
  */
@@ -133,7 +118,5 @@ int dpkg_db_add(struct share_tree *tree, const struct unpacked *const *pkgs, siz
  */
 int dpkg_db_sort_triggers(struct share_tree *tree, const struct unpacked *const *pkgs, size_t n,
 			  struct error *e);
-/* A package's stanza of status, as dpkg would write it. */
-int dpkg_stanza(const struct unpacked *p, struct strbuf *out, struct error *e);
 
 #endif

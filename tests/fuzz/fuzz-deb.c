@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Whatever a mirror may call a package: read its control files and all of its contents,
- * and judge its preinst.  Nothing is written.
+ * and judge its preinst.  Nothing is written.  What is said of its control files by an honest
+ * reader is believed.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rootfs/unpack/unpack.h"
+#include "rootfs/deb/private.h"
 #include "umlcage/base/fd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -48,6 +49,25 @@ static void contents(struct deb *d, struct error *e)
 	sb_release(&path);
 }
 
+static void facts(const struct deb *d, struct error *e)
+{
+	struct deb_facts *said = xcalloc(1, sizeof(*said)), *taken;
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, again = STRBUF_INIT;
+	int ret = deb_facts_read(said, d, e);
+
+	check(ret == 0 || (ret == -EBADMSG && err_text(e)[0]));
+	if (ret == 0) {
+		deb_facts_put(said, &text);
+		taken = deb_facts_take(text.s, text.len);
+		check(taken != NULL && text.len <= DEB_FACTS_MAX);
+		deb_facts_put(taken, &again);
+		check(again.len == text.len && memcmp(again.s, text.s, text.len) == 0);
+		deb_facts_free(&taken);
+	}
+	deb_facts_free(&said);
+	err_release(e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct error e = ERROR_INIT;
@@ -60,11 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check(ret == 0 || (ret < 0 && e.text));
 	if (ret == 0) {
-		const struct deb_member *m = deb_member(&d, "preinst");
-
 		check(deb_member(&d, "control") != NULL);
-		if (m)
-			(void)unpack_preinst_is_idle(sb_str(&m->data));
+		facts(&d, &e);
 		contents(&d, &e);
 	}
 	deb_close(&d);
@@ -74,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* a script alone is found sooner than one inside a package */
 	char *text = xstrndup((const char *)data, size);
 
-	(void)unpack_preinst_is_idle(text);
+	(void)deb_preinst_is_idle(text);
 	free(text);
 	return 0;
 }

@@ -62,6 +62,38 @@ static void check_control(const struct deb *d)
 	check(total <= DEB_CONTROL_MAX);
 }
 
+static void check_word(const char *s)
+{
+	check(*s && !strpbrk(s, " \t\r\n"));
+}
+
+/* Names stay where they are put, and the stanza is one, of this package. */
+static void check_facts(const struct deb_facts *f)
+{
+	check_word(f->name);
+	check_word(f->version);
+	check_word(f->arch);
+	check(f->name[0] != '.' && !strchr(f->name, '/') && !strchr(f->arch, '/'));
+	check(str_starts(f->before, "Package: ") && str_starts(f->before + 9, f->name) &&
+	      f->before[9 + strlen(f->name)] == '\n');
+	check(!strstr(f->before, "\n\n") && !strstr(f->behind, "\n\n") && f->behind[0] != '\n' &&
+	      str_ends(f->before, "\n") && (!*f->behind || str_ends(f->behind, "\n")));
+	for (size_t i = 0; i < f->nconffiles; i++)
+		check(f->conffiles[i].path[0] == '/' && !strchr(f->conffiles[i].path, '\n'));
+	for (size_t i = 0; i < f->ninterests; i++) {
+		const char *trigger = f->interests[i].trigger;
+
+		check_word(trigger);
+		check(trigger[0] == '/' || (!strchr(trigger, '/') && trigger[0] != '.'));
+	}
+	for (size_t i = 0; i < f->nreplaces; i++) {
+		check(f->replaces[i].relation <= DEB_LATER);
+		check_word(f->replaces[i].name);
+		if (f->replaces[i].relation != DEB_ANY || f->replaces[i].version)
+			check_word(f->replaces[i].version);
+	}
+}
+
 static void check_entry(const struct deb_entry *n)
 {
 	mode_t type = n->mode & S_IFMT;
@@ -120,6 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ret = deb_records_control(&r, &d, &e);
 	if (ret == 0) {
 		check_control(&d);
+		check_facts(d.facts);
 		ret = contents(&r, &in, &e);
 	}
 	/* what it says is a line that a terminal does not obey */

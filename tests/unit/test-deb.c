@@ -76,6 +76,7 @@ static void describe(struct deb *from, struct strbuf *out)
 			m->mtime.tv_nsec, m->data.len, sb_str(&m->data));
 	}
 	ck_ok(deb_data(from, &err), &err);
+	deb_facts_put(from->facts, out);
 	while ((ret = deb_next(from, &n, &err)) > 0) {
 		const char *piece;
 		ssize_t len;
@@ -94,6 +95,25 @@ static void describe(struct deb *from, struct strbuf *out)
 	ck_ok(ret, &err);
 }
 
+static void check_facts(const struct deb_facts *f)
+{
+	ck_assert_str_eq(f->name, "a");
+	ck_assert(f->same && f->preinst);
+	ck_assert_msg(str_starts(f->before, "Package: a\nStatus: install ok unpacked\n"), "%s", f->before);
+	ck_assert_msg(strstr(f->behind, "\nX-Own: field\n"), "%s", f->behind);
+	ck_assert_uint_eq(f->nconffiles, 3);
+	ck_assert_str_eq(f->conffiles[1].path, "/etc/b");
+	ck_assert(f->conffiles[1].remove_on_upgrade && !f->conffiles[2].remove_on_upgrade);
+	ck_assert_str_eq(f->conffiles[2].path, "/etc/with blank");
+	ck_assert_uint_eq(f->ninterests, 2);
+	ck_assert_str_eq(f->interests[0].trigger, "/usr/share/x");
+	ck_assert(f->interests[0].noawait && !f->interests[1].noawait);
+	ck_assert_uint_eq(f->nreplaces, 3);
+	ck_assert(f->replaces[0].relation == DEB_EARLIER && f->replaces[1].relation == DEB_ANY &&
+		  f->replaces[2].relation == DEB_NOT_EARLIER);
+	ck_assert_str_eq(f->replaces[2].version, "1:3-1~x");
+}
+
 START_TEST(as_if_it_were_read_here)
 {
 	static const struct item none[] = { END };
@@ -108,7 +128,11 @@ START_TEST(as_if_it_were_read_here)
 		{ .path = "./fifo", .mode = S_IFIFO | 0600 }, LINK("./link", "../\xff/x"), END };
 	const struct item control[] = {
 		FILE_("./md5sums", ""), FILE_("./templates", text),
+		FILE_("./conffiles", "/etc/a\nremove-on-upgrade /etc/b  \n\n/etc/with blank\n"),
+		FILE_("./triggers", "interest-noawait /usr/share/x\ninterest name\nactivate b\ninterest ..\n"),
+		{ .path = "./preinst", .mode = S_IFREG | 0755, .data = "#!/bin/sh\ntrue; rm -f /x\n" },
 		{ .path = "./postinst", .mode = S_IFREG | 0755, .data = "#!/bin/sh\n" }, END };
+	const char *fields = "Multi-Arch: same\nReplaces: b (<< 2), c, d (>= 1:3-1~x)\nX-Own: field\n";
 	const struct item *const data[] = { some, none, some };
 	struct deb_readers *readers;
 
@@ -116,15 +140,18 @@ START_TEST(as_if_it_were_read_here)
 	for (size_t i = 0; i < ARRAY_SIZE(data); i++) {
 		cleanup_strbuf struct strbuf here = STRBUF_INIT, there = STRBUF_INIT;
 		cleanup_deb struct deb own = DEB_INIT, other = DEB_INIT;
-		cleanup_close int fd = deb_of("a", "", control, data[i]);
+		cleanup_close int fd = deb_of("a", fields, control, data[i]);
 
 		ck_ok(deb_open_by(&other, readers, fd, "a", &err), &err);
 		ck_ok(deb_open(&own, fd, "a", &err), &err);
+		own.facts = xcalloc(1, sizeof(*own.facts));
+		ck_ok(deb_facts_read(own.facts, &own, &err), &err);
 		describe(&other, &there);
 		describe(&own, &here);
 		ck_assert_uint_gt(here.len, i == 1 ? LARGE : 2 * LARGE);
 		ck_assert_uint_eq(here.len, there.len);
 		ck_assert_int_eq(memcmp(here.s, there.s, here.len), 0);
+		check_facts(other.facts);
 	}
 	deb_readers_free(readers);
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
@@ -355,6 +382,40 @@ static int say(struct deb_filler *f, size_t len)
 	return ret;
 }
 
+static struct deb_facts good_facts(void)
+{
+	static struct deb_conffile conffile = { (char *)"/etc/x", false };
+	static struct deb_interest interest = { (char *)"name", true };
+	static struct deb_replaces replaces = { (char *)"b", (char *)"1", DEB_SAME };
+
+	return (struct deb_facts){
+		.name = (char *)"a", .version = (char *)"1", .arch = (char *)"all",
+		.before = (char *)"Package: a\n", .behind = (char *)"X: y\n z\n",
+		.conffiles = &conffile, .nconffiles = 1, .interests = &interest, .ninterests = 1,
+		.replaces = &replaces, .nreplaces = 1,
+	};
+}
+
+static void say_facts(struct deb_filler *f, const struct strbuf *facts)
+{
+	static const struct deb_entry control = { .path = "control" };
+
+	(void)deb_put_entry(f, DEB_MEMBER, &control);
+	(void)deb_put(f, DEB_FACTS, NULL, 0);
+	(void)deb_put(f, DEB_DATA, facts->s, facts->len);
+	(void)deb_put(f, DEB_READY, NULL, 0);
+	(void)deb_put_flush(f);
+}
+
+static void say_good_facts(struct deb_filler *f)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct deb_facts facts = good_facts();
+
+	deb_facts_put(&facts, &text);
+	say_facts(f, &text);
+}
+
 static int all_said(struct deb_filler *f)
 {
 	return say(f, f->at);
@@ -435,6 +496,82 @@ BAD_MEMBER(member_here, ".")
 BAD_MEMBER(member_elsewhere, "../../etc/passwd")
 BAD_MEMBER(member_at_root, "/etc/passwd")
 
+#define BAD_FACTS(title, what) \
+	LIE(title) { cleanup_strbuf struct strbuf text = STRBUF_INIT; struct deb_facts x = good_facts(); \
+		     struct deb_conffile c = *x.conffiles; struct deb_interest i = *x.interests; \
+		     struct deb_replaces r = *x.replaces; x.conffiles = &c; x.interests = &i; \
+		     x.replaces = &r; f->full = all_said; what; deb_facts_put(&x, &text); \
+		     say_facts(f, &text); }
+
+BAD_FACTS(name_above, x.name = (char *)"..")
+BAD_FACTS(name_elsewhere, x.name = (char *)"a/b")
+BAD_FACTS(name_of_two, x.name = (char *)"a b")
+BAD_FACTS(name_of_another, x.name = (char *)"b")
+BAD_FACTS(name_of_part, x.name = (char *)"aa"; x.before = (char *)"Package: a\n")
+BAD_FACTS(fact_without_name, x.name = (char *)"")
+BAD_FACTS(strange_arch, x.arch = (char *)"all/../x")
+BAD_FACTS(strange_version, x.version = (char *)"1 2")
+BAD_FACTS(version_of_lines, x.version = (char *)"1\n2")
+BAD_FACTS(two_stanzas, x.behind = (char *)"X: y\n\nPackage: b\n")
+BAD_FACTS(stanza_before, x.before = (char *)"Package: a\n\nPackage: b\n")
+BAD_FACTS(stanza_begins, x.behind = (char *)"\nPackage: b\n")
+BAD_FACTS(stanza_without_end, x.behind = (char *)"X: y")
+BAD_FACTS(no_stanza, x.before = (char *)"")
+BAD_FACTS(conffile_elsewhere, c.path = (char *)"etc/x")
+BAD_FACTS(conffile_of_lines, c.path = (char *)"/etc/x\nX: y")
+BAD_FACTS(trigger_above, i.trigger = (char *)"..")
+BAD_FACTS(trigger_elsewhere, i.trigger = (char *)"a/../../b")
+BAD_FACTS(trigger_of_two, i.trigger = (char *)"a b")
+BAD_FACTS(strange_relation, r.relation = (enum deb_relation)(DEB_LATER + 1))
+BAD_FACTS(no_relation, r.version = NULL)
+
+/* One byte too many, or all but the last, or a number that is @n at @at. */
+static void change_facts(struct deb_filler *f, ssize_t more, size_t at, uint64_t n)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct deb_facts facts = good_facts();
+
+	deb_facts_put(&facts, &text);
+	if (n)
+		memcpy(text.s + at, &n, sizeof(n));
+	sb_adds(&text, "x");
+	text.len += (size_t)(more - 1);
+	f->full = all_said;
+	say_facts(f, &text);
+}
+
+/* name, version, arch: each behind its length; two flags; the length of the stanza's first part */
+enum { AT_STANZA = 8 + 1 + 8 + 1 + 8 + 3 + 8 + 8, AT_CONFFILES = AT_STANZA + 8 + 11 + 8 + 8 };
+
+LIE(more_facts) { change_facts(f, 1, 0, 0); }
+LIE(less_facts) { change_facts(f, -1, 0, 0); }
+LIE(long_fact) { change_facts(f, 0, 0, 1 << 20); }
+LIE(huge_fact) { change_facts(f, 0, 0, UINT64_MAX); }
+LIE(huge_stanza) { change_facts(f, 0, AT_STANZA, UINT64_MAX - 7); }
+LIE(long_stanza) { change_facts(f, 0, AT_STANZA, 1 << 20); }
+LIE(many_conffiles) { change_facts(f, 0, AT_CONFFILES, 1 << 20); }
+LIE(countless_conffiles) { change_facts(f, 0, AT_CONFFILES, UINT64_MAX); }
+
+LIE(no_facts)
+{
+	const struct deb_entry e = { .path = "control" };
+
+	f->full = all_said;
+	(void)deb_put_entry(f, DEB_MEMBER, &e);
+	(void)deb_put(f, DEB_READY, NULL, 0);
+	(void)deb_put_flush(f);
+}
+
+LIE(member_behind_facts)
+{
+	const struct deb_entry e = { .path = "x" };
+
+	f->full = all_said;
+	(void)deb_put(f, DEB_FACTS, NULL, 0);
+	(void)deb_put_entry(f, DEB_MEMBER, &e);
+	(void)deb_put_flush(f);
+}
+
 LIE(many_members)
 {
 	const struct deb_entry e = { .path = "x" };
@@ -488,13 +625,24 @@ static const struct {
 	{ member_here, false, "a control file" }, { member_elsewhere, false, "a control file" },
 	{ member_at_root, false, "a control file" }, { many_members, false, "a control file" },
 	{ much_control, false, "control data" },
+	{ no_facts, false, "control files say" }, { member_behind_facts, false, "a control file" },
+#define FALSE_FACTS(what) { what, false, "control files say" }
+	FALSE_FACTS(name_above), FALSE_FACTS(name_elsewhere), FALSE_FACTS(name_of_two),
+	FALSE_FACTS(name_of_another), FALSE_FACTS(name_of_part), FALSE_FACTS(fact_without_name),
+	FALSE_FACTS(strange_arch), FALSE_FACTS(strange_version), FALSE_FACTS(version_of_lines),
+	FALSE_FACTS(two_stanzas), FALSE_FACTS(stanza_before), FALSE_FACTS(stanza_begins),
+	FALSE_FACTS(stanza_without_end), FALSE_FACTS(no_stanza), FALSE_FACTS(conffile_elsewhere),
+	FALSE_FACTS(conffile_of_lines), FALSE_FACTS(trigger_above), FALSE_FACTS(trigger_elsewhere),
+	FALSE_FACTS(trigger_of_two), FALSE_FACTS(strange_relation), FALSE_FACTS(no_relation),
+	FALSE_FACTS(more_facts), FALSE_FACTS(less_facts), FALSE_FACTS(long_fact), FALSE_FACTS(huge_fact),
+	FALSE_FACTS(huge_stanza), FALSE_FACTS(long_stanza), FALSE_FACTS(many_conffiles),
+	FALSE_FACTS(countless_conffiles),
 };
 
 static int lie;
 
 static int liar(void *arg, struct strbuf *out, struct error *e)
 {
-	static const struct deb_entry control = { .path = "control" };
 	struct deb_reader *r = arg;
 	struct deb_ask ask;
 	int fd;
@@ -510,9 +658,7 @@ static int liar(void *arg, struct strbuf *out, struct error *e)
 			lies[lie].tell(&f);
 			continue;
 		}
-		(void)deb_put_entry(&f, DEB_MEMBER, &control);
-		(void)deb_put(&f, DEB_READY, NULL, 0);
-		(void)deb_put_flush(&f);
+		say_good_facts(&f);
 	}
 	return 0;
 }
@@ -584,7 +730,6 @@ END_TEST
 /* Says many entries, and changes them for ever. */
 static int change(void *arg, struct strbuf *out, struct error *e)
 {
-	static const struct deb_entry control = { .path = "control" };
 	static const struct deb_entry one = { .path = "./a/path", .symlink = "target", .user = "me",
 					      .mode = S_IFLNK | 0777 };
 	struct deb_reader *r = arg;
@@ -597,9 +742,7 @@ static int change(void *arg, struct strbuf *out, struct error *e)
 	(void)out;
 	(void)e;
 	(void)worker_asked(&ask, sizeof(ask), &fd);
-	(void)deb_put_entry(&f, DEB_MEMBER, &control);
-	(void)deb_put(&f, DEB_READY, NULL, 0);
-	(void)deb_put_flush(&f);
+	say_good_facts(&f);
 	(void)worker_asked(&ask, sizeof(ask), &fd);
 	f.slot = 0;
 	for (int i = 0; i < 2000; i++)

@@ -309,16 +309,16 @@ START_TEST(preinst_scripts)
 {
 	cleanup_free char *script = xasprintf("#!/bin/sh\n%s", scripts[_i].text);
 
-	ck_assert_msg(unpack_preinst_is_idle(script) == scripts[_i].idle, "%s", script);
+	ck_assert_msg(deb_preinst_is_idle(script) == scripts[_i].idle, "%s", script);
 }
 END_TEST
 
 START_TEST(other_interpreters)
 {
-	ck_assert(!unpack_preinst_is_idle("#!/usr/bin/perl\n# nothing\n"));
-	ck_assert(!unpack_preinst_is_idle("\177ELF"));
-	ck_assert(!unpack_preinst_is_idle(""));
-	ck_assert(unpack_preinst_is_idle("#! /bin/sh -e\nexit 0\n"));
+	ck_assert(!deb_preinst_is_idle("#!/usr/bin/perl\n# nothing\n"));
+	ck_assert(!deb_preinst_is_idle("\177ELF"));
+	ck_assert(!deb_preinst_is_idle(""));
+	ck_assert(deb_preinst_is_idle("#! /bin/sh -e\nexit 0\n"));
 }
 END_TEST
 

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rootfs/unpack/unpack.h"
+#include "rootfs/deb/private.h"
 
 /* Splits the script into statements at newlines and ";"; "" never, ";;" by itself. */
 static bool split(const char *s, struct strv *out)
@@ -420,7 +420,7 @@ static enum verdict block(struct reader *r, bool live)
 	}
 }
 
-bool unpack_preinst_is_idle(const char *script)
+bool deb_preinst_is_idle(const char *script)
 {
 	struct strv v = STRV_INIT;
 	struct reader r = { &v, 0 };
