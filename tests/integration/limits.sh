@@ -88,7 +88,7 @@ test_disk_of_the_host()
 		rm /mnt/c /mnt/d
 		# many small ones, too
 		i=0
-		while [ $i -lt 5000 ] && : 2>/dev/null >/mnt/$i; do i=$((i + 1)); done
+		while [ $i -lt 5000 ] && printf "" 2>/dev/null >/mnt/$i; do i=$((i + 1)); done
 		[ $i -gt 3000 ] && [ $i -lt 4200 ]
 		rm -f /mnt/*
 		mkdir /mnt/again'
