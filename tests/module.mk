@@ -61,7 +61,7 @@ check-asan:
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
 # the tests of what has threads, with the thread sanitizer
-TSAN_TESTS := test-deb test-pack test-roots test-debian-fetch test-unpack test-unpack-merge test-fetch
+TSAN_TESTS := test-deb test-deb-taken-over test-pack test-roots test-debian-fetch test-unpack test-unpack-merge test-fetch
 check-tsan:
 	+@$(MAKE) --no-print-directory O=$(O)/tsan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=thread' check-tsan-run
