@@ -169,6 +169,13 @@ assert len(said) == 6, said'
 	cmp bom.spdx.json output/x/latest/bom.spdx.json
 }
 
+# pen_source MIRROR: of a build of pen-plain, unpacked, from the small archive made here
+pen_source()
+{
+	printf '%s\n' '[Source]' 'suite = pen' "mirror = $1" 'variant = extract' 'include = pen-plain' \
+		'keyring = a/key.gpg'
+}
+
 # The files of the packages that it was made of, also of what a step made, and who made what of it.
 test_packages_have_their_sums()
 {
@@ -176,16 +183,8 @@ test_packages_have_their_sums()
 	command -v python3 >/dev/null || host_cannot "no python3"
 	"$TESTS_DIR/support/make-archive" a >made
 	make_root
-	cat >pen.build <<-END
-	[Source]
-	suite = pen
-	mirror = $PWD/a
-	variant = extract
-	include = pen-plain
-	keyring = a/key.gpg
-	setup-hook = tar-in $PWD/root.tar /
-	[Output pen.tar]
-	END
+	pen_source "$PWD/a" >pen.build
+	printf '%s\n' "setup-hook = tar-in $PWD/root.tar /" '[Output pen.tar]' >>pen.build
 	printf '[Source]\nroot = root.tar\n[Step a]\nrun = :\n[Output pen.tar]\n' >one.build
 	build -q
 	cat >check.py <<-'END'
@@ -553,9 +552,8 @@ test_looks_are_not_queued()
 	served_archive
 	mkdir folder
 	for n in 1 2 3 4; do
-		printf '[Source]\nsuite = pen\nmirror = http://127.0.0.1:%s/together\nvariant = extract\n' \
-			"$port" >$n.build
-		printf 'include = pen-plain\nkeyring = a/key.gpg\n[Output %s.tar]\n' $n >>$n.build
+		pen_source "http://127.0.0.1:$port/together" >$n.build
+		echo "[Output $n.tar]" >>$n.build
 	done
 	build -q
 	echo 4 >a/together
@@ -634,8 +632,8 @@ test_flipped_bytes_are_found()
 	export XDG_CACHE_HOME=$PWD/cache
 	"$TESTS_DIR/support/make-archive" a >made
 	make_build
-	printf '[Source]\nsuite = pen\nmirror = %s\nvariant = extract\ninclude = pen-plain\n' "$PWD/a" >pen.build
-	printf 'keyring = a/key.gpg\n[Output pen.tar]\n' >>pen.build
+	pen_source "$PWD/a" >pen.build
+	echo '[Output pen.tar]' >>pen.build
 	build -q
 	cp output/one/latest/root.tar one.tar
 	cp output/pen/latest/pen.tar .
@@ -766,15 +764,8 @@ test_mirror_that_is_gone()
 {
 	command -v python3 >/dev/null || host_cannot "no python3"
 	"$TESTS_DIR/support/make-archive" a >made
-	cat >pen.build <<-END
-	[Source]
-	suite = pen
-	mirror = $PWD/a
-	variant = extract
-	include = pen-plain
-	keyring = a/key.gpg
-	[Output pen.tar]
-	END
+	pen_source "$PWD/a" >pen.build
+	echo '[Output pen.tar]' >>pen.build
 	build 2>err
 	contains "pen: built" err
 	build 2>err
@@ -897,13 +888,8 @@ test_passwords_of_mirrors_are_not_shown()
 {
 	local port mode
 	served_archive
-	cat >pen.build <<-END
-	[Source]
-	suite = pen
-	mirror = http://me:pass-w0rd@127.0.0.1:$port/plain
-	variant = extract
-	include = pen-plain
-	keyring = a/key.gpg
+	pen_source "http://me:pass-w0rd@127.0.0.1:$port/plain" >pen.build
+	cat >>pen.build <<-END
 	aptopt = Acquire::http::Proxy::mirror.invalid "http://me:pass-w0rd@proxy.invalid:3128"
 	skip = cleanup/apt/lists
 	[Output pen.tar]
