@@ -34,9 +34,7 @@ static bool in_recipe(const char *name, const char *kind)
 {
 	size_t len = strlen(kind);
 
-	if (str_starts(name, "patches/") || str_starts(name, "humfs/"))
-		return true;
-	if (recipe_has_fragment(name))
+	if (str_starts(name, "patches/") || str_starts(name, "humfs/") || recipe_has_fragment(name))
 		return true;
 	return len && strncmp(name, kind, len) == 0 && str_eq(name + len, ".config");
 }

@@ -60,13 +60,6 @@ static struct json_object *subjects(const struct night *n)
 	return list;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* What whoever asked for it has said. */
 static struct json_object *external(const struct night *n)
 {
@@ -74,7 +67,7 @@ static struct json_object *external(const struct night *n)
 	const struct build *b = n->b;
 	struct strv names = STRV_INIT;
 
-	json_add_text(o, "file", base_name(b->file));
+	json_add_text(o, "file", basename(b->file));
 	json_add_text(o, "name", b->name);
 	if (b->suite)
 		json_add_text(o, "suite", b->suite);
@@ -122,7 +115,7 @@ static struct json_object *dependencies(const struct night *n)
 	struct json_object *list = json_new_list();
 	cleanup_free char *vendor = build_vendor(n->tree);
 
-	add_file(list, NULL, n->b->file, base_name(n->b->file));
+	add_file(list, NULL, n->b->file, basename(n->b->file));
 	add_sources(n, list);
 	for (size_t i = 0; i < json_object_array_length(n->packages); i++) {
 		struct json_object *o = json_object_array_get_idx(n->packages, i);

@@ -390,7 +390,7 @@ static bool preinst_script(const struct fabricate *f, struct strbuf *out)
 	for (size_t i = 0; i < f->plan->nbase; i++) {
 		const struct unpacked *p = unpack_get(f->unpack, i);
 
-		if (!p->preinst)
+		if (!p->facts->preinst)
 			continue;
 		any = true;
 		sb_addf(out, "p %zu %s %s\n", i, p->facts->name, p->facts->arch);

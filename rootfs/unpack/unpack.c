@@ -94,7 +94,6 @@ static void take_facts(struct unpacked *p, struct deb *d)
 	p->full = xasprintf("%s:%s", f->name, f->arch);
 	p->spec = xstrdup(f->same ? p->full : f->name);
 	p->sums = xcalloc(f->nconffiles + 1, sizeof(*p->sums));
-	p->preinst = f->preinst;
 	p->postinst = deb_member(d, "postinst") != NULL;
 	p->read = true;
 }
@@ -404,7 +403,7 @@ static int write_info(struct job *j, struct error *e)
 		if (ret < 0)
 			return ret;
 	}
-	if (p->preinst) {
+	if (p->facts->preinst) {
 		int ret = write_for_preinst(j, e);
 
 		if (ret < 0)
@@ -434,7 +433,7 @@ int unpack_package(struct unpack *u, size_t index, int fd, const char *label, st
 	if (ret < 0)
 		return ret;
 	take_facts(p, &deb);
-	if (!u->cfg.plain && index >= u->cfg.nbase && p->preinst)
+	if (!u->cfg.plain && index >= u->cfg.nbase && p->facts->preinst)
 		return 0;
 	if (!u->cfg.plain && !deb_member(&deb, "md5sums"))
 		j.sums = &sums;

@@ -52,7 +52,6 @@ struct unpack_owner {
 struct unpacked {
 	bool read;		/* the rest is valid */
 	bool native;		/* its contents are there; false: left to dpkg in the cage */
-	bool preinst;		/* its preinst does something on a new system */
 	bool postinst;		/* to configure it runs a script */
 	bool summed;		/* its md5sums are made here, as it brings none */
 	struct deb_facts *facts;

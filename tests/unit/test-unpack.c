@@ -241,8 +241,8 @@ START_TEST(what_dpkg_must_see)
 	struct unpack_config cfg = config(1);
 
 	ck_ok(unpack_all(&cfg, false), &err);
-	ck_assert(unpack_get(u, 0)->native && unpack_get(u, 0)->preinst);
-	ck_assert(!unpack_get(u, 1)->native && unpack_get(u, 1)->preinst);
+	ck_assert(unpack_get(u, 0)->native && unpack_get(u, 0)->facts->preinst);
+	ck_assert(!unpack_get(u, 1)->native && unpack_get(u, 1)->facts->preinst);
 	ck_assert_int_eq(share_stat(tree, "f", &a, NULL), -ENOENT);
 	ck_assert_ptr_null(strstr(text_of("var/lib/dpkg/status"), "rest"));
 	ck_assert_ptr_nonnull(strstr(text_of("var/lib/dpkg/tmp.ci.0/preinst"), "divert"));
