@@ -110,7 +110,7 @@ $(FILTER): $(O)/obj/tests/support/container-filter.o $(call layer_libs,base)
 
 # programs that tests run on the host, against the libraries
 HOST_PROGS := $(patsubst tests/support/%.c,$(TEST_OUT)/host/%,$(wildcard tests/support/host-*.c)) \
-	$(TEST_OUT)/host/lacks.so
+	$(TEST_OUT)/host/lacks.so $(TEST_OUT)/host/nameserver.so
 
 $(TEST_OUT)/host/%: $(O)/obj/tests/support/%.o $(call layer_libs,cage)
 	@mkdir -p $(@D)
@@ -123,8 +123,8 @@ $(TEST_OUT)/host/%.so: tests/support/%.c
 	$(call say,LD,$@)$(CC) -shared -fPIC -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra \
 		-fvisibility=hidden -o $@ $< -ldl
 
-# what pretends that a host lacks something
-$(TEST_OUT)/host/lacks.so: tests/support/lacks.c
+# what pretends that a host lacks something, and what another DNS server is
+$(TEST_OUT)/host/lacks.so $(TEST_OUT)/host/nameserver.so: $(TEST_OUT)/host/%.so: tests/support/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -D_GNU_SOURCE -shared -fPIC -O2 -std=gnu11 -Wall -Wextra -o $@ $< -ldl
 

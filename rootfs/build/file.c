@@ -222,7 +222,7 @@ static int set_source(const struct reader *r, const struct ini_entry *entry, con
 					    "print-recipe", "package-list" };
 	const struct opt_spec *spec = r->all->tools->fabricate;
 	const struct opt *o = opts_find(spec, key);
-	bool on = true;
+	bool on, is_bool = ini_bool(value, &on) == 0;
 
 	if (opts_find(&build_source_spec, key))
 		return set(r, entry, &build_source_spec, r->b, key, value, e);
@@ -231,14 +231,12 @@ static int set_source(const struct reader *r, const struct ini_entry *entry, con
 			return ini_error(r->ini, entry, e, "'%s' is what the build itself decides", key);
 	if (!o)
 		return unknown_key(r, entry, key, spec, &build_source_spec, e);
-	if (!o->arg) {
-		if (ini_bool(value, &on) < 0)
-			return ini_error(r->ini, entry, e, "%s: '%s' is neither yes nor no", key, value);
-		if (on)
-			strv_addf(&r->b->options, "--%s", key);
-		return 0;
-	}
-	strv_addf(&r->b->options, "--%s=%s", key, value);
+	if (o->arg && !(o->optional_arg && is_bool))
+		strv_addf(&r->b->options, "--%s=%s", key, value);
+	else if (!is_bool)
+		return ini_error(r->ini, entry, e, "%s: '%s' is neither yes nor no", key, value);
+	else if (on)
+		strv_addf(&r->b->options, "--%s", key);
 	return 0;
 }
 

@@ -74,6 +74,8 @@ const struct opt_spec build_step_spec = {
 	.groups = OPT_GROUPS({ NULL, step_opts, 0 },
 			     { NULL, machine_env_opts, offsetof(struct build_step, machine) },
 			     { NULL, machine_net_opts, offsetof(struct build_step, machine) },
+			     { NULL, machine_port_opts, offsetof(struct build_step, machine) },
+			     { NULL, machine_policy_opts, offsetof(struct build_step, machine) },
 			     { NULL, machine_opts, offsetof(struct build_step, machine) }),
 };
 const struct opt_spec build_output_spec = {

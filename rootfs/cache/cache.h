@@ -38,12 +38,12 @@ struct recipe {
 };
 
 /*
- * @kernel: what tells kernels apart, its key or path (NULL: no cage is needed).  Where a
- * hook does something outside the tree (copy-out, download, ...) or input cannot be read
- * twice, there is no key.
+ * @kernel: what tells kernels apart, its key or path (NULL: no cage is needed).  @network: what of
+ * it hooks, and with o->net scripts, may reach: machine_network().  Where a hook does something
+ * outside the tree (copy-out, download, ...) or input cannot be read twice, there is no key.
  */
 int recipe_make(const struct fab_options *o, const struct debian_archive *a, const char *kernel,
-		struct recipe *recipe, struct error *e);
+		const char *network, struct recipe *recipe, struct error *e);
 
 /* What tells one build of this program from another; nothing if it does not know. */
 void cache_program_id(struct strbuf *id);

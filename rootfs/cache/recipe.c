@@ -208,7 +208,7 @@ static void add_host_file(struct cook *c, const char *path)
 }
 
 int recipe_make(const struct fab_options *o, const struct debian_archive *a, const char *kernel,
-		struct recipe *recipe, struct error *e)
+		const char *network, struct recipe *recipe, struct error *e)
 {
 	struct cook c = { { NULL }, false };
 	cleanup_strbuf struct strbuf build = STRBUF_INIT;
@@ -238,6 +238,7 @@ int recipe_make(const struct fab_options *o, const struct debian_archive *a, con
 	add_str(&c, "dpkgopt", o->dpkg_text);
 	add_list(&c, "skip", &o->skip, false);
 	add_num(&c, "net", o->net);
+	add_str(&c, "network", network);
 	add_hooks(&c, o);
 	add_num(&c, "cache-keys", o->cache_keys);
 	/* a directory has these in any case */

@@ -71,7 +71,6 @@ const struct opt debbuild_opts[] = {
 	  "one more package that dependencies may be met by; again for more", opt_extra },
 	{ OPT_UINT, 'j', "jobs", "N", OWN(jobs, UNSIGNED),
 	  "jobs at a time, and processors of the cage (default: --cpus)" },
-	{ OPT_FLAG, 0, "net", NULL, OWN(net, BOOL), "let the build reach the network" },
 	{ OPT_STRING, 0, "root", "ROOT", OWN(root, STR),
 	  "build in a copy of this one, which has build-essential and fakeroot\n"
 	  "(default: one that is made of the suite and kept in the cache)" },

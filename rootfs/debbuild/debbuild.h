@@ -35,7 +35,7 @@ struct debbuild {
 	unsigned int jobs;		/* at a time; 0: as many as the machine has processors */
 	bool arch_only, indep;		/* only architecture dependent, only independent packages */
 	bool nocheck;			/* profile and option */
-	bool net;			/* the build may reach the network */
+	bool net;			/* the build may reach the network that the machine has */
 	bool overwrite;			/* what is in the way in the output folder */
 	bool memory_scratch;		/* changes go to the cage's memory, not to the disk */
 	struct strv profiles;

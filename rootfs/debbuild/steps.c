@@ -170,8 +170,8 @@ static int start(struct job *j, struct error *e)
 	/* what else the machine is described with is for other commands */
 	cfg.forwards = NULL;
 	cfg.nforwards = 0;
-	cfg.net = j->b->net ? CAGE_NET_NAT : CAGE_NET_NONE;
-	cfg.resolv_conf = j->b->net;
+	cfg.net = j->b->net ? j->b->machine.net_mode : CAGE_NET_NONE;
+	cfg.resolv_conf = cfg.net != CAGE_NET_NONE;
 	cfg.hostname = "umlcage";
 	cfg.progress = j->progress;
 	return cage_start(&j->cage, &cfg, e);

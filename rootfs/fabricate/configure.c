@@ -112,7 +112,7 @@ static void describe(struct guest *g, const struct share *root, const struct cag
 	cfg->forwards = NULL;
 	cfg->nforwards = 0;
 	cfg->reach_host = false;
-	cfg->net = online ? CAGE_NET_NAT : CAGE_NET_NONE;
+	cfg->net = online ? f->machine->net_mode : CAGE_NET_NONE;
 	cfg->resolv_conf = cfg->net != CAGE_NET_NONE;
 	cfg->progress = f->progress;
 	if (gethostname(g->hostname, sizeof(g->hostname) - 1) == 0 && g->hostname[0])

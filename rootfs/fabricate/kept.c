@@ -122,7 +122,7 @@ int fabricate_kept_root(struct fab_options *o, const char *what, const struct ma
 	int ret = folder(&dir, e);
 
 	if (ret == 0)
-		ret = recipe_make(o, a, kernel->key, &recipe, e);
+		ret = recipe_make(o, a, kernel->key, "", &recipe, e);
 	if (ret < 0)
 		return ret;
 	/* a program that cannot tell whether it has changed makes one each time */

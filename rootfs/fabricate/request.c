@@ -44,6 +44,15 @@ static void forget_secrets(const struct fab_options *o, const struct strv *secre
 		      secrets->n > 1 ? ", ..." : "");
 }
 
+static int cook(const struct fab_options *o, const struct machine *machine,
+		const struct debian_archive *a, const struct kernel_info *kernel, struct recipe *recipe,
+		struct error *e)
+{
+	cleanup_free char *network = machine_network(machine);
+
+	return recipe_make(o, a, kernel->key, network, recipe, e);
+}
+
 /* Plans and makes it; the recipe is completed if the kernel had to be built. */
 static int make(struct fab_options *o, const struct machine *machine,
 		struct debian_archive *a, struct kernel_info *kernel,
@@ -64,7 +73,7 @@ static int make(struct fab_options *o, const struct machine *machine,
 	    (fabricate_needs_cage(o, &plan) || o->hooks[FAB_HOOK_SETUP].n)) {
 		r = machine_kernel(machine, NULL, true, progress, kernel, e);
 		if (r >= 0)
-			r = recipe_make(o, a, kernel->key, recipe, e);
+			r = cook(o, machine, a, kernel, recipe, e);
 	}
 	if (!r)
 		r = target_room(&o->out, plan.installed_kb * 1024, e);
@@ -164,7 +173,7 @@ static int fabricate(struct fab_options *o, const struct machine *machine,
 	int r = machine_kernel(machine, NULL, false, progress, &kernel, e);
 
 	if (!r)
-		r = recipe_make(o, a, kernel.key, &recipe, e);
+		r = cook(o, machine, a, &kernel, &recipe, e);
 	if (!r)
 		r = deliver(o, &recipe, progress, start, e);
 	if (r)
@@ -184,7 +193,7 @@ static int fabricate(struct fab_options *o, const struct machine *machine,
 		err_release(e);
 		r = debian_archive_update(a, e);
 		if (!r)
-			r = recipe_make(o, a, kernel.key, &recipe, e);
+			r = cook(o, machine, a, &kernel, &recipe, e);
 		if (!r)
 			r = make(o, machine, a, &kernel, &recipe, progress, start, e);
 	}

@@ -89,7 +89,7 @@ struct fab_options {
 	bool no_cache;		/* neither answer from nor store finished trees */
 	int64_t source_date_epoch;	/* from the environment; -1: unset */
 	unsigned int jobs;	/* unpack workers; 0: as many as processors */
-	bool net;		/* the network for scripts of packages; hooks have it */
+	bool net;		/* the machine's network for scripts of packages; hooks have it */
 };
 
 void fab_options_init(struct fab_options *o);

@@ -180,3 +180,28 @@ test_demo_shows_commands_as_a_shell_takes_them()
 	sed -n 's/^\$ //p' shown >typed
 	equal "$("${words[@]}")" "$(sh typed)" "what the line does"
 }
+
+# whoever boots a cage says in the same words what it may reach, and is told of a mistake at once
+test_every_cage_has_the_same_network_options()
+{
+	local c o
+	"$UMLCAGE" build --keys >keys
+	for c in run shell fabricate debootstrap 'deb build' 'session start' tool; do
+		# shellcheck disable=SC2086
+		"$UMLCAGE" $c --help >help
+		for o in --net --net-allow --net-deny --net-log; do
+			grep -qE -- "^ .*$o( |=|\[|,|\$)" help || fail "'umlcage $c' has no option $o"
+			[ "$(grep -c "^  ${o#--} " keys)" -ge 2 ] || fail "build files have ${o#--} in one section"
+		done
+		set -- trixie
+		case $c in tool) set -- mmdebstrap trixie ;; debootstrap) set -- trixie made ;; esac
+		# shellcheck disable=SC2086
+		"$UMLCAGE" $c --net-allow 192.0.2.0/33 "$@" >out 2>err && fail "'umlcage $c' took it"
+		contains "not a part of a network" err
+		# shellcheck disable=SC2086
+		"$UMLCAGE" $c --net=none --net-deny 192.0.2.0/24 "$@" >out 2>err && fail "'umlcage $c' took it"
+		contains "leads out" err
+	done
+	status 2 "$UMLCAGE" deb build --net-allow 192.0.2.1 hello 2>err
+	contains "add --net" err
+}

@@ -200,13 +200,88 @@ test_only_what_is_allowed_is_reached()
 	contains "leads out" err
 }
 
-test_a_list_with_the_mirror_only()
+# the host that packages come from, as the cage's own sources name it
+find_mirror()
 {
 	mirrored
-	local mirror
 	mirror=$(run -- sh -c "sed -n 's#^deb [^h]*http://\([^/]*\)/.*#\1#p' /etc/apt/sources.list" | head -n 1)
 	[ -n "$mirror" ] || host_cannot "the mirror is not reached by HTTP"
-	run --net-allow "${mirror%:*}" --net-log log -- sh -c 'apt-get update >/dev/null && apt-get download hello'
-	grep -q " allowed tcp ${mirror%:*} " log || fail "no word of the mirror: $(cat log)"
+	mirror=${mirror%:*}
+}
+
+test_a_list_with_the_mirror_only()
+{
+	find_mirror
+	run --net-allow "$mirror" --net-log log -- sh -c 'apt-get update >/dev/null && apt-get download hello'
+	grep -q " allowed tcp $mirror " log || fail "no word of the mirror: $(cat log)"
 	! grep -q refused log || fail "refused: $(cat log)"
+}
+
+# a DNS server that knows private.test, which is 10.9.8.7, and what the host does; cages that are
+# started from now on ask it (support/nameserver.c)
+private_names()
+{
+	perl -MIO::Socket::INET -e '
+		my $s = IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.0.0.1", LocalPort => 0) or die $@;
+		open my $f, ">", "dns.new" or die; print $f $s->sockport; close $f; rename "dns.new", "dns" or die;
+		$SIG{ALRM} = sub { exit }; alarm 600;
+		while (defined $s->recv(my $q, 512)) {
+			my ($at, @name) = 12;
+			while (my $n = ord substr $q, $at, 1) { push @name, substr $q, $at + 1, $n; $at += 1 + $n }
+			my ($type, $name) = (unpack("n", substr $q, $at + 1, 2), lc join ".", @name);
+			my $a = $name eq "private.test" ? pack("C4", 10, 9, 8, 7) : gethostbyname $name;
+			my $answer = $type == 1 && $a ? "\xc0\x0c" . pack("nnNn", 1, 1, 60, 4) . $a : "";
+			$s->send(substr($q, 0, 2) . pack("n5", $a ? 0x8180 : 0x8183, 1, length $answer ? 1 : 0, 0, 0) .
+				substr($q, 12, $at + 5 - 12) . $answer);
+		}' &
+	within 10 test -s dns
+	export LD_PRELOAD=$HOST_PROGRAMS/nameserver.so UMLCAGE_TEST_NAMESERVER
+	UMLCAGE_TEST_NAMESERVER=$(cat dns)
+}
+
+# tries PROTO:ADDRESS:PORT...: perl that says what of these is open
+tries()
+{
+	echo 'use IO::Socket::IP;
+	for (@ARGV) { my ($proto, $to, $port) = split /;/;
+		my $s = IO::Socket::IP->new(PeerHost => $to, PeerPort => $port, Proto => $proto, Timeout => 5);
+		if ($s && $proto eq "udp") { $s->send("x"); sleep 1; $s->send("x") or undef $s; }
+		print "$proto $to $port ", $s ? "open" : "shut", "\n"; }'
+}
+
+# A name that is answered with a private address opens nothing, whoever wrote it on the list.
+test_a_name_does_not_open_what_is_private()
+{
+	private_names
+	tries >tries
+	run --net=public --net-allow private.test --net-log log -- perl - 'tcp;private.test;80' \
+		'udp;private.test;80' <tries >out
+	equal "tcp private.test 80 shut udp private.test 80 shut " "$(tr '\n' ' ' <out)"
+	grep -q " refused tcp private.test 10.9.8.7 80 " log && grep -q " refused udp private.test 10.9.8.7 80 " log ||
+		fail "what is said of it: $(cat log)"
+	end_servers
+}
+
+# limit: 900
+test_fabrication_reaches_the_mirror_only()
+{
+	find_mirror
+	private_names
+	tries >tries
+	fabricate -q --no-cache --net --net-allow "$mirror" --net-log log --variant=apt \
+		--customize-hook='upload tries /tries' \
+		--customize-hook='chroot "$1" apt-get update >/dev/null' \
+		--customize-hook='chroot "$1" perl /tries "tcp;198.51.100.7;80" "tcp;2001:db8::7;80" "udp;198.51.100.7;5353" "tcp;169.254.169.254;80" "tcp;private.test;80" >"$1/found"' \
+		--customize-hook='download /found found' trixie made
+	equal 5 "$(grep -c shut found)" "what is shut: $(cat found)"
+	grep -q " allowed tcp $mirror " log || fail "no word of the mirror: $(cat log)"
+	for at in "tcp - 198.51.100.7 80" "tcp - 2001:db8::7 80" "udp - 198.51.100.7 5353" \
+		"tcp - 169.254.169.254 80" "tcp private.test 10.9.8.7 80"; do
+		grep -q "^20[0-9TZ:-]* refused $at " log || fail "no word of '$at': $(cat log)"
+	done
+	# with none there is nothing for hooks either
+	fabricate -q --no-cache --net=none --variant=custom --setup-hook='ls /sys/class/net >"$1/nets"' \
+		--setup-hook='download /nets nets' trixie none
+	equal lo "$(grep -v '^vec1$' nets)" "interfaces"
+	end_servers
 }

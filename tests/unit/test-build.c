@@ -20,7 +20,8 @@ static char top[UNIT_PATH], *old_cwd;
 
 static const struct opt some_opts[] = {
 	{ OPT_STRING, 0, "variant", "NAME", 0, "what to install" },
-	{ OPT_FLAG, 0, "net", NULL, 0, "the network" },
+	{ OPT_FLAG, 0, "simple", NULL, 0, "without an argument" },
+	{ OPT_CALL, 0, "net", "MODE", 0, "with one or without", NULL, true },
 	OPT_END,
 };
 static const struct opt_spec some_spec = { .groups = OPT_GROUPS({ NULL, some_opts, 0 }) };
@@ -71,7 +72,7 @@ START_TEST(a_file_means_what_it_says)
 
 	put("more.inc", "[Publish]\nkeep = 3\n[Step last]\nrun = true\n");
 	put("a.build", "Include = more.inc\n[Build]\ndescription = an ${name}\n[Source]\nsuite = trixie\n"
-	    "Variant = minbase\nnet = yes\nmirror = http://one\nmirror = http://two\n[Step x]\n"
+	    "Variant = minbase\nsimple = yes\nnet = yes\nnet = no\nnet = public\nmirror = http://one\nmirror = http://two\n[Step x]\n"
 	    "run = echo ${name} ${HOME}\n  second line\nmemory = 3G\n[Output ${name}.ext4]\nsize = 64M\n"
 	    "[Verify]\nrun = true\n[Limits]\ntimeout = 2m\n");
 	ck_ok(read_all(), &err);
@@ -80,9 +81,11 @@ START_TEST(a_file_means_what_it_says)
 	ck_assert_str_eq(b->name, "a");
 	ck_assert_str_eq(b->description, "an a");
 	ck_assert_str_eq(b->suite, "trixie");
-	ck_assert_uint_eq(b->options.n, 2);
+	ck_assert_uint_eq(b->options.n, 4);
 	ck_assert_str_eq(b->options.v[0], "--variant=minbase");
-	ck_assert_str_eq(b->options.v[1], "--net");
+	ck_assert_str_eq(b->options.v[1], "--simple");
+	ck_assert_str_eq(b->options.v[2], "--net");
+	ck_assert_str_eq(b->options.v[3], "--net=public");
 	ck_assert_uint_eq(b->mirrors.n, 2);
 	ck_assert_uint_eq(b->nsteps, 2);
 	ck_assert_str_eq(b->steps[0].name, "last");
@@ -103,7 +106,7 @@ static const struct {
 	{ "x = 1\n", "a.build:1: 'x' is in no section" },
 	{ "[Source]\nsuit = trixie\n", "a.build:2: there is no key 'suit' in [Source]; did you mean 'suite'" },
 	{ "[Source]\nvarian = x\n", "did you mean 'variant'" },
-	{ "[Source]\nnet = perhaps\n", "neither yes nor no" },
+	{ "[Source]\nsimple = perhaps\n", "neither yes nor no" },
 	{ "[Source]\nlogfile = x\n", "what the build itself decides" },
 	{ "[Source]\nsuite = trixie\nvariant = wrong\n", "no variant 'wrong'" },
 	{ "[Source]\nsuite = trixie\nroot = x\n", "needs one of suite, root and build, and has more" },

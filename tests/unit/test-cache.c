@@ -40,6 +40,8 @@ static void put(const char *name, const char *text, mode_t mode)
 	ck_ok(file_replace(AT_FDCWD, name, text, strlen(text), mode, &err), &err);
 }
 
+static const char *network = "";
+
 /* The key after @change was made to an ordinary request. */
 static struct recipe key_after(void (*change)(struct fab_options *o))
 {
@@ -54,7 +56,7 @@ static struct recipe key_after(void (*change)(struct fab_options *o))
 		change(&o);
 	request.name = o.target;
 	ck_ok(target_parse(&o.out, &request, &err), &err);
-	ck_ok(recipe_make(&o, archive, "kernel", &recipe, &err), &err);
+	ck_ok(recipe_make(&o, archive, "kernel", network, &recipe, &err), &err);
 	fab_options_release(&o);
 	return recipe;
 }
@@ -131,6 +133,21 @@ START_TEST(what_matters_changes_the_key_and_the_name_does_not)
 		for (size_t k = 0; k < i; k++)
 			ck_assert_str_ne(keys[i].key, keys[k].key);
 	}
+}
+END_TEST
+
+/* A hook that got everything made another tree than one that was refused. */
+START_TEST(what_may_be_reached_matters)
+{
+	struct recipe all = key_after(NULL), some;
+
+	network = "allow 192.0.2.1\n";
+	some = key_after(NULL);
+	ck_assert_str_ne(all.key, some.key);
+	network = "deny 192.0.2.1\n";
+	ck_assert_str_ne(some.key, key_after(NULL).key);
+	network = "";
+	ck_assert_str_eq(all.key, key_after(NULL).key);
 }
 END_TEST
 
@@ -292,6 +309,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, what_matters_changes_the_key_and_the_name_does_not);
+	tcase_add_test(t, what_may_be_reached_matters);
 	tcase_add_test(t, the_content_of_hooks_and_uploads_matters);
 	tcase_add_test(t, what_leaves_the_tree_is_not_kept);
 	tcase_add_test(t, keys_are_told_from_other_files);

@@ -34,6 +34,24 @@ static int opt_words(const struct opt *opt, const char *arg, void *value, struct
 	return 0;
 }
 
+static int opt_net(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	struct debbuild *b = value;
+
+	(void)opt;
+	(void)e;
+	b->net = true;
+	b->machine.net = arg ? arg : "nat";
+	return 0;
+}
+
+static const struct opt net_opts[] = {
+	{ OPT_CALL, 0, "net", "MODE", 0,
+	  "let the build reach the network: nat (without MODE), public (no private addresses)", opt_net,
+	  true },
+	OPT_END,
+};
+
 static const struct opt suite_opts[] = {
 	{ OPT_STRING, 0, "suite", "SUITE", OWN(suite, STR),
 	  "of the source and of the root (default: this machine's own, else stable)" },
@@ -69,6 +87,9 @@ static const struct opt_spec build_spec = {
 		{ NULL, archive_opts, offsetof(struct deb_options, b.fab) },
 		{ "the build", debbuild_opts, offsetof(struct deb_options, b) },
 		{ NULL, shown_opts, 0 },
+		{ "the network of the build (sources and packages are fetched outside of the cage)", net_opts,
+		  offsetof(struct deb_options, b) },
+		{ NULL, machine_policy_opts, offsetof(struct deb_options, b.machine) },
 		{ "the cage", machine_opts, offsetof(struct deb_options, b.machine) },
 		{ NULL, machine_time_opts, offsetof(struct deb_options, b.machine) }),
 	.epilogue = "The source is fetched and verified by what the archive has signed, or is a .dsc file "
@@ -103,6 +124,9 @@ static int build(struct deb_options *o, const char *what, struct error *e)
 	struct progress progress;
 	int ret = machine_check(&o->b.machine, e);
 
+	if (ret == 0 && !o->b.net && net_policy_any(&o->b.machine.policy))
+		ret = err_usage(e, "--net-allow, --net-deny and --net-log are for a build that reaches the "
+				"network; add --net");
 	if (ret < 0)
 		return ret;
 	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);

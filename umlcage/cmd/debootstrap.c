@@ -177,6 +177,8 @@ static const struct opt_spec spec = {
 	.groups = OPT_GROUPS({ "options of debootstrap", passed_opts, 0 },
 			     { "the image", target_opts, offsetof(struct job, details) },
 			     { "the cage", own_opts, 0 },
+			     { NULL, machine_net_opts, offsetof(struct job, machine) },
+			     { NULL, machine_policy_opts, offsetof(struct job, machine) },
 			     { NULL, machine_opts, offsetof(struct job, machine) },
 			     { NULL, machine_time_opts, offsetof(struct job, machine) }),
 	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression, an image "

@@ -110,6 +110,17 @@ struct fabricate_options {
 	int verbosity;
 };
 
+static int opt_net(const struct opt *opt, const char *arg, void *value, struct error *e)
+{
+	struct fabricate_options *c = value;
+
+	(void)opt;
+	(void)e;
+	c->o.net = true;
+	c->machine.net = arg ? arg : "nat";
+	return 0;
+}
+
 #define FAB(field, kind) OPT_##kind(struct fab_options, field)
 #define OWN(field, kind) OPT_##kind(struct fabricate_options, field)
 
@@ -169,10 +180,15 @@ static const struct opt run_opts[] = {
 	  "keep this one even if it holds host keys or other secrets, which each\n"
 	  "copy of it then has" },
 	{ OPT_UINT, 'j', "jobs", "N", FAB(jobs, UNSIGNED), "threads that unpack and compress" },
-	{ OPT_FLAG, 0, "net", NULL, FAB(net, BOOL),
-	  "let the scripts of packages reach the network, as hooks can" },
 	{ OPT_FLAG, 0, "no-valid-until", NULL, FAB(no_valid_until, BOOL),
 	  "take indexes that have expired" },
+	OPT_END,
+};
+
+static const struct opt net_opts[] = {
+	{ OPT_CALL, 0, "net", "MODE", 0,
+	  "let the scripts of packages reach the network, as hooks can: nat (without MODE),\n"
+	  "public (no private addresses); with none hooks cannot either", opt_net, true },
 	OPT_END,
 };
 
@@ -214,6 +230,9 @@ static const struct opt_spec spec = {
 		{ "an image", target_opts, offsetof(struct fabricate_options, o.details) },
 		{ "the run", run_opts, offsetof(struct fabricate_options, o) },
 		{ NULL, own_opts, 0 },
+		{ "the network of hooks and scripts (packages are fetched outside of the cage)",
+		  net_opts, 0 },
+		{ NULL, machine_policy_opts, offsetof(struct fabricate_options, machine) },
 		{ "the cage", machine_opts, offsetof(struct fabricate_options, machine) },
 		{ NULL, machine_time_opts, offsetof(struct fabricate_options, machine) }),
 	.epilogue = "TARGET is a directory (a share), a .tar or .cpio with any compression "
@@ -221,7 +240,10 @@ static const struct opt_spec spec = {
 		    ".docker.tar, ...), or - for a tar on standard output.\n"
 		    "MIRROR is an address, a sources.list line, a file of sources, or - for "
 		    "sources on standard input; without one, UMLCAGE_MIRROR or the host's "
-		    "own mirror is used.",
+		    "own mirror is used.\n"
+		    "What runs in the cage reaches what --net-allow and --net-deny leave of the "
+		    "network.  Packages\nand indexes are fetched from the mirrors by umlcage itself, "
+		    "which these do not govern;\n--package-list says from where each was.",
 };
 
 /* SUITE [TARGET [MIRROR...]], as with mmdebstrap. */
@@ -267,6 +289,7 @@ static int print_recipe(const struct fab_options *o, const struct machine *machi
 {
 	cleanup_debian_archive struct debian_archive *a = NULL;
 	cleanup_kernel_info struct kernel_info kernel = KERNEL_INFO_INIT;
+	cleanup_free char *network = machine_network(machine);
 	const struct debian_index *v;
 	struct recipe recipe = { "" };
 	time_t date = 0;
@@ -277,7 +300,7 @@ static int print_recipe(const struct fab_options *o, const struct machine *machi
 	if (ret == 0)
 		ret = machine_kernel(machine, NULL, false, progress, &kernel, e);
 	if (ret >= 0)
-		ret = recipe_make(o, a, kernel.key, &recipe, e);
+		ret = recipe_make(o, a, kernel.key, network, &recipe, e);
 	progress_end(progress);
 	if (ret < 0)
 		return ret;

@@ -40,6 +40,8 @@ static const struct opt_group groups[] = {
 	{ "the root", places_opts, offsetof(struct session_options, boot.places) },
 	{ "its commands", machine_env_opts, offsetof(struct session_options, boot.machine) },
 	{ "the network", machine_net_opts, offsetof(struct session_options, boot.machine) },
+	{ NULL, machine_port_opts, offsetof(struct session_options, boot.machine) },
+	{ NULL, machine_policy_opts, offsetof(struct session_options, boot.machine) },
 	{ "the cage", machine_opts, offsetof(struct session_options, boot.machine) },
 	{ NULL, boot_cage_opts, offsetof(struct session_options, boot) },
 	{ "what is shown", boot_shown_opts, offsetof(struct session_options, boot) },

@@ -106,6 +106,8 @@ static const struct opt_spec spec = {
 			     { NULL, machine_env_opts, offsetof(struct tool_options, boot.machine) },
 			     { "the network", machine_net_opts,
 			       offsetof(struct tool_options, boot.machine) },
+			     { NULL, machine_port_opts, offsetof(struct tool_options, boot.machine) },
+			     { NULL, machine_policy_opts, offsetof(struct tool_options, boot.machine) },
 			     { "the cage", machine_opts, offsetof(struct tool_options, boot.machine) },
 			     { NULL, boot_cage_opts, offsetof(struct tool_options, boot) },
 			     { "what is shown", boot_shown_opts, offsetof(struct tool_options, boot) }),

@@ -78,11 +78,19 @@ const struct opt machine_time_opts[] = {
 const struct opt machine_net_opts[] = {
 	{ OPT_STRING, 'n', "net", "MODE", OPT_STR(struct machine, net),
 	  "nat (default), public (no private addresses), restricted (published ports only) or none" },
+	OPT_END,
+};
+
+const struct opt machine_port_opts[] = {
 	{ OPT_LIST, 'p', "publish", "[ADDR:]HOSTPORT:GUESTPORT[/udp]",
 	  OPT_STRV(struct machine, publish),
 	  "let the host reach a port of the cage (default ADDR: 127.0.0.1)" },
 	{ OPT_FLAG, 0, "reach-host", NULL, OPT_BOOL(struct machine, reach_host),
 	  "let the cage reach the host's own addresses and loopback (10.0.2.2)" },
+	OPT_END,
+};
+
+const struct opt machine_policy_opts[] = {
 	{ OPT_LIST, 0, "net-allow", "HOST|ADDR[/BITS][:PORT]", OPT_STRV(struct machine, net_allow),
 	  "let the cage reach this and nothing else; may be repeated" },
 	{ OPT_LIST, 0, "net-deny", "HOST|ADDR[/BITS][:PORT]", OPT_STRV(struct machine, net_deny),
@@ -222,6 +230,19 @@ int machine_find_kernel(const struct machine *m, struct kernel_info *k, struct e
 		k->key = xasprintf("%s %lld %lld", k->path, (long long)st.st_size,
 				   (long long)st.st_mtim.tv_sec);
 	return ret;
+}
+
+char *machine_network(const struct machine *m)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	if (m->net_mode != CAGE_NET_NAT || m->policy.public)
+		sb_addf(&text, "%s\n", m->net);
+	for (size_t i = 0; i < m->net_allow.n; i++)
+		sb_addf(&text, "allow %s\n", m->net_allow.v[i]);
+	for (size_t i = 0; i < m->net_deny.n; i++)
+		sb_addf(&text, "deny %s\n", m->net_deny.v[i]);
+	return sb_steal(&text);
 }
 
 void machine_configure(const struct machine *m, struct cage_config *cfg)

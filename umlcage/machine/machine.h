@@ -6,7 +6,7 @@
  * business.
  *
  *	struct machine m = MACHINE_INIT;
- *	... the options fill it (machine_opts, machine_net_opts, machine_env_opts) ...
+ *	... the options fill it (machine_opts and the others) ...
  *	machine_check(&m, e);			before any work
  *	machine_kernel(&m, mirror, true, progress, &kernel, e);
  *	machine_configure(&m, &cfg);
@@ -44,8 +44,10 @@ struct machine {
 	uint64_t lifetime;	/* milliseconds; 0: any time */
 	/* machine_net_opts */
 	const char *net;	/* "nat", "public", "restricted", "none" */
+	/* machine_port_opts */
 	struct strv publish;
 	bool reach_host;
+	/* machine_policy_opts */
 	struct strv net_allow, net_deny;	/* HOST|CIDR[:PORT] */
 	const char *net_log;	/* a file; NULL: none */
 	/* machine_env_opts */
@@ -63,8 +65,12 @@ struct machine {
 extern const struct opt machine_opts[];
 /* How long it may take, for commands that make something. */
 extern const struct opt machine_time_opts[];
-/* The user's network and published ports. */
+/* Whether there is a network. */
 extern const struct opt machine_net_opts[];
+/* Published ports, and the host. */
+extern const struct opt machine_port_opts[];
+/* What of a network may be reached, and who writes that down: for whatever runs in the cage. */
+extern const struct opt machine_policy_opts[];
 /* Variables of the command. */
 extern const struct opt machine_env_opts[];
 
@@ -87,6 +93,8 @@ int machine_kernel(const struct machine *m, const char *mirror, bool build,
 int machine_find_kernel(const struct machine *m, struct kernel_info *k, struct error *e);
 /* Fills what the machine decides in @cfg; it stays valid as long as @m. */
 void machine_configure(const struct machine *m, struct cage_config *cfg);
+/* What of the network its commands may reach, as text: "" if all of it; malloc'ed. */
+char *machine_network(const struct machine *m);
 /*
  * The variables for a command: the ones of -e, TERM where there is a terminal, and with a
  * network the host's proxies.
