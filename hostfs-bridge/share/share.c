@@ -154,7 +154,8 @@ int share_create(struct share *s, const char *path, struct error *e)
 	}
 	if (ret < 0) {
 		share_close(s);
-		if (made)
+		/* somebody else may have taken it */
+		if (made && ret != -EBUSY)
 			rmdir(path);
 	}
 	return ret;

@@ -85,6 +85,12 @@ int share_sync(struct share *s, struct error *e);
 void share_close(struct share *s);
 #define cleanup_share __attribute__((cleanup(share_close)))
 
+/*
+ * Is the directory @fd a share that nobody has open, or what was to become one and did not within
+ * a minute?  What is killed leaves such; the lock that it gets here lasts until @fd is closed.
+ */
+bool share_is_abandoned(int fd);
+
 /* Does the directory @dirfd (or @path below it) look like the top of a share? */
 bool share_is_share(int dirfd, const char *path);
 

@@ -93,6 +93,15 @@ static int check_free(const char *dir, bool *inside, struct error *e)
 			      "name", dir) : 0;
 }
 
+bool share_is_abandoned(int fd)
+{
+	struct stat st;
+
+	/* who makes one locks it when it is a share */
+	return fstat(fd, &st) == 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+	       (share_is_share(fd, ".") || st.st_mtim.tv_sec + UNMARKED_SECONDS <= time(NULL));
+}
+
 void share_stage_sweep(const char *parent, const char *name)
 {
 	DIR *d = opendir(parent);
@@ -101,19 +110,14 @@ void share_stage_sweep(const char *parent, const char *name)
 	if (!d)
 		return;
 	for (struct dirent *ent; (ent = dir_next(d, &unused)) != NULL;) {
-		struct stat st;
-
 		if (!is_part(ent->d_name, name))
 			continue;
 
 		cleanup_close int fd = openat(dirfd(d), ent->d_name,
 					      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		/* who makes one locks it when it is a share */
-		if (fd < 0 || fstat(fd, &st) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
-		    (!share_is_share(fd, ".") && st.st_mtim.tv_sec + UNMARKED_SECONDS > time(NULL)))
-			continue;
-		remove_tree(dirfd(d), ent->d_name, NULL);
+		if (fd >= 0 && share_is_abandoned(fd))
+			remove_tree(dirfd(d), ent->d_name, NULL);
 	}
 	closedir(d);
 }

@@ -62,8 +62,8 @@ static void accept_volatile(void)
 	static const char dirty[] = UPPER "/work/work/incompat/volatile/dirty";
 	cleanup_free char *path = xstrdup(dirty);
 
-	if (unlink(path) < 0)
-		return;
+	/* one that did not get so far, for want of room or time, has the folders alone */
+	(void)unlink(path);
 	/* volatile, incompat */
 	for (int i = 0; i < 2; i++) {
 		*strrchr(path, '/') = '\0';

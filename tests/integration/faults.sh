@@ -36,3 +36,11 @@ test_kills()
 	"$TESTS_DIR/support/faults" --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-0}" \
 		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
 }
+
+# changes that are kept, in whatever state they are left
+# limit: 600
+test_kills_of_kept_changes()
+{
+	"$TESTS_DIR/support/faults" --only run-keep --kills "$(scaled 40)" --seed "${UMLCAGE_TEST_SEED:-3}" \
+		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
+}

@@ -37,6 +37,32 @@ test_kept_changes_survive_a_kill()
 	equal written "$(run --keep a -- cat /file)"
 }
 
+# What a run leaves that never had a cage, or was killed or ran out of room before it had one.
+test_kept_changes_that_are_not_whole()
+{
+	local kept=$XDG_STATE_HOME/umlcage/sessions
+	mkdir bad
+	echo "a file" >bad/proc
+	tar -cf bad.tar --owner 0 --group 0 -C bad .
+	status 125 run --root bad.tar --keep a -- true 2>err
+	contains "'/proc'" err
+	equal "" "$(ls -A "$kept")" "what is left of changes that there were none of"
+	# killed when the folder was made, and nothing else
+	mkdir "$kept/a"
+	run --keep a -- sh -c 'echo one >/file'
+	# what is kept stays, if there is no cage then
+	status 125 run --kernel /bin/true --keep a -- true 2>err
+	equal one "$(run --keep a -- cat /file)"
+	# out of room in the midst of preparing the overlay
+	mkdir -m 700 -p "$kept/a/work/work/incompat/volatile"
+	equal one "$(run --keep a -- cat /file)"
+	# scratch that was not yet a share
+	mkdir -p "$XDG_CACHE_HOME/umlcage/scratch/"{old,new}
+	touch -d '2 minutes ago' "$XDG_CACHE_HOME/umlcage/scratch/old"
+	run --scratch disk -- true
+	equal new "$(ls "$XDG_CACHE_HOME/umlcage/scratch")" "scratch that is left"
+}
+
 test_commit_stores_a_new_root()
 {
 	run --commit new -- sh -euc 'echo two >/file; chown 7:8 /file; rm -r /media'

@@ -189,6 +189,8 @@ static int open_and_start(struct boot *b, bool check, struct error *e)
 	if (!check)
 		checker = check_begin(&b->spec);
 	ret = cage_start(&b->cage, &b->cfg, e);
+	if (ret == 0)
+		places_up(&b->places);
 	if (!check_end(&checker)) {
 		if (ret < 0)
 			err_release(e);

@@ -11,6 +11,7 @@
 
 #include "hostfs-bridge/roots/roots.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/remains.h"
 #include "umlcage/base/xdg.h"
 #include "umlcage/cage/cow.h"
 #include "umlcage/places/private.h"
@@ -172,7 +173,7 @@ static int make_scratch_of(struct places *p, const char *snapshot, struct error 
 	return ret;
 }
 
-/* What killed runs left: everything in the folder that nobody has locked. */
+/* What killed runs left. */
 static void sweep_scratch(void)
 {
 	cleanup_free char *dir = NULL;
@@ -185,15 +186,17 @@ static void sweep_scratch(void)
 	if (fd < 0 || dir_names(fd, &names, NULL) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++) {
-		cleanup_free char *path = path_join(dir, names.v[i]);
-		cleanup_share struct share s = SHARE_INIT;
+		cleanup_close int s = openat(fd, names.v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		if (share_open(&s, path, SHARE_WRITE, NULL) == 0)
+		if (s >= 0 && share_is_abandoned(s))
 			(void)remove_tree(fd, names.v[i], NULL);
 	}
 }
 
-/* The changes kept as @name, if they are of this root. */
+/*
+ * The changes kept as @name, if they are of this root.  An empty folder without a record is of a
+ * run that was killed when it had just made it.
+ */
 static int open_kept(struct places *p, const char *name, struct error *e)
 {
 	cleanup_free char *path = NULL;
@@ -201,10 +204,15 @@ static int open_kept(struct places *p, const char *name, struct error *e)
 
 	if (ret < 0)
 		return ret;
-	if (access(path, F_OK) == 0)
+	if (share_is_share(AT_FDCWD, path)) {
 		ret = share_open(&p->upper, path, SHARE_WRITE, e);
-	else
+	} else {
 		ret = share_create(&p->upper, path, e);
+		if (ret == 0) {
+			remains_add(path);
+			p->made = xstrdup(path);
+		}
+	}
 	if (ret == 0)
 		ret = changes_bind(&p->upper, name, &p->root, e);
 	return ret < 0 ? ret : share_mark_dirty(&p->upper, e);
@@ -296,6 +304,13 @@ int places_open(struct places *p, const struct places_options *o, const struct r
 	return ret;
 }
 
+void places_up(struct places *p)
+{
+	if (p->made)
+		remains_drop(p->made);
+	free_ptr(&p->made);
+}
+
 int places_finish(struct places *p, bool succeeded, struct error *e)
 {
 	int ret = 0;
@@ -326,6 +341,10 @@ void places_close(struct places *p)
 		(void)remove_tree(AT_FDCWD, p->scratch_dir, NULL);
 	share_stage_abort(&p->commit);
 	share_close(&p->upper);
+	/* nobody has written anything to it */
+	if (p->made)
+		(void)share_discard(p->made, NULL);
+	places_up(p);
 	share_close(&p->root);
 	close_fd(&p->image);
 	close_fd(&p->cow);

@@ -9,6 +9,7 @@
  *	places_check(&o, made, e);		before any work
  *	root_resolve(&spec, o.root, ...);	what o.root is, made if need be
  *	places_open(&p, &o, &spec, &cfg, e);	locks, opens, fills the cage's configuration
+ *	places_up(&p);				the cage is up: what it changes is kept
  *	... the cage runs and is stopped ...
  *	places_finish(&p, succeeded, e);
  *	places_close(&p);
@@ -48,6 +49,7 @@ struct places {
 	int image, cow;
 	char *image_path;
 	char *scratch_dir;	/* removed at the end */
+	char *made;		/* kept changes that are new, until there is a cage */
 	struct share *shares;	/* of mounts with recorded ownership */
 	size_t nshares;
 	struct cage_mount *mounts;
@@ -69,6 +71,8 @@ int places_check(const struct places_options *o, bool made, struct error *e);
  */
 int places_open(struct places *p, const struct places_options *o, const struct root_spec *spec,
 		struct cage_config *cfg, struct error *e);
+/* There is a cage on them.  Before that, kept changes that are new are removed by places_close(). */
+void places_up(struct places *p);
 /* After a clean stop: marks what was written as clean; stores a committed root if @succeeded. */
 int places_finish(struct places *p, bool succeeded, struct error *e);
 /* Closes everything; what was not finished is removed, or stays marked. */
