@@ -26,21 +26,22 @@ speeds()
 	awk -v s="$1" 'NR == 1 { print "download-" s " MB/s " $1 } NR == 2 { print "upload-" s " MB/s " $1 }'
 }
 
+# in_cage RUN [OPTION...]: what runs a cage, as 'umlcage run' does
 in_cage()
 {
 	# shellcheck disable=SC2016
-	umlcage run --net=nat --reach-host "$@" -- sh -c 'cat >/tmp/t && chmod 755 /tmp/t &&
+	"$@" --net=nat --reach-host -- sh -c 'cat >/tmp/t && chmod 755 /tmp/t &&
 		for way in down up; do /tmp/t $way 10.0.2.2 "$0" "$1"; done' "$port" $megabytes <"$transfer"
 }
 
 bench_net_cage()
 {
-	with_server in_cage | speeds cage
+	with_server in_cage umlcage run | speeds cage
 }
 
 bench_net_cage_with_two_cpus()
 {
-	with_server in_cage --cpus 2 | speeds cage-2-cpus
+	with_server in_cage umlcage run --cpus 2 | speeds cage-2-cpus
 }
 
 in_namespace()
