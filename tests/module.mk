@@ -161,6 +161,20 @@ check-run: all unit-programs $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN) \
 		$(SERIES_RUN) $(INTEGRATION_RUN)
 
+# everything but the kernel's series, on a host that pretends to lack what walls are made of (each of
+# LACKS in turn): Landlock, namespaces for users, filters of system calls (cages run with --ptrace)
+LACKS := landlock=0 userns filter
+
+.PHONY: check-lacks
+check-lacks: all unit-programs $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
+	+@failed=; for lack in $(LACKS); do \
+		echo "on a host that lacks $$lack"; \
+		wrap="env LD_PRELOAD=$(abspath $(TEST_OUT)/host/lacks.so)"; \
+		[ $$lack != userns ] || wrap="$(FILTER) $$wrap"; \
+		MAKE='$(MAKE)' UNIT_WRAP="$$wrap" UMLCAGE_TEST_LACKS=$$lack tests/support/run-tests \
+			-l $(TEST_OUT)/log-$$lack -t '$(TESTS)' $(UNIT_RUN) $(INTEGRATION_RUN) || failed="$$failed $$lack"; \
+	done; [ -z "$$failed" ] || { echo "failed without:$$failed"; exit 1; }
+
 # every patch of the kernel's series, on the oldest and the newest source that it is for, or
 # on SOURCES="FILE..."; COMPILE=1 compiles after each
 SERIES_RUN = -- tests/support/check-series $(O)/umlcage $(SOURCES)

@@ -71,3 +71,23 @@ test_no_filters()
 	status 125 on filter --ptrace --require-jail -- true 2>err
 	contains "cannot filter system calls" err
 }
+
+# what reads foreign files works where it cannot be confined as well as elsewhere, and says so
+test_foreign_files_are_read()
+{
+	local lacks
+	"$TESTS_DIR/support/make-archive" "$T/a" >made
+	for lacks in landlock=0 filter "landlock=0 filter"; do
+		rm -rf tree x.tar
+		LD_PRELOAD=$HOST_PROGRAMS/lacks.so UMLCAGE_TEST_LACKS=$lacks \
+			"$UMLCAGE" fabricate -q --no-cache --variant=extract --include=pen-plain,pen-owners \
+			--keyring="$T/a/key.gpg" pen x.tar "$T/a" 2>err || { cat err; fail "without $lacks"; }
+		tar -tf x.tar >/dev/null
+		LD_PRELOAD=$HOST_PROGRAMS/lacks.so UMLCAGE_TEST_LACKS=$lacks \
+			"$UMLCAGE" share import x.tar tree 2>err || { cat err; fail "without $lacks"; }
+		case $lacks in
+		*filter*) contains "this host has no system call filters: what is to read" err ;;
+		*) contains "this host has no Landlock: what is to read" err ;;
+		esac
+	done
+}

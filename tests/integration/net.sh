@@ -235,7 +235,7 @@ private_names()
 				substr($q, 12, $at + 5 - 12) . $answer);
 		}' &
 	within 10 test -s dns
-	export LD_PRELOAD=$HOST_PROGRAMS/nameserver.so UMLCAGE_TEST_NAMESERVER
+	export LD_PRELOAD=${LD_PRELOAD-}:$HOST_PROGRAMS/nameserver.so UMLCAGE_TEST_NAMESERVER
 	UMLCAGE_TEST_NAMESERVER=$(cat dns)
 }
 

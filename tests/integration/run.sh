@@ -16,7 +16,7 @@ test_nothing_is_said_when_all_is_well()
 {
 	run -- true >out 2>err
 	[ ! -s out ] || fail "stdout: $(cat out)"
-	[ ! -s err ] || fail "stderr: $(cat err)"
+	equal "" "$(said err)" stderr
 }
 
 test_exit_status_is_the_commands()
@@ -34,7 +34,7 @@ test_command_that_cannot_start()
 {
 	status 127 run -- no-such-command 2>err
 	contains "no-such-command" err
-	equal 1 "$(wc -l <err)" "lines on stderr"
+	equal 1 "$(said err | wc -l)" "lines on stderr"
 	status 127 run -- /no/such/command 2>err
 	contains "/no/such/command" err
 	status 126 run -- /etc 2>err
@@ -70,7 +70,7 @@ test_every_byte_both_ways()
 	run -- cat <in >out
 	cmp in out
 	run -- sh -c 'cat >&2' <in 2>err >out
-	cmp in err
+	said err | cmp in -
 	[ ! -s out ] || fail "stdout has something"
 }
 
@@ -85,14 +85,14 @@ test_streams_are_separate()
 {
 	run -- sh -c 'echo one; echo two >&2; echo three' >out 2>err
 	equal "one three" "$(tr '\n' ' ' <out | sed 's/ $//')" stdout
-	equal two "$(cat err)" stderr
+	equal two "$(said err)" stderr
 }
 
 test_both_streams_at_once()
 {
 	run -- sh -c 'head -c 5000000 /dev/zero & head -c 5000000 /dev/zero >&2; wait' >out 2>err
 	equal 5000000 "$(stat -c %s out)" "bytes on stdout"
-	equal 5000000 "$(stat -c %s err)" "bytes on stderr"
+	equal 5000000 "$(said err | wc -c)" "bytes on stderr"
 }
 
 test_input_that_ends_and_input_not_wanted()
@@ -219,7 +219,7 @@ test_what_is_missing_is_made_first()
 	[ ! -s out ] || fail "on stdout: $(cat out)"
 	head -c 10000 tree.tar | gzip | head -c 100 >broken.tgz
 	status 125 run --root broken.tgz -- true >out 2>err
-	equal 1 "$(grep -c '^umlcage: ' err)" "messages"
+	equal 1 "$(said err | grep -c '^umlcage: ')" "messages"
 	contains broken.tgz err
 	matches '*/umlcage/roots/*' "$("$UMLCAGE" root prepare tree.tar)"
 }

@@ -11,6 +11,8 @@
 #	status WANT COMMAND...		runs it, checks its exit status; output goes on
 #	within SECONDS COMMAND...	repeats it until it succeeds; SECONDS is what a quiet machine
 #					takes at most, a busy one gets a minute or more
+#	said FILE			prints it, without the warning that a host of `make check-lacks` gets for
+#					the kernel, and the one for who reads foreign files
 #	scaled N			N times UMLCAGE_TEST_SCALE percent, at least 1
 #	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
 #	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
@@ -65,6 +67,16 @@ within()
 		[ $SECONDS -lt $until ] || fail "not within the time given: $*"
 		sleep 0.1
 	done
+}
+
+said()
+{
+	case ${UMLCAGE_TEST_LACKS-} in
+	*landlock=0*) set -- "$1" 'has (neither Landlock nor user namespaces|no Landlock)' ;;
+	*filter*) set -- "$1" '(cannot filter system calls|has no system call filters)' ;;
+	*) set -- "$1" '$.' ;;
+	esac
+	perl -pe 'BEGIN { $what = pop } $_ = "" if /^umlcage: warning: this host $what/ && !$gone{$1 // ""}++' "$@"
 }
 
 scaled()

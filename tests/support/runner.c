@@ -25,6 +25,12 @@
  * A script whose tests need a kernel and a root has the line "# needs: build"; the tests of
  * build.sh, which make these, then run too, and first.
  *
+ * UMLCAGE_TEST_LACKS pretends that the host lacks something, in all tests: what tests/support/lacks.c
+ * knows ("landlock=N", "filter"), or "userns".  Without filters umlcage runs cages with --ptrace.
+ * What a test then cannot show, it says in a comment line, and is left out for that reason:
+ *
+ *	# without filter: REASON
+ *
  * A test skips with `host_cannot REASON` if the host truly cannot; status 77 in any other
  * way is a failure.  Output is shown of failed tests only.  Descriptor 3, where there is
  * one, gets a line per test as it ends.
@@ -66,6 +72,7 @@ struct test {
 	bool as_root, leaves, reports;
 	bool unfiltered;	/* may have namespaces if the host lets users */
 	bool in_cage;	/* of a script that says "# needs: build" */
+	char *lacks;	/* what the pretended host lacks for it, and why that is; NULL: nothing */
 };
 
 static struct test *tests;
@@ -76,6 +83,22 @@ static bool own_shm;
 static bool want_reports(void)
 {
 	return getenv("UMLCAGE_TEST_REPORTS") != NULL;
+}
+
+/* What the host is to lack: NULL if nothing. */
+static const char *pretended(void)
+{
+	const char *lacks = getenv("UMLCAGE_TEST_LACKS");
+
+	return lacks && *lacks ? lacks : NULL;
+}
+
+static bool pretends(const char *what)
+{
+	const char *lacks = pretended();
+	const char *at = lacks ? strstr(lacks, what) : NULL;
+
+	return at && (!at[strlen(what)] || strchr(" =", at[strlen(what)]));
 }
 
 static bool as_nobody(const struct test *t)
@@ -151,6 +174,15 @@ static unsigned int scaled(unsigned int seconds)
 	return want_reports() ? seconds * REPORTS_SLOWER : seconds;
 }
 
+/* "filter: REASON" */
+static void note_lack(struct test *notes, const char *text)
+{
+	cleanup_free char *what = xstrndup(text, strcspn(text, ":"));
+
+	if (!notes->lacks && pretends(what))
+		notes->lacks = xasprintf("without %s", text);
+}
+
 /* Lists the tests of a script, each with the comment lines right above it. */
 static int read_script(const char *script)
 {
@@ -181,10 +213,13 @@ static int read_script(const char *script)
 			notes.leaves = true;
 		else if (str_starts(line, "# reports: "))
 			notes.reports = true;
+		else if (str_starts(line, "# without "))
+			note_lack(&notes, line + strlen("# without "));
 		else if (str_starts(line, "test_") && strstr(line, "()"))
 			add_test(script, line, &notes);
-		if (line[0] != '#')
-			notes = (struct test){ .limit = scaled(DEFAULT_LIMIT), .in_cage = in_cage };
+		if (line[0] == '#')
+			continue;
+		notes = (struct test){ .limit = scaled(DEFAULT_LIMIT), .in_cage = in_cage };
 	}
 	return 0;
 }
@@ -282,6 +317,8 @@ static void fill_env(struct strv *env, const char *dir)
 		strv_add(env, "OWN_SHM=1");
 	if (want_reports())
 		strv_addf(env, "UMLCAGE_CONSOLE=%s/console", dir);
+	if (pretends("filter"))
+		strv_addf(env, "UMLCAGE_CONFIG=%s/tests/support/ptrace.conf", top);
 	strv_add(env, "LC_ALL=C.UTF-8");
 	strv_add(env, "TERM=xterm");
 }
@@ -292,8 +329,14 @@ static void fill_argv(struct strv *argv, const struct test *t)
 		strv_split(argv, "setpriv --reuid 65534 --regid 65534 --clear-groups "
 			   "--no-new-privs --bounding-set=-all", " ");
 	}
-	if (!t->as_root && !t->unfiltered)
+	if (!t->as_root && (!t->unfiltered || pretends("userns")))
 		strv_addf(argv, "%s/container-filter", top);
+	/* from here on, so that the filter above is real */
+	if (pretended()) {
+		strv_add(argv, "env");
+		strv_addf(argv, "LD_PRELOAD=%s/host/lacks.so", top);
+		strv_addf(argv, "UMLCAGE_TEST_LACKS=%s", pretended());
+	}
 	strv_split(argv, "bash -euo pipefail -c", " ");
 	strv_add(argv, ". \"$1\"; . \"$2\"; \"$3\"");
 	strv_add(argv, t->name);
@@ -515,6 +558,10 @@ START_TEST(run_test)
 
 	if (t->as_root && geteuid() != 0) {
 		say("skipped", t, began, "needs root");
+		return;
+	}
+	if (t->lacks) {
+		say("skipped", t, began, t->lacks);
 		return;
 	}
 	free(own_dir(dir, "work", t));

@@ -138,7 +138,7 @@ static void __attribute__((noreturn)) child(const struct worker *w, bool stays, 
 	int lacks = ret < 0 ? 0 : ret;
 
 	if (ret < 0 || stays) {
-		int said = say_result(ret, lacks, &result, &e);
+		int said = say_result(ret < 0 ? ret : 0, lacks, &result, &e);
 
 		if (ret < 0 || said < 0)
 			_exit(said < 0);
