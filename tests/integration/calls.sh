@@ -18,17 +18,20 @@ calls()
 	checks 14 "$@"
 }
 
+# without filter: instructions of traced processes are not replaced
 test_replaced_instructions()
 {
 	calls replaced
 }
 
+# without filter: --ptrace allows one virtual CPU
 test_two_processors()
 {
 	calls replaced --cpus 2
 }
 
 # where there is no other processor to wait on
+# without filter: instructions of traced processes are not replaced
 test_one_host_processor()
 {
 	local first
@@ -56,6 +59,7 @@ counted()
 	sed "s/.*\"$1\":\([0-9]*\),.*/\1/" stats
 }
 
+# without filter: --ptrace allows one virtual CPU
 test_mappings_without_a_signal()
 {
 	checks 1 mappings --stats=stats
@@ -65,6 +69,7 @@ test_mappings_without_a_signal()
 }
 
 # each of many that the kernel counts in one place is replaced at last
+# without filter: --ptrace allows one virtual CPU
 test_instructions_that_take_turns()
 {
 	checks 1 turns --stats=stats
@@ -74,6 +79,7 @@ test_instructions_that_take_turns()
 }
 
 # the root is an overlay, which closes the file below later than its own
+# without filter: --ptrace allows one virtual CPU
 test_a_file_closed_without_a_signal()
 {
 	checks 1 closed --stats=stats
@@ -83,6 +89,7 @@ test_a_file_closed_without_a_signal()
 }
 
 # see tests/support/guest-memory.c; what is only protected is one call of the host for many pages
+# without filter: --ptrace allows one virtual CPU
 test_protections()
 {
 	local option
@@ -96,6 +103,7 @@ test_protections()
 		fail "the host was told of $(counted host_protects) protections"
 }
 
+# without filter: instructions of traced processes are not replaced
 test_calls_of_other_kinds()
 {
 	checks 2 foreign
@@ -103,6 +111,7 @@ test_calls_of_other_kinds()
 }
 
 # see tests/support/guest-threads.c
+# without filter: --ptrace allows one virtual CPU
 test_threads_at_once()
 {
 	[ "$(nproc)" -gt 1 ] || host_cannot "one processor runs one thread at a time"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # umlcage doctor, as the user that all tests are.
 
+# without filter: it looks for them
 test_this_host_will_do()
 {
 	status 0 "$UMLCAGE" doctor >out

@@ -97,6 +97,7 @@ confined()
 }
 
 # The processes that read packages have no rights, and if they die the reason is told.
+# without filter: it knows them by theirs
 test_readers_that_are_killed()
 {
 	local readers child pid got=0

@@ -150,6 +150,7 @@ test_packages_are_fetched_over_the_network()
 }
 
 # What parses the guest's packets has nothing but sockets, and its death has a cause.
+# without filter: what it is kept from are calls
 test_network_process_has_nothing_to_lose()
 {
 	mkfifo hold

@@ -151,6 +151,7 @@ test_changes_are_thrown_away()
 	status 1 run -- test -e /etc/kept
 }
 
+# without filter: --ptrace allows one virtual CPU
 test_memory_and_processors()
 {
 	local kb least=240000
@@ -294,6 +295,7 @@ test_ends_with_its_parent()
 	done
 }
 
+# without filter: it looks for them
 test_print_command_starts_nothing()
 {
 	run --print-command -- no-such-thing >out

@@ -2,6 +2,7 @@
 # umlcage.conf: options as a file, profiles, where each came from.
 
 export XDG_CONFIG_HOME=$T/config
+unset UMLCAGE_CONFIG
 
 conf()
 {

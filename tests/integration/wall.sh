@@ -14,6 +14,8 @@ kernel_of()
 }
 
 # namespaces: yes
+# without landlock=0: --require-jail=full wants Landlock, too
+# without filter: and filters
 test_full_wall_stands()
 {
 	has_namespaces
@@ -42,6 +44,8 @@ test_full_wall_stands()
 }
 
 # namespaces: yes
+# without landlock=0: --require-jail=full wants Landlock, too
+# without filter: and filters
 test_panic_ends_it()
 {
 	has_namespaces
@@ -50,6 +54,8 @@ test_panic_ends_it()
 }
 
 # namespaces: yes
+# without landlock=0: --require-jail=full wants Landlock, too
+# without filter: and filters
 test_nothing_is_left_of_a_killed_supervisor()
 {
 	has_namespaces
@@ -64,6 +70,8 @@ test_nothing_is_left_of_a_killed_supervisor()
 
 # What is not to be written cannot be, not even by a kernel that would: it is mounted so.
 # namespaces: yes
+# without landlock=0: --require-jail=full wants Landlock, too
+# without filter: and filters
 test_shares_to_be_read_are_mounted_so()
 {
 	has_namespaces

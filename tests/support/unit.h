@@ -46,6 +46,17 @@ static inline void unit_dir(char path[UNIT_PATH], const char *name)
 	ck_assert(unit_make_dir(path, name));
 }
 
+/* Is this a host of `make check-lacks` that lacks @what, which @test is about?  Says so, then. */
+static inline bool unit_without(const char *what, const char *test)
+{
+	const char *lacks = getenv("UMLCAGE_TEST_LACKS");
+
+	if (!lacks || !strstr(lacks, what))
+		return false;
+	dprintf(3, "  skipped %s: without %s\n", test, what);
+	return true;
+}
+
 static inline char *unit_begin(void)
 {
 	char *tmp;

@@ -312,8 +312,10 @@ static void count(void *arg)
 
 START_TEST(warnings_are_passed_on_and_nothing_else)
 {
+	static const char passed_on[] = "umlcage: warning: one\numlcage: warning: two?[2J\n";
 	cleanup_strbuf struct strbuf said = STRBUF_INIT;
 	int fd = memfd_with("progress", "", 0, &err), pipes[2];
+	const char *rest;
 
 	ck_assert_int_eq(pipe(pipes), 0);
 	progress_init(&progress, fd, 0);
@@ -325,7 +327,11 @@ START_TEST(warnings_are_passed_on_and_nothing_else)
 	ck_assert_int_ge(ticks, 3);
 	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
 	ck_assert_int_ge(fd_read_all(fd, 4096, &said), 0);
-	ck_assert_str_eq(sb_str(&said), "umlcage: warning: one\numlcage: warning: two?[2J\n");
+	ck_assert(str_starts(sb_str(&said), passed_on));
+	/* where it cannot be confined that is said, too */
+	rest = sb_str(&said) + strlen(passed_on);
+	ck_assert_msg(!*rest || (str_starts(rest, "umlcage: warning: this host has no ") &&
+				 strchr(rest, '\n') == rest + strlen(rest) - 1), "%s", rest);
 	close(pipes[0]);
 	close(pipes[1]);
 	close(fd);
@@ -510,6 +516,8 @@ START_TEST(nothing_of_the_users_is_in_reach)
 {
 	int fds[1];
 
+	if (unit_without("filter", "nothing_of_the_users_is_in_reach"))
+		return;
 	refused_begin();
 	fds[0] = kept;
 	worker.fds = fds;

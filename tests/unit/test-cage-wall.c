@@ -399,8 +399,12 @@ START_TEST(hostile_call)
 	const struct row *row = &rows[_i];
 	struct attempt *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 				 -1, 0);
+	const char *lacks = getenv("UMLCAGE_TEST_LACKS");
+	bool no_walls = lacks && strstr(lacks, "filter");
 
-	for (size_t i = 0; i < ARRAY_SIZE(walls); i++) {
+	if (no_walls && _i == 0)
+		(void)unit_without("filter", "hostile calls behind walls of filters");
+	for (size_t i = 0; i < ARRAY_SIZE(walls) && !no_walls; i++) {
 		const struct wall *wall = &walls[i];
 
 		setup();

@@ -323,6 +323,8 @@ START_TEST(nothing_is_in_reach_but_the_package)
 {
 	cleanup_close int fd = memfd_with("a", "package", 7, &err);
 
+	if (unit_without("filter", "nothing_is_in_reach_but_the_package"))
+		return;
 	refused_begin();
 	/* before: not closed, as it is for others to see */
 	ck_ok(deb_reader_start(&reader, try_all, NULL, NULL, &err), &err);

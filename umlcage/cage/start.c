@@ -224,9 +224,10 @@ static int start_in_jail(struct cage *c, struct start *s, struct error *e)
 	if (ret == 0 && (c->full_wall || cfg->require_jail != CAGE_REQUIRE_FULL))
 		return 0;
 	if (cfg->require_jail == CAGE_REQUIRE_FULL)
-		return err_set(e, ENOSYS, "the cage's kernel cannot have namespaces of its own, and "
-			       "--require-jail=full was given: %s", ret == 0 ? "this is root" :
-			       cfg->no_namespaces ? "they were not wanted" : err_text(&why));
+		return err_set(e, ENOSYS, "the cage's kernel cannot be confined in full, with "
+			       "namespaces of its own, and --require-jail=full was given: %s",
+			       ret == 0 ? "this is root" : cfg->no_namespaces ?
+			       "they were not wanted" : err_text(&why));
 	jail_release(&s->jail);
 	if (!cfg->no_namespaces)
 		progress_detail(cfg->progress, "no namespaces for the cage's kernel: %s", err_text(&why));
