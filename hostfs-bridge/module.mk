@@ -14,7 +14,7 @@ $(eval $(call module,oci,hostfs-bridge/oci,config.c find.c kind.c layout.c oci.c
 	json-c libarchive glib-2.0 libcrypto,pack share base))
 
 # Targets: the formats there are, and files that appear whole.
-$(eval $(call module,target,hostfs-bridge/target,details.c formats.c target.c,,oci pack share base))
+$(eval $(call module,target,hostfs-bridge/target,beside.c details.c formats.c target.c,,oci pack share base))
 
 # Roots: what may follow --root, and what is kept by name.
 $(eval $(call module,roots,hostfs-bridge/roots,changes.c import.c roots.c,libcrypto,oci pack share base))

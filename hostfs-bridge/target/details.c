@@ -11,16 +11,20 @@ const struct target_details target_no_details;
 
 const struct opt target_opts[] = {
 	{ OPT_SIZE, 0, "size", "SIZE", DETAIL(size, U64),
-	  "ext4 and its like: of the file system (default: what the tree needs, and a\n"
-	  "twentieth more); of a disk (default: 512M more than that takes)" },
-	{ OPT_STRING, 0, "fs-label", "NAME", DETAIL(label, STR), "ext4 and its like, also on a disk; erofs" },
+	  "ext4 and the like: of the file system (default: what the tree needs, and some\n"
+	  "more); of a disk (default: 512M more than that takes)" },
+	{ OPT_STRING, 0, "fs-label", "NAME", DETAIL(label, STR),
+	  "file systems with room in them, also on a disk; erofs" },
+	{ OPT_FLAG, 0, "verity", NULL, DETAIL(verity, BOOL),
+	  "squashfs, erofs and ext4: with hashes for dm-verity in NAME.verity, and the root\n"
+	  "hash in NAME.roothash; such an image is mounted read-only" },
 	{ OPT_STRING, 0, "boot", "HOW", DETAIL(boot, STR),
 	  "disks: both (GRUB for BIOS and UEFI; the default), bios, uefi (GRUB), or for\n"
 	  "UEFI systemd-boot or uki (a unified kernel image)" },
 	{ OPT_STRING, 0, "boot-args", "WORDS", DETAIL(boot_args, STR),
 	  "disks: for the kernel that boots, beside root= and console=" },
 	{ OPT_STRING, 0, "image-tools", "SUITE", DETAIL(tools, STR),
-	  "whose programs make file systems (default: " TARGET_TOOLS ")" },
+	  "whose programs make file systems (default: " TARGET_TOOLS "; xfs: forky)" },
 	{ OPT_STRING, 0, "oci-entrypoint", "COMMAND", DETAIL(oci.entrypoint, STR),
 	  "what a container of the image runs, split into words as by a shell" },
 	{ OPT_STRING, 0, "oci-cmd", "WORDS", DETAIL(oci.cmd, STR),
@@ -63,7 +67,7 @@ char *details_key(const struct target_details *d, const char *level)
 	char size[24], hex[SHA256_HEX + 1];
 	struct hash h = { NULL };
 
-	if (!d->size && !d->label && !d->boot && !d->boot_args && !d->tools && !level &&
+	if (!d->size && !d->label && !d->boot && !d->boot_args && !d->tools && !d->verity && !level &&
 	    !oci_config_given(&d->oci))
 		return xstrdup("");
 	hash_start(&h);
@@ -73,6 +77,8 @@ char *details_key(const struct target_details *d, const char *level)
 	add(&h, d->boot);
 	add(&h, d->boot_args);
 	add(&h, d->tools);
+	if (d->verity)
+		hash_add_field(&h, "verity");
 	add(&h, level);
 	add(&h, d->oci.entrypoint);
 	add(&h, d->oci.cmd);

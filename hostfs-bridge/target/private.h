@@ -28,4 +28,11 @@ bool format_meant(const char *name);
 /* "-1a2b3c4d5e6f7a8b" of what is given of details and level, "" for nothing; malloc'ed. */
 char *details_key(const struct target_details *d, const char *level);
 
+/* ---- beside.c: the steps of a target, for what is beside it ---- */
+
+int beside_check(const struct target *t, struct error *e);
+int beside_begin(struct target *t, struct error *e);
+int beside_commit(struct target *t, struct error *e);
+void beside_abort(struct target *t);
+
 #endif

@@ -142,6 +142,8 @@ static int check_details(const struct target *t, struct error *e)
 	if (d->label && (!*d->label || strlen(d->label) > TARGET_LABEL_MAX))
 		return err_usage(e, "--fs-label: a label has 1 to %d letters, and '%s' has %zu",
 				 TARGET_LABEL_MAX, d->label, strlen(d->label));
+	if (d->verity && !t->format->verity)
+		return err_usage(e, "--verity is for squashfs, erofs and ext4, and this is %s", name);
 	if (check_boot(t, e) < 0)
 		return -e->errnum;
 	if (!is_oci(t))
@@ -225,6 +227,8 @@ int target_parse(struct target *t, const struct target_request *r, struct error 
 		ret = take_epoch(t, e);
 	if (ret == 0 && !r->no_check)
 		ret = check_place(t, there ? &st : NULL, e);
+	if (ret == 0 && !r->no_check)
+		ret = beside_check(t, e);
 	return ret;
 }
 
@@ -317,8 +321,10 @@ int target_begin(struct target *t, struct error *e)
 	case TARGET_ARCHIVE:
 	case TARGET_IMAGE:
 	case TARGET_OCI:
-		return t->is_stdout || t->is_device ? 0 :
-		       outfile_open(&t->out, AT_FDCWD, t->name, 0666, e);
+		if (t->is_stdout || t->is_device)
+			return 0;
+		return outfile_open(&t->out, AT_FDCWD, t->name, 0666, e) < 0 ? -e->errnum :
+		       beside_begin(t, e);
 	case TARGET_NOTHING:
 		break;
 	}
@@ -426,8 +432,9 @@ int target_commit(struct target *t, struct error *e)
 		return share_stage_commit(&t->stage, e);
 	if (t->part)
 		return part_commit(t, e);
+	/* who finds the image finds what checks it */
 	if (t->out.fd >= 0)
-		return outfile_commit(&t->out, e);
+		return beside_commit(t, e) < 0 ? -e->errnum : outfile_commit(&t->out, e);
 	return interrupted() ? err_set(e, EINTR, "interrupted") : 0;
 }
 
@@ -435,6 +442,7 @@ void target_abort(struct target *t)
 {
 	share_stage_abort(&t->stage);
 	outfile_abort(&t->out);
+	beside_abort(t);
 	if (t->part)
 		(void)remove_tree(AT_FDCWD, t->part, NULL);
 	free_ptr(&t->part);

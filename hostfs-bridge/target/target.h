@@ -53,6 +53,7 @@ struct target_format {
 	bool sized;		/* a file system with room in it */
 	bool labelled;
 	bool boots;		/* a medium to boot from: the tree has to have a kernel */
+	bool verity;		/* dm-verity can check it */
 	const char *variant;	/* of what the tool makes, as it calls that */
 	bool docker;		/* TARGET_OCI: as docker load takes it */
 };
@@ -70,11 +71,12 @@ struct target_details {
 	const char *label;
 	const char *boot;	/* of a disk: both, bios, uefi, systemd-boot, uki; NULL: TARGET_BOOT */
 	const char *boot_args;	/* for its kernel */
-	const char *tools;	/* the suite whose programs make it; NULL: TARGET_TOOLS */
+	const char *tools;	/* the suite whose programs make it; NULL: the format's own */
+	bool verity;		/* with hashes for dm-verity beside it */
 	struct oci_config oci;
 };
 
-#define TARGET_TOOLS "trixie"
+#define TARGET_TOOLS "trixie"	/* but for formats whose row in rootfs/image has another */
 #define TARGET_BOOT "both"
 enum { TARGET_SIZE_MIN = 1 << 20, TARGET_LABEL_MAX = 15 };
 
@@ -94,6 +96,14 @@ struct target_request {
 	const struct target_details *details;	/* may be NULL; has to live as long as the target */
 };
 
+/* Files beside an image, by what their names end with: target_beside[]. */
+enum target_beside {
+	TARGET_HASHES,		/* dm-verity's tree of hashes */
+	TARGET_ROOT_HASH,	/* that of its top, as hexadecimal digits: who has it can check all */
+	TARGET_BESIDE,
+};
+extern const char *const target_beside[];	/* ".verity", ".roothash", NULL */
+
 struct target;
 
 /* Who makes images, since that takes a cage: see rootfs/image. */
@@ -103,7 +113,7 @@ struct target_maker {
 	/* Whatever it needs, before the work on the tree. */
 	int (*prepare)(struct target_maker *m, const struct target *t, struct progress *progress,
 		       struct error *e);
-	/* The image of @s into the empty file @fd, or pipe. */
+	/* The image of @s into the empty file @fd, or pipe; what is beside it into t->beside. */
 	int (*make)(struct target_maker *m, const struct target *t, struct share *s, int fd,
 		    struct progress *progress, struct share_totals *totals, struct error *e);
 };
@@ -123,12 +133,13 @@ struct target {
 	bool is_device;		/* or a pipe: written to, not replaced */
 	/* between begin and commit */
 	struct share_stage stage;
-	struct outfile out;
+	struct outfile out, beside[TARGET_BESIDE];
 	char *part;		/* an ordinary directory under its hidden name... */
 	int part_fd;		/* ... locked */
 };
 
 #define TARGET_INIT { .epoch = -1, .stage = SHARE_STAGE_INIT, .out = OUTFILE_INIT, \
+		      .beside = { OUTFILE_INIT, OUTFILE_INIT }, \
 		      .part_fd = -1, .details = &target_no_details }
 extern const struct target_details target_no_details;
 
@@ -157,7 +168,7 @@ int target_write(struct target *t, struct share *s, struct progress *progress,
  * error text where the format needs one.
  */
 int target_write_archive(struct target *t, int from, struct progress *progress, struct error *e);
-/* The same, of a file that has the target's bytes. */
+/* The same, of a file that has all of the target's bytes: not of one with files beside it. */
 int target_write_file(struct target *t, int fd, struct error *e);
 int target_commit(struct target *t, struct error *e);
 void target_abort(struct target *t);

@@ -170,18 +170,28 @@ static int begin(struct night *n, struct error *e)
 
 /* ---- outputs ---- */
 
+static bool link_latest(const struct night *n, const struct build_output *o, const char *ending)
+{
+	cleanup_free char *old = xasprintf("%s/" LATEST "/%s%s", n->folder, o->name, ending);
+	cleanup_free char *new = xasprintf("%s/%s%s", n->part, o->name, ending);
+
+	return link(old, new) == 0;
+}
+
 /* The same of the same tree is there since last time: another name for it. */
 static bool reuse(struct night *n, const struct build_output *o, const char *part_key)
 {
-	cleanup_free char *name = xasprintf("output %s", o->name), *old = NULL, *new = NULL;
+	cleanup_free char *name = xasprintf("output %s", o->name);
 
 	if (!n->former || n->env->how->force || !str_eq(old_part(n->former, name), part_key) ||
 	    !str_eq(json_text(n->former, "tree"), n->b->tree_key))
 		return false;
-	old = xasprintf("%s/" LATEST "/%s", n->folder, o->name);
-	new = path_join(n->part, o->name);
-	if (link(old, new) < 0)
+	/* what failed half-way is replaced when it is made */
+	if (!link_latest(n, o, ""))
 		return false;
+	for (size_t i = 0; i < TARGET_BESIDE && o->details.verity; i++)
+		if (!link_latest(n, o, target_beside[i]))
+			return false;
 	build_keep_tools(n, o->name);
 	return true;
 }
@@ -220,34 +230,19 @@ static int write_output(struct night *n, const struct build_output *o, const cha
 	return ret;
 }
 
-/* Into the manifest; a folder by its index. */
-static int note_output(struct night *n, const struct build_output *o, const char *path,
-		       struct error *e)
+/* A file of the night, into the manifest. */
+static int note_file(struct night *n, const char *name, struct error *e)
 {
-	struct json_object *entry = json_new();
+	cleanup_free char *path = path_join(n->part, name);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct json_object *entry;
 	char sum[SHA256_HEX + 1];
-	cleanup_free char *inner = NULL, *name = xstrdup(o->name);
-	cleanup_close int fd = -1;
-	struct stat st;
-	int ret;
+	struct stat st = { 0 };
+	int ret = fd < 0 || fstat(fd, &st) < 0 ? -errno : hash_fd(fd, sum);
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-		inner = path_join(path, "index.json");
-		free(name);
-		name = path_join(o->name, "index.json");
-	}
-	fd = open(inner ? inner : path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && inner) {
-		/* a share is told by its tree */
-		json_add_text(entry, "file", o->name);
-		json_push(n->outputs, entry);
-		return 0;
-	}
-	ret = fd < 0 || fstat(fd, &st) < 0 ? -errno : hash_fd(fd, sum);
-	if (ret < 0) {
-		json_object_put(entry);
+	if (ret < 0)
 		return err_sys(e, -ret, "cannot read '%s'", path);
-	}
+	entry = json_new();
 	hash_note(fd, sum);
 	n->bytes += (uint64_t)st.st_blocks * 512;
 	json_add_text(entry, "file", name);
@@ -255,6 +250,34 @@ static int note_output(struct night *n, const struct build_output *o, const char
 	json_add_text(entry, "sha256", sum);
 	json_push(n->outputs, entry);
 	return 0;
+}
+
+/* An output, a folder by its index. */
+static int note_output(struct night *n, const struct build_output *o, struct error *e)
+{
+	cleanup_free char *path = path_join(n->part, o->name), *index = path_join(path, "index.json");
+	cleanup_free char *name = path_join(o->name, "index.json");
+	struct stat st;
+	int ret;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		struct json_object *entry;
+
+		if (access(index, R_OK) == 0)
+			return note_file(n, name, e);
+		/* a share is told by its tree */
+		entry = json_new();
+		json_add_text(entry, "file", o->name);
+		json_push(n->outputs, entry);
+		return 0;
+	}
+	ret = note_file(n, o->name, e);
+	for (size_t i = 0; i < TARGET_BESIDE && o->details.verity && ret == 0; i++) {
+		cleanup_free char *beside = xasprintf("%s%s", o->name, target_beside[i]);
+
+		ret = note_file(n, beside, e);
+	}
+	return ret;
 }
 
 static int make_outputs(struct night *n, struct error *e)
@@ -277,7 +300,7 @@ static int make_outputs(struct night *n, struct error *e)
 		if (!reuse(n, o, n->k->parts[1 + n->b->nsteps + i].key))
 			ret = write_output(n, o, path, &tree, e);
 		if (ret == 0)
-			ret = note_output(n, o, path, e);
+			ret = note_output(n, o, e);
 	}
 	return ret;
 }

@@ -156,7 +156,8 @@ int tree_cache_deliver(const struct recipe *recipe, struct fab_options *o,
 	if (entry < 0 || flock(entry, LOCK_SH | LOCK_NB) < 0 ||
 	    file_read(entry, "manifest", 1 << 20, &manifest, NULL))
 		return 0;
-	fd = open_file(entry, &manifest, form);
+	/* an output is one file here */
+	fd = o->out.details->verity ? -1 : open_file(entry, &manifest, form);
 	interrupt_begin();
 	if (fd >= 0) {
 		r = deliver_file(fd, &o->out, e);
@@ -338,8 +339,8 @@ int tree_cache_store(const struct recipe *recipe, const struct fab_options *o, b
 
 	if (!recipe->key[0] || o->out.is_stdout || o->out.is_device || stat(o->target, &st) < 0)
 		return 0;
-	/* made of files that are hashed already; its tree is not in there as one */
-	if (o->out.format->kind == TARGET_OCI_DIRECTORY)
+	/* several files; the tree is not in there as one */
+	if (o->out.format->kind == TARGET_OCI_DIRECTORY || o->out.details->verity)
 		return 0;
 	r = open_trees(&trees, e);
 	if (r)

@@ -17,7 +17,8 @@
 #include "umlcage/cage/cage.h"
 
 #define MEMORY		((uint64_t)1 << 30)
-#define ROOM		((uint64_t)512 << 20)	/* on a disk, beside the tree */
+#define MIB		((uint64_t)1 << 20)
+#define ROOM		(512 * MIB)	/* on a disk, beside the tree */
 #define SAID_MAX	((size_t)1 << 20)	/* of what a tool said */
 #define ATTEMPTS	3		/* each an eighth larger */
 
@@ -122,6 +123,15 @@ static int run_rest(struct image_job *j, struct cage *cage, struct error *e)
 	return 0;
 }
 
+static int run_verity(struct image_job *j, struct cage *cage, struct error *e)
+{
+	cleanup_strv struct strv argv = STRV_INIT;
+
+	image_verity_command(j, &argv);
+	sb_reset(&j->said);
+	return run(j, cage, &argv, -1, e);
+}
+
 static int in_cage(struct image_job *j, struct error *e)
 {
 	const struct cage_mount mounts[] = {
@@ -155,6 +165,8 @@ static int in_cage(struct image_job *j, struct error *e)
 		ret = run_tool(j, cage, e);
 	if (ret == 0 && j->status == 0 && j->tool->rest && !j->tool->script)
 		ret = run_rest(j, cage, e);
+	if (ret == 0 && j->status == 0 && j->t->details->verity)
+		ret = run_verity(j, cage, e);
 	if (ret == 0)
 		ret = cage_stop(cage, e);
 	cage_free(cage);
@@ -204,13 +216,24 @@ static int make_file(struct image_job *j, struct error *e)
 	return ret;
 }
 
-static int hand_over(const struct image_job *j, int fd, struct error *e)
+/* IMAGE with that ending, which a tool made. */
+static int hand_over_file(const struct image_job *j, const char *ending, int fd, struct error *e)
 {
-	cleanup_close int made = openat(j->work.share.fd, IMAGE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_free char *name = xasprintf(IMAGE "%s", ending);
+	cleanup_close int made = openat(j->work.share.fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (made < 0)
 		return err_sys(e, errno, "cannot open the image that %s made", j->t->format->tool);
-	return share_copy_file(made, fd, e) < 0 ? err_wrap(e, "cannot write '%s'", j->t->label) : 0;
+	return share_copy_file(made, fd, e) < 0 ? err_wrap(e, "cannot write '%s%s'", j->t->label, ending) : 0;
+}
+
+static int hand_over(const struct image_job *j, int fd, struct error *e)
+{
+	int ret = hand_over_file(j, "", fd, e);
+
+	for (size_t i = 0; i < TARGET_BESIDE && ret == 0 && j->t->details->verity; i++)
+		ret = hand_over_file(j, target_beside[i], j->t->beside[i].fd, e);
+	return ret;
 }
 
 /* An image that is as large as it was asked to be has to take the tree. */
@@ -223,7 +246,15 @@ static int find_size(struct image_job *j, struct error *e)
 	if (!all) {
 		/* a system writes where it runs */
 		j->size = image_ext4_size(&j->needs) + (j->disk.root_at ? ROOM : 0);
+		j->size = (j->size + j->size / 100 * j->tool->more) & ~(MIB - 1);
+		if (j->size < j->tool->least)
+			j->size = j->tool->least;
 		return 0;
+	}
+	if (all < j->tool->least) {
+		needed = format_size(j->tool->least);
+		return err_set(e, ENOSPC, "cannot make '%s': %s has at least %s; give --size more, or leave "
+			       "it out", j->t->label, j->t->format->name, needed);
 	}
 	if (all >= least + other) {
 		j->size = (all - other) & ~(uint64_t)(IMAGE_BLOCK - 1);
@@ -274,6 +305,9 @@ static int put_scripts(struct image_job *j, struct error *e)
 	if (ret == 0 && tool->script)
 		ret = file_replace(j->work.share.fd, IMAGE_MAKE, tool->script,
 				   (size_t)(tool->script_end - tool->script), 0600, e);
+	if (ret == 0 && tool->script == image_populate_script)
+		ret = file_replace(j->work.share.fd, IMAGE_STILL, image_still,
+				   (size_t)(image_still_end - image_still), 0700, e);
 	return ret;
 }
 
@@ -317,8 +351,9 @@ int image_prepare(struct target_maker *m, const struct target *t, struct progres
 		  struct error *e)
 {
 	struct image_maker *im = (struct image_maker *)m;
-	const char *suite = t->details->tools ? t->details->tools : TARGET_TOOLS;
 	const struct image_tool *tool = image_tool(t->format->tool);
+	const char *suite = t->details->tools ? t->details->tools :
+			    tool && tool->suite ? tool->suite : TARGET_TOOLS;
 	int ret = 0;
 
 	if (!tool)

@@ -10,6 +10,7 @@
 #define IMAGE_GUEST_OUT "/out"
 #define IMAGE "image"
 #define IMAGE_SCRIPT "script"
+#define IMAGE_STILL "still.so"
 #define IMAGE_MAKE "make"
 #define IMAGE_GUEST_TREE "/tree"
 
@@ -59,6 +60,9 @@ struct image_job {
 struct image_tool {
 	const char *name;
 	const char *packages;	/* of the root that it is run in */
+	const char *suite;	/* of that root; NULL: TARGET_TOOLS */
+	uint64_t least;		/* bytes that an image has */
+	unsigned int more;	/* percent beside what ext4 would take, unless the size is given */
 	void (*command)(const struct image_job *j, struct strv *argv);
 	void (*environment)(const struct image_job *j, struct strv *env);	/* may be NULL */
 	const char *script, *script_end;	/* becomes IMAGE_MAKE; NULL: it is one program */
@@ -69,6 +73,8 @@ struct image_tool {
 /* ---- commands.c ---- */
 
 const struct image_tool *image_tool(const char *name);
+/* Makes what is beside IMAGE for dm-verity, under its name with the endings of target_beside[]. */
+void image_verity_command(const struct image_job *j, struct strv *argv);
 
 /* ---- kernel.c ---- */
 
@@ -91,6 +97,9 @@ void image_disk_environment(const struct image_job *j, struct strv *env);
 /* media.sh with disk.sh, and with iso.sh */
 extern const char image_disk_script[], image_disk_script_end[];
 extern const char image_iso_script[], image_iso_script_end[];
+extern const char image_populate_script[], image_populate_script_end[];
+/* still.c, for the loader of the tools' root */
+extern const char image_still[], image_still_end[];
 
 /* ---- measure.c and ext4.c ---- */
 
@@ -106,7 +115,7 @@ int image_ext4_rest(struct share *s, int64_t epoch, int dirfd, struct progress *
 /* Identifiers of an image. */
 enum image_id {
 	IMAGE_ID_ROOT, IMAGE_ID_SEED, IMAGE_ID_DISK, IMAGE_ID_BIOS_PART, IMAGE_ID_SYSTEM_PART,
-	IMAGE_ID_ROOT_PART, IMAGE_ID_SYSTEM,
+	IMAGE_ID_ROOT_PART, IMAGE_ID_SYSTEM, IMAGE_ID_VERITY, IMAGE_ID_SALT,
 };
 
 /* A UUID (RFC 9562, version 8) out of the hash. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The scripts that make disks in a cage, as data. */
+/* The scripts that make disks and file systems in a cage, and what their programs are told, as data. */
 	.section .rodata
 	.global image_disk_script, image_disk_script_end
 image_disk_script:
@@ -11,4 +11,12 @@ image_iso_script:
 	.incbin "rootfs/image/media.sh"
 	.incbin "rootfs/image/iso.sh"
 image_iso_script_end:
+	.global image_populate_script, image_populate_script_end
+image_populate_script:
+	.incbin "rootfs/image/populate.sh"
+image_populate_script_end:
+	.global image_still, image_still_end
+image_still:
+	.incbin STILL
+image_still_end:
 	.section .note.GNU-stack,"",%progbits

@@ -89,6 +89,66 @@ test_erofs_has_the_tree()
 	cmp x.erofs again.erofs
 }
 
+# verified FORMAT: the image x.FORMAT of $PWD by its hashes, in a cage with the tools
+verified()
+{
+	run --root "$PWD/tools" --bind "$PWD:/host:ro" -- veritysetup verify "/host/x.$1" "/host/x.$1.verity" \
+		"$(cat "x.$1.roothash")"
+}
+
+# limit: 600
+test_verity_checks_an_image()
+{
+	local format
+	tools
+	fabricate -q --variant=required --include=cryptsetup-bin trixie tools
+	head -c 3000000 /dev/urandom >s/data
+	for format in squashfs erofs ext4; do
+		export_share --verity s x.$format
+		verified $format
+		export_share --verity s again.$format
+		for file in "" .verity .roothash; do
+			cmp x.$format$file again.$format$file
+		done
+		export_share s plain.$format
+		cmp x.$format plain.$format
+		[ ! -e plain.$format.verity ] || fail "hashes that nobody asked for"
+		printf x | dd of=x.$format bs=1 seek=1500000 conv=notrunc status=none
+		! verified $format 2>err || fail "another byte in $format was not found"
+	done
+	equal 64 "$(tr -dc 0-9a-f <x.ext4.roothash | wc -c)" "digits of the hash"
+	status 2 export_share --verity s - --format=squashfs >out 2>err
+	contains "has no place beside it" err
+	status 2 export_share --verity s y.tar 2>err
+	contains "--verity is for squashfs, erofs and ext4" err
+	mkdir y.ext4.roothash
+	status 1 export_share --verity s y.ext4 2>err
+	contains "y.ext4.roothash': something is there that is not a file" err
+	[ ! -e y.ext4 ] || fail "half an image"
+}
+
+# limit: 600
+test_btrfs_is_whole_and_the_same_twice()
+{
+	tools
+	export_share --fs-label=night s x.btrfs
+	export_share --fs-label=night s again.btrfs
+	cmp x.btrfs again.btrfs
+	fabricate -q --variant=required --include=btrfs-progs trixie tools
+	run --root "$PWD/tools" --bind "$PWD:/host:ro" -- sh -ec '
+		btrfs check --readonly /host/x.btrfs >/tmp/said 2>&1 || { cat /tmp/said; exit 1; }
+		btrfs filesystem label /host/x.btrfs
+		btrfs inspect-internal dump-tree -t fs /host/x.btrfs' >out || { cat out; fail "btrfs check"; }
+	equal night "$(head -n 1 out)" label
+	for entry in "mode 104755 links 3 uid 0 gid 0" "mode 42775 links 1 uid 0 gid 50" \
+		"rdev 8388608" "rdev 4294967295" "rdev 1048579" "security.capability" "system.posix_acl_default" "links 2 uid 0 gid 0"; do
+		contains "$entry" out
+	done
+	status 6 export_share --size=32M s y.btrfs 2>err
+	contains "btrfs has at least 1" err
+	[ ! -e y.btrfs ] || fail "half an image"
+}
+
 # limit: 600
 test_size_and_label_are_what_is_asked_for()
 {

@@ -366,6 +366,35 @@ test_signed_later_elsewhere()
 	no_parts
 }
 
+# An image whose hashes are beside it: they are outputs like it, in all that is said of it.
+test_hashes_of_verity_are_outputs()
+{
+	local file
+	mirrored
+	make_build
+	printf '[Output x.squashfs]\nverity = yes\n' >>one.build
+	build -q
+	sums output/one/latest
+	python3 - <<-'END'
+	import json
+	m = json.load(open("output/one/latest/manifest.json"))
+	names = ["root.tar", "x.squashfs", "x.squashfs.verity", "x.squashfs.roothash"]
+	assert [o["file"] for o in m["outputs"]] == names, m["outputs"]
+	p = json.load(open("output/one/latest/provenance.json"))
+	assert sorted(s["name"] for s in p["subject"]) == sorted(names), p["subject"]
+	END
+	# kept with the image
+	printf '[Output d.cpio]\n' >>one.build
+	build -q
+	for file in x.squashfs x.squashfs.verity x.squashfs.roothash; do
+		equal 2 "$(stat -c %h output/one/latest/$file)" "names of $file, which did not change"
+	done
+	# and missed without it
+	rm -f output/one/*/x.squashfs.roothash
+	build --explain --dry-run 2>err
+	contains "there is no latest that is whole" err
+}
+
 gone()
 {
 	! kill -0 "$1" 2>/dev/null

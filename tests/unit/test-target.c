@@ -73,7 +73,8 @@ static const struct {
 	{ "x.tar.gz", "cpio", "cpio.gz" }, { "x.gz", "tar.xz", "tar.xz" }, { "-", "tar.zst", "tar.zst" },
 	{ "-", "cpio", "cpio" }, { "x.tar.gz", "dir", "directory" }, { "x", "tgz", "tar.gz" },
 	{ "x", "null", "null" }, { "x.squashfs", NULL, "squashfs" }, { "x", "ext4", "ext4" },
-	{ "x.img", NULL, "ext4" }, { "x.erofs", NULL, "erofs" }, { "x.oci.tar", NULL, "oci-archive" },
+	{ "x.img", NULL, "ext4" }, { "x.btrfs", NULL, "btrfs" }, { "x.xfs", NULL, "xfs" },
+	{ "x.erofs", NULL, "erofs" }, { "x.oci.tar", NULL, "oci-archive" },
 	{ "x.docker.tar", NULL, "docker-archive" }, { "x.oci", NULL, "oci" }, { "-", "ext4", "ext4" },
 };
 
@@ -97,7 +98,7 @@ static const struct {
 	{ "x.tar.lzo", NULL, "lzop" }, { "x.tar.gzz", NULL, "did you mean '.tar.gz'?" },
 	{ "x.tra.gz", NULL, "did you mean '.tar.gz'?" }, { "x.tgx", NULL, "did you mean '.tgz'?" },
 	{ "x.tar.br", NULL, "there are .tar, .cpio, .initramfs (each also with .gz" },
-	{ "x", "tra", "did you mean 'tar'?" }, { "x", "btrfs", "there are auto, directory, oci-archive" },
+	{ "x", "tra", "did you mean 'tar'?" }, { "x", "minix", "there are auto, directory, oci-archive" },
 	{ "-", "directory", "standard output" }, { "/", "directory", "root directory" },
 	{ "", NULL, "empty" },
 };
