@@ -129,7 +129,7 @@ $(TEST_OUT)/host/lacks.so $(TEST_OUT)/host/nameserver.so: $(TEST_OUT)/host/%.so:
 	$(call say,LD,$@)$(CC) -D_GNU_SOURCE -shared -fPIC -O2 -std=gnu11 -Wall -Wextra -o $@ $< -ldl
 
 # static programs for the guest
-$(TEST_OUT)/guest/%: tests/support/%.c tests/bench/guest.h
+$(TEST_OUT)/guest/%: tests/support/%.c tests/support/guest-call.h tests/bench/guest.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -I. -static -O2 -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
 

@@ -14,6 +14,7 @@ soak()
 		end=$(($(date +%s) + SECONDS_LEFT)) rounds=0
 		until [ $rounds -gt 0 ] && [ "$(date +%s)" -ge $end ]; do
 			try /g/guest-calls replaced
+			try /g/guest-sites mappings
 			try /g/guest-memory $((rounds + 1))
 			[ "$CPUS" -eq 1 ] || try /g/guest-threads
 			try /g/guest-stamina one 16

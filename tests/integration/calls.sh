@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # needs: build
-# System calls however they are handed over: see tests/support/guest-calls.c.
+# System calls however they are handed over: see tests/support/guest-calls.c and
+# guest-sites.c.
 
-# checks NUMBER WHAT OPTION...
+# checks NUMBER PROGRAM WHAT OPTION...
 checks()
 {
-	local number=$1 what=$2
-	shift 2
-	run "$@" --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-calls "$what" >out ||
+	local number=$1 program=$2 what=$3
+	shift 3
+	run "$@" --bind "$GUEST_PROGRAMS:/mnt:ro" -- "/mnt/$program" "$what" >out ||
 		{ cat out; fail "something was not kept"; }
 	equal "$number" "$(grep -c ' ok$' out)" "checks"
 }
@@ -15,7 +16,8 @@ checks()
 # calls WHAT-OF-THE-INSTRUCTIONS OPTION...
 calls()
 {
-	checks 14 "$@"
+	checks 13 guest-calls "$@"
+	checks 1 guest-sites mappings "${@:2}"
 }
 
 # without filter: instructions of traced processes are not replaced
@@ -62,30 +64,30 @@ counted()
 # without filter: --ptrace allows one virtual CPU
 test_mappings_without_a_signal()
 {
-	checks 1 mappings --stats=stats
+	checks 1 guest-sites mappings --stats=stats
 	[ "$(counted call_signals)" -lt 5000 ] ||
 		fail "$(counted call_signals) system calls took a signal"
-	checks 1 mappings --cpus 2
+	checks 1 guest-sites mappings --cpus 2
 }
 
 # each of many that the kernel counts in one place is replaced at last
 # without filter: --ptrace allows one virtual CPU
 test_instructions_that_take_turns()
 {
-	checks 1 turns --stats=stats
+	checks 1 guest-sites turns --stats=stats
 	[ "$(counted call_signals)" -lt 3000 ] ||
 		fail "$(counted call_signals) system calls took a signal"
-	checks 1 turns --cpus 2
+	checks 1 guest-sites turns --cpus 2
 }
 
 # the root is an overlay, which closes the file below later than its own
 # without filter: --ptrace allows one virtual CPU
 test_a_file_closed_without_a_signal()
 {
-	checks 1 closed --stats=stats
+	checks 1 guest-sites closed --stats=stats
 	[ "$(counted registers_fetched)" -lt 500 ] ||
 		fail "registers were fetched $(counted registers_fetched) times"
-	checks 1 closed --cpus 2
+	checks 1 guest-sites closed --cpus 2
 }
 
 # see tests/support/guest-memory.c; what is only protected is one call of the host for many pages
@@ -106,8 +108,8 @@ test_protections()
 # without filter: instructions of traced processes are not replaced
 test_calls_of_other_kinds()
 {
-	checks 2 foreign
-	checks 2 foreign --no-fast-calls
+	checks 2 guest-sites foreign
+	checks 2 guest-sites foreign --no-fast-calls
 }
 
 # see tests/support/guest-threads.c

@@ -4,11 +4,9 @@
  * check makes the same call many times over, so that a kernel which replaces instructions it
  * sees often has replaced it, and then does what such a kernel may get wrong.
  *
- *	guest-calls [replaced | untouched | foreign | mappings | turns | closed]
+ *	guest-calls [replaced | untouched]
  *
- * With one of the first two, also whether the instructions are there no more, or are there still.
- * With the third, only what becomes of calls that a kernel for 64 bit alone does not have; then
- * only calls that change mappings, by instructions that take turns, and that close a file.
+ * With one of the two, also whether the instructions are there no more, or are there still.
  * One line per check; exit status 1 if one failed.
  */
 #define _GNU_SOURCE
@@ -30,82 +28,9 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-#include "tests/bench/guest.h"
+#include "tests/support/guest-call.h"
 
-enum { OFTEN = 2000, PEERS = 30 };
-
-/* As a C library makes them, with room behind, and as its syscall() does. */
-long quick_getppid(void);
-long any_call(long nr, ...);
-extern const unsigned char quick_site[], any_site[], call_with_site[];
-__asm__(".text\n"
-	".p2align 4\n"
-	"quick_getppid:\n"
-	"	mov $110, %eax\n"
-	"quick_site:\n"
-	"	syscall\n"
-	"	ret\n"
-	"	.p2align 4\n"
-	"	.skip 16, 0x90\n"
-	"any_call:\n"
-	"	mov %rdi, %rax\n"
-	"	mov %rsi, %rdi\n"
-	"	mov %rdx, %rsi\n"
-	"	mov %rcx, %rdx\n"
-	"	mov %r8, %r10\n"
-	"	mov %r9, %r8\n"
-	"	mov 8(%rsp), %r9\n"
-	"any_site:\n"
-	"	syscall\n"
-	"	ret\n"
-	"	.p2align 4\n"
-	"	.skip 16, 0x90\n");
-
-/* What is loaded before a call and compared after it: 15 general ones, flags, 16 vectors. */
-struct registers {
-	uint64_t bx, dx, si, di, bp, r8, r9, r10, r12, r13, r14, r15, flags, fs;
-	uint64_t xmm[16][2];
-} __attribute__((aligned(16)));
-
-/* rax: number and result; rcx and r11 are lost. @in and @out are found again on the stack. */
-long call_with(const struct registers *in, struct registers *out, long nr);
-__asm__(".text\n"
-	".p2align 4\n"
-	"call_with:\n"
-	"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-	"	push %rsi\n"
-	"	mov %rdx, %rax\n"
-	"	mov %rdi, %rcx\n"
-	".irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-	"	movdqa 112+16*\\r(%rcx), %xmm\\r\n"
-	".endr\n"
-	"	push 96(%rcx); popfq\n"
-	"	mov (%rcx), %rbx; mov 8(%rcx), %rdx; mov 16(%rcx), %rsi; mov 24(%rcx), %rdi\n"
-	"	mov 32(%rcx), %rbp; mov 40(%rcx), %r8; mov 48(%rcx), %r9; mov 56(%rcx), %r10\n"
-	"	mov 64(%rcx), %r12; mov 72(%rcx), %r13; mov 80(%rcx), %r14; mov 88(%rcx), %r15\n"
-	"call_with_site:\n"
-	"	syscall\n"
-	"	jmp 1f\n"
-	"	.p2align 4\n"
-	"	.skip 32, 0x90\n"
-	"1:	mov (%rsp), %rcx\n"
-	"	mov %rbx, (%rcx); mov %rdx, 8(%rcx); mov %rsi, 16(%rcx); mov %rdi, 24(%rcx)\n"
-	"	mov %rbp, 32(%rcx); mov %r8, 40(%rcx); mov %r9, 48(%rcx); mov %r10, 56(%rcx)\n"
-	"	mov %r12, 64(%rcx); mov %r13, 72(%rcx); mov %r14, 80(%rcx); mov %r15, 88(%rcx)\n"
-	"	pushfq; pop 96(%rcx)\n"
-	"	mov %fs:0, %rdx; mov %rdx, 104(%rcx)\n"
-	".irp r,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-	"	movdqa %xmm\\r, 112+16*\\r(%rcx)\n"
-	".endr\n"
-	"	add $8, %rsp\n"
-	"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-	"	ret\n");
-
-static uint64_t next(uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	return *seed >> 8;
-}
+enum { PEERS = 30 };
 
 static bool exited_with(pid_t pid, int code)
 {
@@ -114,65 +39,9 @@ static bool exited_with(pid_t pid, int code)
 	return waitpid(pid, &st, 0) == pid && WIFEXITED(st) && WEXITSTATUS(st) == code;
 }
 
-/* Carry, parity, adjust, zero, sign and overflow; the second bit is always set */
-#define FLAGS 0x8d5UL
-
-static struct registers any_registers(uint64_t *seed)
-{
-	struct registers r = { 0 };
-	uint64_t *word = (uint64_t *)&r;
-
-	for (size_t k = 0; k < sizeof(r) / 8; k++)
-		word[k] = next(seed);
-	r.flags = (r.flags & FLAGS) | 0x202;
-	__asm__ volatile ("mov %%fs:0, %0" : "=r" (r.fs));
-	return r;
-}
-
-/* @want: the result, or negative for any */
-static int call_keeps(const struct registers *in, long nr, long want)
-{
-	struct registers out;
-	long got = call_with(in, &out, nr);
-
-	out.flags &= FLAGS | 0x202;
-	return (want >= 0 && got != want) || memcmp(in, &out, sizeof(out)) != 0 ? -1 : 0;
-}
-
-static int registers_kept(long nr, long want, int times, uint64_t seed)
-{
-	for (int i = 0; i < times; i++) {
-		struct registers in = any_registers(&seed);
-
-		if (call_keeps(&in, nr, want) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int check_registers(void)
 {
 	return registers_kept(SYS_getppid, getppid(), 10 * OFTEN, 1);
-}
-
-static volatile sig_atomic_t alarms;
-
-/* Uses what the interrupted must not lose, and makes calls by the same instructions. */
-static void on_alarm(int sig)
-{
-	(void)sig;
-	alarms++;
-	if (registers_kept(SYS_getppid, getppid(), 2, (uint64_t)alarms) < 0 || quick_getppid() != getppid())
-		_exit(9);
-}
-
-static void alarm_every(int us, int flags)
-{
-	struct itimerval it = { { 0, us }, { 0, us } };
-	struct sigaction sa = { .sa_handler = on_alarm, .sa_flags = flags };
-
-	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &it, NULL);
 }
 
 static int check_signals(void)
@@ -264,51 +133,6 @@ static int check_any_call(void)
 	if (any_call(SYS_sched_yield) || any_call(100000) != -ENOSYS)
 		return -1;
 	return registers_kept(SYS_getppid, getppid(), 200, 5);
-}
-
-/* @nr with three arguments, and all registers kept */
-static int mapping_kept(long nr, char *at, size_t len, long prot, uint64_t seed)
-{
-	struct registers in = any_registers(&seed);
-
-	in.di = (uint64_t)at;
-	in.si = len;
-	in.dx = (uint64_t)prot;
-	in.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-	in.r8 = (uint64_t)-1;
-	in.r9 = 0;
-	return call_keeps(&in, nr, nr == SYS_mmap ? (long)at : 0);
-}
-
-/* What a call has changed is in force when it returns, also if it was interrupted there. */
-static int check_mappings(void)
-{
-	enum { N = 16, ROUNDS = 3 * OFTEN };
-	char *at = mmap(NULL, N * PAGE, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int ret = 0;
-
-	if (at == MAP_FAILED)
-		return -1;
-	alarm_every(1000, SA_RESTART);
-	for (int i = 0; i < ROUNDS && !ret; i++) {
-		char *page = at + i % N * PAGE;
-
-		ret |= mapping_kept(SYS_mmap, page, PAGE, PROT_READ | PROT_WRITE, (uint64_t)i);
-		ret |= page[0] || page[PAGE - 1] ? -1 : 0;
-		memset(page, i, PAGE);
-		ret |= mapping_kept(SYS_mprotect, at, N * PAGE, PROT_READ, (uint64_t)i);
-		ret |= page[1] != (char)i || (i % 8 && page[-1] != (char)(i - 1)) ? -1 : 0;
-		ret |= mapping_kept(SYS_mprotect, at, N * PAGE, PROT_READ | PROT_WRITE, (uint64_t)i);
-		page[2] = (char)(i + 1);
-		ret |= page[2] != (char)(i + 1) ? -1 : 0;
-		if (i % 8 == 7)
-			ret |= mapping_kept(SYS_munmap, page, PAGE, 0, (uint64_t)i) ||
-			       mapping_kept(SYS_mmap, page, PAGE, PROT_READ | PROT_WRITE, 1) ||
-			       page[2] ? -1 : 0;
-	}
-	alarm_every(0, SA_RESTART);
-	munmap(at, N * PAGE);
-	return ret;
 }
 
 static __thread uint64_t own;
@@ -608,75 +432,6 @@ static int check_flood(void)
 	return failed;
 }
 
-/*
- * Instructions at the same place of their pages, which a kernel is likely to count in one place:
- * first many, some times each, then a few that are called often and in turn.
- */
-static int check_turns(void)
-{
-	static const unsigned char code[] = { 0xb8, 110, 0, 0, 0, 0x0f, 0x05, 0xc3 };
-	enum { SITES = 24, SOME = 16, NOP = 0x90 };
-	unsigned char *at = mmap(NULL, SITES * PAGE, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	long (*site[SITES])(void), parent = getppid();
-
-	if (at == MAP_FAILED)
-		return -1;
-	for (size_t i = 0; i < SITES; i++) {
-		unsigned char *page = at + i * PAGE;
-
-		memset(page, NOP, 64);
-		memcpy(page, code, sizeof(code));
-		memcpy(&site[i], &page, sizeof(page));
-	}
-	for (int i = 0; i < 3 * SOME; i++) {
-		if (site[i % SOME]() != parent)
-			return -1;
-	}
-	for (int i = 0; i < 3 * OFTEN; i++) {
-		if (site[SOME + i % (SITES - SOME)]() != parent)
-			return -1;
-	}
-	return munmap(at, SITES * PAGE);
-}
-
-/* A kernel may have work left when a call that closed something returns. */
-static int check_closed(void)
-{
-	static const char name[] = "/guest-calls";
-	int kept = open(name, O_RDWR | O_CREAT, 0600);
-	uint64_t seed = 11;
-
-	if (kept < 0)
-		return -1;
-	for (int i = 0; i < 3 * OFTEN; i++) {
-		struct registers in = any_registers(&seed);
-		int fd = open(name, O_RDONLY);
-
-		in.di = (uint64_t)fd;
-		if (fd < 0 || call_keeps(&in, SYS_close, 0) < 0 || close(fd) == 0)
-			return -1;
-	}
-	close(kept);
-	return unlink(name);
-}
-
-static int check_32_bit(void)
-{
-	long ax = 20;
-
-	__asm__ volatile("int $0x80" : "+a"(ax) : : "memory");
-	return ax == -ENOSYS ? 0 : -1;
-}
-
-static int check_x32(void)
-{
-	for (int i = 0; i < OFTEN; i++) {
-		if (syscall(0x40000000L + SYS_getppid) != -1 || errno != ENOSYS)
-			return -1;
-	}
-	return 0;
-}
-
 static bool replaced(const unsigned char *site)
 {
 	return site[0] != 0x0f || site[1] != 0x05;
@@ -686,26 +441,8 @@ static int run(int argc, char **argv)
 {
 	bool wanted = argc == 2 && strcmp(argv[1], "replaced") == 0;
 
-	if (argc == 2 && strcmp(argv[1], "foreign") == 0) {
-		check("32-bit", check_32_bit);
-		check("x32", check_x32);
-		return failures ? 1 : 0;
-	}
-	if (argc == 2 && strcmp(argv[1], "mappings") == 0) {
-		check("mappings", check_mappings);
-		return failures ? 1 : 0;
-	}
-	if (argc == 2 && strcmp(argv[1], "turns") == 0) {
-		check("turns", check_turns);
-		return failures ? 1 : 0;
-	}
-	if (argc == 2 && strcmp(argv[1], "closed") == 0) {
-		check("closed", check_closed);
-		return failures ? 1 : 0;
-	}
 	if (argc > 2 || (argc == 2 && !wanted && strcmp(argv[1], "untouched") != 0)) {
-		fprintf(stderr, "usage: guest-calls [replaced | untouched | foreign | mappings | turns | "
-			"closed]\n");
+		fprintf(stderr, "usage: guest-calls [replaced | untouched]\n");
 		return 2;
 	}
 	check("registers", check_registers);
@@ -713,7 +450,6 @@ static int run(int argc, char **argv)
 	check("restart", check_restart);
 	check("eintr", check_eintr);
 	check("any-call", check_any_call);
-	check("mappings", check_mappings);
 	check("threads", check_threads);
 	check("sleeping-thread", check_sleeping_thread);
 	check("traced", check_traced);
