@@ -5,23 +5,23 @@
 # by the clock of whoever does it.  Every job of this kind takes the processors that there are:
 # with one virtual CPU a job for two has half of what it has natively.
 #
-# ratio: dpkg-buildpackage -b of hello, one virtual CPU: hello-1-cpu / hello-native
-# ratio: dpkg-buildpackage -b of hello, two: hello-2-cpus / hello-native
-# ratio: make -j2 of 100 files, two virtual CPUs: make-2-cpus / make-native
+# aim: dpkg-buildpackage -b of hello, one virtual CPU: hello-1-cpu / hello-native <= 1.3
+# aim: dpkg-buildpackage -b of hello, two: hello-2-cpus / hello-native <= 1.3
+# aim: make -j2 of 100 files, two virtual CPUs: make-2-cpus / make-native <= 1.15
 # ratio: the same, one virtual CPU: make-1-cpu / make-native
-# ratio: true from a shell, one virtual CPU: true-1-cpu / true-native
-# ratio: true from a shell, two: true-2-cpus / true-native
+# aim: true from a shell, one virtual CPU: true-1-cpu / true-native <= 1.25
+# aim: true from a shell, two: true-2-cpus / true-native <= 1.4
 # ratio: echo into sed, one virtual CPU: sed-1-cpu / sed-native
 # ratio: echo into sed, two: sed-2-cpus / sed-native
 # ratio: perl -e 1, one virtual CPU: perl-1-cpu / perl-native
 # ratio: perl -e 1, two: perl-2-cpus / perl-native
-# ratio: gcc -c of nothing, one virtual CPU: gcc-1-cpu / gcc-native
-# ratio: gcc -c of nothing, two: gcc-2-cpus / gcc-native
-# ratio: git clone, one virtual CPU: git-clone-1-cpu / git-clone-native
+# aim: gcc -c of nothing, one virtual CPU: gcc-1-cpu / gcc-native <= 1.25
+# aim: gcc -c of nothing, two: gcc-2-cpus / gcc-native <= 1.25
+# aim: git clone, one virtual CPU: git-clone-1-cpu / git-clone-native <= 1.3
 # ratio: git clone, two: git-clone-2-cpus / git-clone-native
-# ratio: git status, one virtual CPU: git-status-1-cpu / git-status-native
+# aim: git status, one virtual CPU: git-status-1-cpu / git-status-native <= 1.3
 # ratio: git status, two: git-status-2-cpus / git-status-native
-# ratio: git gc, one virtual CPU: git-gc-1-cpu / git-gc-native
+# aim: git gc, one virtual CPU: git-gc-1-cpu / git-gc-native <= 1.3
 # ratio: git gc, two: git-gc-2-cpus / git-gc-native
 
 # A compiler, and in /srv the source of hello, 100 files in C, and a repository of them.

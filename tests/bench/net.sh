@@ -3,8 +3,8 @@
 # Bytes through the network of a cage, from and to a server on the host, and through
 # slirp4netns, which uses the same library, with the size of packets it recommends.
 #
-# ratio: download in a cage against slirp4netns: download-cage / download-slirp4netns
-# ratio: upload in a cage against slirp4netns: upload-cage / upload-slirp4netns
+# aim: download in a cage against slirp4netns: download-cage / download-slirp4netns >= 1
+# aim: upload in a cage against slirp4netns: upload-cage / upload-slirp4netns >= 1.3
 # ratio: download with two virtual CPUs against slirp4netns: download-cage-2-cpus / download-slirp4netns
 # ratio: upload with two virtual CPUs against slirp4netns: upload-cage-2-cpus / upload-slirp4netns
 

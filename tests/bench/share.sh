@@ -11,6 +11,7 @@
 # ratio: export against tar c and sync: export / tar-c-sync
 # promise: dpkg --configure -a on humfs against guest tmpfs: configure-humfs / configure-tmpfs <= 1.25
 # promise: dpkg --configure -a in a cage against the host's own, as root: configure-humfs / configure-native <= 1.4
+# aim: dpkg --configure -a in a cage against the host's own, as root: configure-humfs / configure-native <= 1.2
 
 # the packages of share.tar as dpkg --unpack leaves them, all to be configured
 as_unpacked()
