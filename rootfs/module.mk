@@ -58,5 +58,5 @@ $(eval $(call module,build,rootfs/build,bom.c file.c json.c keys.c licences.c ma
 	json-c,image fabricate emulate machine places cage cache roots target share deb822 base))
 
 # packages from their sources
-$(eval $(call module,debbuild,rootfs/debbuild,debbuild.c depends.c log.c output.c record.c source.c steps.c,\
-	json-c,fabricate plan options debian fetch deb822 machine cage roots share base))
+$(eval $(call module,debbuild,rootfs/debbuild,buildinfo.c debbuild.c depends.c log.c nmu.c options.c output.c record.c report.c\
+	source.c steps.c wish.c,json-c,fabricate emulate plan options debian fetch deb822 machine cage roots share base))

@@ -18,75 +18,6 @@
 #include "umlcage/base/interrupt.h"
 #include "umlcage/cage/cage.h"
 
-#define WISH		"sbuild-build-depends-main-dummy"	/* as sbuild calls it */
-enum { MAX_STATUS = 256 << 20 };
-
-/* ---- options ---- */
-
-#define OWN(field, kind) OPT_##kind(struct debbuild, field)
-
-static int opt_words(const struct opt *opt, const char *arg, void *value, struct error *e)
-{
-	cleanup_strv struct strv words = STRV_INIT;
-	struct strv *out = value;
-
-	strv_split(&words, arg, ", \t\n");
-	for (size_t i = 0; i < words.n; i++) {
-		if (words.v[i][strspn(words.v[i], "abcdefghijklmnopqrstuvwxyz0123456789-.+")])
-			return err_usage(e, "--%s: '%s' is not the name of a profile", opt->name, words.v[i]);
-		if (!strv_has(out, words.v[i]))
-			strv_add(out, words.v[i]);
-	}
-	return 0;
-}
-
-static int opt_extra(const struct opt *opt, const char *arg, void *value, struct error *e)
-{
-	cleanup_free char *path = realpath(arg, NULL);
-	struct stat st;
-
-	(void)opt;
-	if (!path || stat(path, &st) < 0)
-		return err_sys(e, errno, "--extra-package: cannot open '%s'", arg);
-	if (!S_ISREG(st.st_mode))
-		return err_usage(e, "--extra-package: '%s' is not a file", arg);
-	strv_take(value, steal_ptr(&path));
-	return 0;
-}
-
-const struct opt debbuild_opts[] = {
-	{ OPT_STRING, 'o', "output", "DIR", OWN(output, STR),
-	  "where it goes (default: here; from within a source tree, the folder it is in)" },
-	{ OPT_FLAG, 0, "overwrite", NULL, OWN(overwrite, BOOL),
-	  "replace files of another build that are in the way" },
-	{ OPT_FLAG, 0, "arch-only", NULL, OWN(arch_only, BOOL),
-	  "only packages for this architecture (dpkg-buildpackage -B)" },
-	{ OPT_FLAG, 0, "indep", NULL, OWN(indep, BOOL),
-	  "only packages for all architectures (dpkg-buildpackage -A)" },
-	{ OPT_CALL, 'P', "profiles", "NAMES", OWN(profiles, STRV),
-	  "build profiles: nodoc, nocheck, stage1, ...", opt_words },
-	{ OPT_FLAG, 0, "nocheck", NULL, OWN(nocheck, BOOL),
-	  "without the package's own tests: as profile and in DEB_BUILD_OPTIONS" },
-	{ OPT_CALL, 0, "extra-package", "FILE.deb", OWN(extra, STRV),
-	  "one more package that dependencies may be met by; again for more", opt_extra },
-	{ OPT_UINT, 'j', "jobs", "N", OWN(jobs, UNSIGNED),
-	  "jobs at a time, and processors of the cage (default: --cpus)" },
-	{ OPT_STRING, 0, "root", "ROOT", OWN(root, STR),
-	  "build in a copy of this one, which has build-essential and fakeroot\n"
-	  "(default: one that is made of the suite and kept in the cache)" },
-	{ OPT_FLAG, 0, "scratch-memory", NULL, OWN(memory_scratch, BOOL),
-	  "keep what the build writes in the cage's memory, not on the disk" },
-	OPT_END,
-};
-
-void debbuild_release(struct debbuild *b)
-{
-	fab_options_release(&b->fab);
-	machine_release(&b->machine);
-	strv_release(&b->profiles);
-	strv_release(&b->extra);
-}
-
 /* ---- steps ---- */
 
 void job_step(struct job *j, enum debbuild_step step)
@@ -119,6 +50,8 @@ static int find_folder(struct job *j, struct error *e)
 		return err_sys(e, errno, "cannot tell the current folder");
 	if (j->b->output)
 		wanted = j->b->output[0] == '/' ? xstrdup(j->b->output) : path_join(here, j->b->output);
+	else if (j->info)
+		wanted = path_join(here, "rebuilt");
 	else if (j->source.kind == SOURCE_TREE && str_eq(here, j->source.dir))
 		wanted = path_join(here, "..");
 	else
@@ -130,114 +63,6 @@ static int find_folder(struct job *j, struct error *e)
 	if (!j->r->folder || access(j->r->folder, W_OK | X_OK) < 0)
 		return err_sys(e, errno, "cannot write to '%s'", wanted);
 	return 0;
-}
-
-/* What names of files of this build begin with: NAME_VERSION_ARCH. */
-static char *stem_of(const struct job *j)
-{
-	return xasprintf("%s_%s_%s", j->source.name, j->source.file_version,
-			 j->b->indep ? "all" : j->r->architecture);
-}
-
-static char *time_text(int64_t when)
-{
-	time_t t = (time_t)when;
-	char text[64] = "";
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return xstrdup(text);
-}
-
-static const char *build_type(const struct debbuild *b)
-{
-	return b->arch_only ? "any" : b->indep ? "all" : "binary";
-}
-
-static int begin_log(struct job *j, struct error *e)
-{
-	cleanup_free char *stem = stem_of(j), *when = time_text(j->r->began), *title = NULL, *link = NULL;
-	cleanup_free char *name = xasprintf("%s-%s.build", stem, when);
-	cleanup_free char *path = path_join(j->r->folder, name);
-	const char *arch = j->r->architecture;
-	char host[65] = "";
-	int ret = buildlog_open(&j->log, path, j->progress->verbosity > 0, e);
-
-	/* two in one second */
-	for (int i = 2; ret == -EEXIST && i < 100; i++) {
-		err_release(e);
-		free(path);
-		free(name);
-		name = xasprintf("%s-%s.%d.build", stem, when, i);
-		path = path_join(j->r->folder, name);
-		ret = buildlog_open(&j->log, path, j->progress->verbosity > 0, e);
-	}
-	if (ret < 0)
-		return ret;
-	j->r->log = xstrdup(path);
-	link = xasprintf("%s.build", stem);
-	output_link(j->r->folder, link, name);
-	title = xasprintf("%s %s (%s)", j->source.name, j->source.version, arch);
-	if (gethostname(host, sizeof(host) - 1) < 0)
-		host[0] = '\0';
-	buildlog_line(&j->log, "umlcage " UMLCAGE_VERSION " on %s", host);
-	buildlog_title(&j->log, title, true);
-	buildlog_line(&j->log, "Package: %s\nVersion: %s\nSource Version: %s\nDistribution: %s\n"
-		 "Machine Architecture: %s\nHost Architecture: %s\nBuild Architecture: %s\nBuild Type: %s",
-		 j->source.name, j->source.version, j->source.version, j->r->suite, arch, arch, arch,
-		 build_type(j->b));
-	buildlog_title(&j->log, "Fetch source files", false);
-	for (size_t i = 0; i < j->source.files.n; i++)
-		buildlog_line(&j->log, "%s %llu %s", j->source.files.v[i].sum,
-			 (unsigned long long)j->source.files.v[i].size, j->source.files.v[i].name);
-	return 0;
-}
-
-static void summary(struct job *j)
-{
-	const struct debbuild_result *r = j->r;
-	int64_t s = r->milliseconds[DEBBUILD_DONE] / 1000;
-	cleanup_free char *when = time_text((int64_t)time(NULL));
-
-	buildlog_title(&j->log, "Summary", false);
-	buildlog_line(&j->log, "Build Architecture: %s\nBuild Type: %s\nBuild-Space: %llu\nBuild-Time: %lld\n"
-		 "Distribution: %s", r->architecture, build_type(j->b),
-		 (unsigned long long)(j->space >> 10), (long long)r->milliseconds[DEBBUILD_BUILD] / 1000,
-		 r->suite);
-	if (r->step != DEBBUILD_DONE)
-		buildlog_line(&j->log, "Fail-Stage: %s\nReason: %s", r->step == DEBBUILD_BUILD ? "build" :
-			 r->step == DEBBUILD_DEPENDENCIES || r->step == DEBBUILD_INSTALL ? "install-deps" :
-			 r->step == DEBBUILD_UNPACK ? "unpack" : "post-build", r->why ? r->why : "");
-	buildlog_line(&j->log, "Host Architecture: %s\nInstall-Time: %lld\nJob: %s_%s\n"
-		 "Machine Architecture: %s\n"
-		 "Package: %s\nPackage-Time: %lld\nSource-Version: %s\nSpace: %llu\nStatus: %s\nVersion: %s",
-		 r->architecture, (long long)r->milliseconds[DEBBUILD_INSTALL] / 1000, r->source, r->version,
-		 r->architecture, r->source, (long long)s, r->version, (unsigned long long)(j->space >> 10),
-		 debbuild_status(r), r->version);
-	buildlog_line(&j->log, "----------------------------------------------------------------------------"
-		 "----\nFinished at %s\nBuild needed %02lld:%02lld:%02lld, %lluk disk space", when,
-		 (long long)s / 3600, (long long)s / 60 % 60, (long long)s % 60,
-		 (unsigned long long)(j->space >> 10));
-}
-
-/* The record beside the log: what a program reads. */
-static void write_record(struct job *j)
-{
-	cleanup_free char *text = debbuild_json(j->r), *stem = NULL, *link = NULL;
-
-	if (!j->r->log)
-		return;
-	stem = xstrndup(j->r->log, strlen(j->r->log) - strlen(".build"));
-	j->r->record = xasprintf("%s.json", stem);
-	if (file_replace(AT_FDCWD, j->r->record, text, strlen(text), 0644, NULL) < 0) {
-		free_ptr(&j->r->record);
-		return;
-	}
-	free(stem);
-	stem = stem_of(j);
-	link = xasprintf("%s.json", stem);
-	output_link(j->r->folder, link, strrchr(j->r->record, '/') + 1);
 }
 
 /* ---- the source and its archive ---- */
@@ -260,12 +85,12 @@ static int check_kinds(const struct job *j, struct error *e)
 	strv_split(&archs, j->source.architecture ? j->source.architecture : "", " \t\n");
 	if (!archs.n)
 		return 0;
-	if (j->b->indep && !strv_has(&archs, "all"))
+	if (j->b->types == BUILD_ALL && !strv_has(&archs, "all"))
 		return err_usage(e, "--indep: '%s' has no packages for all architectures (%s)",
 				 j->source.name, j->source.architecture);
 	for (size_t i = 0; i < archs.n; i++)
 		any |= !str_eq(archs.v[i], "all") && depends_arch_is(j->r->architecture, archs.v[i]);
-	if (!any && (j->b->arch_only || !strv_has(&archs, "all")))
+	if (!any && j->b->types & BUILD_BINARY && (!(j->b->types & BUILD_ALL) || !strv_has(&archs, "all")))
 		return err_usage(e, "'%s' has no packages for %s (%s)", j->source.name, j->r->architecture,
 				 j->source.architecture);
 	return 0;
@@ -273,6 +98,7 @@ static int check_kinds(const struct job *j, struct error *e)
 
 static int get_source(struct job *j, struct error *e)
 {
+	cleanup_free char *stem = NULL;
 	int ret = open_archive(j, e);
 
 	if (ret == 0)
@@ -285,9 +111,12 @@ static int get_source(struct job *j, struct error *e)
 	j->r->version = xstrdup(j->source.version);
 	ret = check_kinds(j, e);
 	if (ret == 0)
-		ret = output_check(j->r->folder, &j->source, j->b->indep ? "all" : j->r->architecture,
-				   j->b->overwrite, e);
-	return ret < 0 ? ret : begin_log(j, e);
+		ret = nmu_prepare(j, e);
+	if (ret < 0)
+		return ret;
+	stem = report_stem(j);
+	ret = output_check(j->r->folder, stem, j->b->overwrite, e);
+	return ret < 0 ? ret : report_begin(j, e);
 }
 
 /* ---- the root ---- */
@@ -315,111 +144,10 @@ static int get_root(struct job *j, struct error *e)
 	ret = j->b->root ? named_root(j, e) :
 	      fabricate_kept_root(&j->b->fab, "buildd", &j->b->machine, &j->kernel, j->archive,
 				  j->progress, &j->root, e);
-	return ret < 0 ? ret : share_open(&j->root_share, j->root, SHARE_READ, e);
-}
-
-/* ---- dependencies ---- */
-
-static int reduce(const struct job *j, const char *const *fields, struct strbuf *out,
-		  struct error *e)
-{
-	const struct depends_for how = { j->r->architecture, &j->b->profiles };
-	int ret = 0;
-
-	for (; *fields && ret == 0; fields++) {
-		const char *value = deb822_get(&j->source.control, *fields);
-
-		if (value)
-			ret = depends_reduce(value, *fields, &how, out, e);
-	}
-	return ret;
-}
-
-static int make_wish(struct job *j, struct strbuf *control, struct error *e)
-{
-	const char *wants[4] = { "Build-Depends" }, *minds[4] = { "Build-Conflicts" };
-	cleanup_strbuf struct strbuf depends = STRBUF_INIT, conflicts = STRBUF_INIT;
-	size_t n = 1;
-	int ret;
-
-	if (!j->b->indep) {
-		wants[n] = "Build-Depends-Arch";
-		minds[n++] = "Build-Conflicts-Arch";
-	}
-	if (!j->b->arch_only) {
-		wants[n] = "Build-Depends-Indep";
-		minds[n] = "Build-Conflicts-Indep";
-	}
-	sb_adds(&depends, "build-essential, fakeroot");
-	ret = reduce(j, wants, &depends, e);
 	if (ret == 0)
-		ret = reduce(j, minds, &conflicts, e);
-	if (ret < 0)
-		return err_wrap(e, "the dependencies of '%s'", j->source.name);
-	buildlog_line(&j->log, "Filtered Build-Depends: %s", sb_str(&depends));
-	if (conflicts.len)
-		buildlog_line(&j->log, "Filtered Build-Conflicts: %s", sb_str(&conflicts));
-	sb_addf(control, "Package: " WISH "\nVersion: 0.invalid.0\nArchitecture: %s\nDepends: %s\n",
-		j->r->architecture, sb_str(&depends));
-	if (conflicts.len)
-		sb_addf(control, "Conflicts: %s\n", sb_str(&conflicts));
-	return 0;
-}
-
-/* dpkg's list of what the root has. */
-static int read_status(const struct job *j, struct strbuf *text, struct error *e)
-{
-	cleanup_share_tree struct share_tree *t = share_tree_new(j->root_share.fd, 0);
-
-	if (share_read(t, "var/lib/dpkg/status", MAX_STATUS, text, NULL) == 0)
-		return 0;
-	return err_usage(e, "the root '%s' has no list of packages (var/lib/dpkg/status)", j->root);
-}
-
-static int fetch_packages(struct job *j, struct error *e)
-{
-	struct debian_item *items = xcalloc(j->plan.n + 1, sizeof(*items));
-	size_t n = 0;
-	int ret;
-
-	for (size_t i = 0; i < j->plan.n; i++) {
-		const struct plan_package *p = &j->plan.packages[i];
-
-		strv_addf(&j->r->installed, "%s %s %s", p->name, p->version, p->arch);
-		buildlog_line(&j->log, "Get: %s %s %s", p->name, p->version, p->arch);
-		if (!p->uri)
-			continue;
-		items[n] = (struct debian_item){ .uri = p->uri, .filename = p->path, .size = p->size,
-						 .fd = -1 };
-		memcpy(items[n++].sum, p->sum, sizeof(p->sum));
-	}
-	ret = fetch_for_build(j->archive, items, n, e);
-	free(items);
-	return ret;
-}
-
-static int get_dependencies(struct job *j, struct error *e)
-{
-	cleanup_strbuf struct strbuf control = STRBUF_INIT, status = STRBUF_INIT;
-	struct plan_wish wish = { .name = WISH, .debs = &j->b->extra };
-	int ret;
-
-	buildlog_title(&j->log, "Choose package build dependencies", false);
-	ret = make_wish(j, &control, e);
-	if (ret == 0)
-		ret = read_status(j, &status, e);
-	if (ret < 0)
-		return ret;
-	wish.control = sb_str(&control);
-	wish.status = sb_str(&status);
-	ret = plan_dependencies(&wish, &j->b->fab, j->archive, j->progress, &j->plan, e);
-	if (ret == -EINVAL) {
-		err_wrap(e, "the build dependencies of '%s' cannot be met", j->source.name);
-		/* it is not this command line that is at fault */
-		e->kind = ERR_PACKAGES;
-		return ret;
-	}
-	return ret < 0 ? ret : fetch_packages(j, e);
+		ret = share_open(&j->root_share, j->root, SHARE_READ, e);
+	return ret < 0 ? ret : emulate_ensure_root(&j->emulators, j->root_share.fd, &j->b->machine.emulate,
+						   j->r->suite, NULL, j->progress, e);
 }
 
 /* ---- the results ---- */
@@ -428,9 +156,11 @@ static int hand_over(struct job *j, struct error *e)
 {
 	struct debian_files made = DEBIAN_FILES_INIT;
 	cleanup_close int source = -1;
-	int ret = output_read(j->out.share.fd, &j->source, &made, e);
+	bool again = j->b->types & BUILD_SOURCE, tree = j->source.kind == SOURCE_TREE;
+	int ret = output_read(j->out.share.fd, &j->source, again || tree, &made, e);
 
-	if (ret == 0 && j->source.kind != SOURCE_TREE) {
+	/* a source that was made again is as good as the one it was made of */
+	if (ret == 0 && !tree && !again) {
 		source = openat(j->in.share.fd, "source", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		ret = source < 0 ? err_sys(e, errno, "cannot open the source in the cache") :
 		      output_hand_over(source, j->r->folder, &j->source.files, j->b->overwrite, e);
@@ -451,8 +181,9 @@ static int prepare(struct job *j, const char *what, struct error *e)
 	struct debbuild *b = j->b;
 	int ret;
 
-	if (b->arch_only && b->indep)
-		return err_usage(e, "--arch-only and --indep exclude each other");
+	ret = debbuild_settle(b, e);
+	if (ret < 0)
+		return ret;
 	if (b->jobs > b->machine.cpus)
 		b->machine.cpus = b->jobs;
 	if (!b->jobs)
@@ -490,12 +221,14 @@ static int go(struct job *j, const char *what, struct error *e)
 	}
 	if (ret == 0) {
 		job_step(j, DEBBUILD_DEPENDENCIES);
-		ret = get_dependencies(j, e);
+		ret = wish_packages(j, e);
 	}
 	if (ret == 0)
 		ret = steps_run(j, e);
 	if (ret == 0)
 		ret = hand_over(j, e);
+	if (ret == 0 && j->info)
+		ret = buildinfo_compare(j->info, j->r, e);
 	if (ret == 0)
 		job_step(j, DEBBUILD_DONE);
 	return ret;
@@ -508,6 +241,8 @@ static void job_end(struct job *j)
 	work_end(&j->out);
 	work_end(&j->upper);
 	buildlog_close(&j->log);
+	emulate_close(&j->emulators);
+	free(j->entry);
 	plan_release(&j->plan);
 	share_close(&j->root_share);
 	free(j->root);
@@ -517,16 +252,18 @@ static void job_end(struct job *j)
 	strv_release(&j->env);
 }
 
-int debbuild_run(struct debbuild *b, const char *what, struct progress *progress,
-		 struct debbuild_result *result, struct error *e)
+static int run_job(struct debbuild *b, const char *what, const struct buildinfo *info,
+		   struct progress *progress, struct debbuild_result *result, struct error *e)
 {
-	struct job j = { .b = b, .progress = progress, .r = result, .source = SOURCE_INIT,
+	struct job j = { .b = b, .info = info, .progress = progress, .r = result, .source = SOURCE_INIT,
 			 .kernel = KERNEL_INFO_INIT, .root_share = SHARE_INIT, .log = BUILDLOG_INIT,
-			 .in = WORK_INIT, .out = WORK_INIT, .upper = WORK_INIT, .at = clock_ms() };
+			 .in = WORK_INIT, .out = WORK_INIT, .upper = WORK_INIT, .at = clock_ms(),
+			 .emulators = EMULATORS_INIT };
 	int64_t start = j.at;
 	int ret;
 
-	*result = (struct debbuild_result){ .architecture = debian_native_architecture(),
+	*result = (struct debbuild_result){ .architecture = xstrdup(b->arch ? b->arch :
+								    debian_native_architecture()),
 					    .began = (int64_t)time(NULL) };
 	interrupt_begin();
 	ret = go(&j, what, e);
@@ -536,9 +273,34 @@ int debbuild_run(struct debbuild *b, const char *what, struct progress *progress
 	if (ret < 0)
 		result->why = xstrdup(err_text(e));
 	if (j.log.fd >= 0)
-		summary(&j);
-	write_record(&j);
+		report_end(&j);
+	report_record(&j);
 	job_end(&j);
 	interrupt_end();
+	return ret;
+}
+
+int debbuild_run(struct debbuild *b, const char *what, struct progress *progress,
+		 struct debbuild_result *result, struct error *e)
+{
+	return run_job(b, what, NULL, progress, result, e);
+}
+
+int debbuild_again(struct debbuild *b, const char *path, struct progress *progress,
+		   struct debbuild_result *result, struct error *e)
+{
+	cleanup_buildinfo struct buildinfo info = BUILDINFO_INIT;
+	cleanup_free char *what = NULL;
+	int ret;
+
+	*result = (struct debbuild_result){ 0 };
+	ret = buildinfo_read(&info, path, e);
+	if (ret < 0)
+		return ret;
+	b->types = info.types;
+	b->arch = info.arch;
+	what = buildinfo_what(&info);
+	ret = run_job(b, what, &info, progress, result, e);
+	b->arch = NULL;
 	return ret;
 }

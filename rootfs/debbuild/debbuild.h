@@ -27,13 +27,28 @@
 #include "umlcage/base/progress.h"
 #include "umlcage/machine/machine.h"
 
+/* What is built, in dpkg-buildpackage's words. */
+enum debbuild_type {
+	BUILD_SOURCE = 1,	/* the source package, once more */
+	BUILD_ANY = 2,		/* packages for this architecture */
+	BUILD_ALL = 4,		/* packages for all architectures */
+	BUILD_BINARY = BUILD_ANY | BUILD_ALL,
+	BUILD_FULL = BUILD_BINARY | BUILD_SOURCE,
+};
+
 struct debbuild {
 	struct fab_options fab;		/* suite, mirrors, components, keyrings of the archive */
 	struct machine machine;		/* checked by the caller */
 	const char *output;		/* a folder, made if need be; NULL: see below */
 	const char *root;		/* instead of one of the cache: a share, as of --root */
 	unsigned int jobs;		/* at a time; 0: as many as the machine has processors */
-	bool arch_only, indep;		/* only architecture dependent, only independent packages */
+	unsigned int types;		/* enum debbuild_type; 0: BUILD_BINARY, of a binNMU BUILD_ANY */
+	bool arch_only, indep;		/* the same as BUILD_ANY alone, BUILD_ALL alone */
+	const char *arch;		/* that packages are built for, and by; NULL: this machine's */
+	unsigned int binnmu;		/* the number of a binary-only upload; 0: it is none */
+	const char *binnmu_why;		/* what its changelog says */
+	const char *append;		/* to the version; NULL */
+	const char *maintainer;		/* who signs such changelogs: "NAME <ADDRESS>" */
 	bool nocheck;			/* profile and option */
 	bool net;			/* the build may reach the network that the machine has */
 	bool overwrite;			/* what is in the way in the output folder */
@@ -44,8 +59,8 @@ struct debbuild {
 
 #define DEBBUILD_INIT { .machine = MACHINE_INIT }
 
-/* Of struct debbuild, but for fab and machine. */
-extern const struct opt debbuild_opts[];
+/* Of struct debbuild, but for fab and machine: what is built, and how. */
+extern const struct opt debbuild_what_opts[], debbuild_opts[];
 
 /* In which step a build is, or failed. */
 enum debbuild_step {
@@ -64,10 +79,13 @@ struct debbuild_result {
 	enum debbuild_step step;	/* DEBBUILD_DONE, or where it failed */
 	char *why;			/* NULL after success */
 	char *source, *version, *suite, *distribution;	/* NULL where that is not known yet */
-	const char *architecture;
+	char *built;			/* the version of what is built */
+	char *architecture;
 	char *folder, *log, *record;	/* paths; NULL: not begun, not written */
 	struct debian_files files;	/* in the folder */
 	struct strv installed;		/* "NAME VERSION ARCHITECTURE" of what was installed for it */
+	bool compared;			/* with a .buildinfo */
+	struct strv differ;		/* packages that are not the same */
 	int64_t milliseconds[DEBBUILD_STEPS];	/* that each took; of the last one: all of it */
 	int64_t began;			/* seconds since the epoch */
 };
@@ -82,6 +100,14 @@ struct debbuild_result {
  */
 int debbuild_run(struct debbuild *b, const char *what, struct progress *progress,
 		 struct debbuild_result *result, struct error *e);
+/*
+ * Builds what the .buildinfo at @path is of once more: the same source, with the same packages
+ * in the same versions, at the same place; and compares what comes of it.  ERR_PACKAGES where a
+ * version cannot be had any more, -EBADMSG and ERR_OTHER for packages that are not the same.
+ * Without an output folder it is 'rebuilt' in the current one.
+ */
+int debbuild_again(struct debbuild *b, const char *path, struct progress *progress,
+		   struct debbuild_result *result, struct error *e);
 void debbuild_release(struct debbuild *b);
 
 /* The record: one JSON object; malloc'ed. */

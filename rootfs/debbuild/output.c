@@ -18,10 +18,9 @@
 
 enum { MAX_CHANGES = 4 << 20 };
 
-int output_check(const char *folder, const struct debsource *s, const char *arch, bool overwrite,
-		 struct error *e)
+int output_check(const char *folder, const char *stem, bool overwrite, struct error *e)
 {
-	cleanup_free char *name = xasprintf("%s_%s_%s.changes", s->name, s->file_version, arch);
+	cleanup_free char *name = xasprintf("%s.changes", stem);
 	cleanup_free char *path = path_join(folder, name);
 	struct stat st;
 
@@ -84,13 +83,14 @@ static int add_as_is(struct debian_files *files, int dirfd, const char *name, st
 	return debian_files_parse(files, line, "what the build made", e);
 }
 
-/* The source that was made of a tree. */
+/* The source that was made, but for what the .changes lists of it. */
 static int read_source(int fd, const struct debsource *s, struct debian_files *files, struct error *e)
 {
 	cleanup_free char *name = xasprintf("%s_%s.dsc", s->name, s->file_version);
 	cleanup_close int dsc = open_regular(fd, name, e);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_deb822 struct deb822 d = DEB822_INIT;
+	cleanup_debian_files struct debian_files all = DEBIAN_FILES_INIT;
 	const char *sums;
 	int ret = dsc < 0 ? dsc : fd_read_all(dsc, MAX_CHANGES, &text);
 
@@ -104,11 +104,25 @@ static int read_source(int fd, const struct debsource *s, struct debian_files *f
 	if (ret >= 0 && !sums)
 		ret = err_set(e, EBADMSG, "'%s' lists no files", name);
 	if (ret >= 0)
-		ret = debian_files_parse(files, sums, name, e);
-	return ret < 0 ? ret : add_as_is(files, fd, name, e);
+		ret = debian_files_parse(&all, sums, name, e);
+	if (ret >= 0)
+		ret = add_as_is(&all, fd, name, e);
+	for (size_t i = 0; i < all.n && ret >= 0; i++)
+		if (!debian_files_find(files, all.v[i].name))
+			ret = add_as_is(files, fd, all.v[i].name, e);
+	return ret;
 }
 
-int output_read(int fd, const struct debsource *s, struct debian_files *files, struct error *e)
+/* "NAME", or "NAME (VERSION)" where what was built has another version than its source. */
+static bool is_of(const char *field, const struct debsource *s)
+{
+	cleanup_free char *both = xasprintf("%s (%s)", s->name, s->version ? s->version : "");
+
+	return str_eq(field, s->name) || str_eq(field, both);
+}
+
+int output_read(int fd, const struct debsource *s, bool source, struct debian_files *files,
+		struct error *e)
 {
 	cleanup_free char *name = NULL;
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -130,12 +144,11 @@ int output_read(int fd, const struct debsource *s, struct debian_files *files, s
 	if (ret < 0)
 		return ret;
 	sums = ret ? deb822_get(&d, "Checksums-Sha256") : NULL;
-	if (!sums || !str_eq(deb822_get(&d, "Source"), s->name))
+	if (!sums || !is_of(deb822_get(&d, "Source"), s))
 		return err_set(e, EBADMSG, "'%s' is not the .changes of a build of '%s'", name, s->name);
-	if (s->kind == SOURCE_TREE)
+	ret = debian_files_parse(files, sums, name, e);
+	if (ret >= 0 && source)
 		ret = read_source(fd, s, files, e);
-	if (ret >= 0)
-		ret = debian_files_parse(files, sums, name, e);
 	return ret < 0 ? ret : add_as_is(files, fd, name, e);
 }
 

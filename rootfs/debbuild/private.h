@@ -4,6 +4,7 @@
 #define ROOTFS_DEBBUILD_PRIVATE_H
 
 #include "rootfs/debbuild/debbuild.h"
+#include "rootfs/emulate/emulate.h"
 #include "rootfs/fabricate/fabricate.h"
 
 /* ---- source.c ---- */
@@ -15,6 +16,7 @@ struct debsource {
 	char *name, *version;		/* of the package */
 	char *upstream;			/* the version without epoch and revision */
 	char *file_version;		/* the version without epoch, as names of files have it */
+	char *built_version;		/* the same of what is built: of a binNMU it is another one */
 	char *distribution;		/* of a tree's changelog; NULL */
 	char *architecture;		/* the field of a .dsc; NULL for a tree */
 	struct deb822 control;		/* the stanza that has the build dependencies */
@@ -56,6 +58,30 @@ int depends_reduce(const char *field, const char *name, const struct depends_for
 /* Does the architecture wildcard @pattern ("any", "linux-any", "amd64") mean @arch? */
 bool depends_arch_is(const char *arch, const char *pattern);
 
+/* ---- buildinfo.c ---- */
+
+struct buildinfo {
+	char *path;			/* of the file; absolute */
+	char *source, *source_version, *version;
+	unsigned int types;		/* enum debbuild_type, without the source */
+	char *arch;			/* that it was built on */
+	char *build_path, *date;	/* NULL: not said, or not for use */
+	char *depends;			/* what was installed, as a field of dependencies */
+	char *entry;			/* of a binNMU: in front of the changelog; NULL */
+	struct strv env;		/* NAME=VALUE */
+	struct debian_files files;
+};
+
+#define BUILDINFO_INIT { NULL }
+
+int buildinfo_read(struct buildinfo *i, const char *path, struct error *e);
+/* The .dsc beside it, or NAME=VERSION; malloc'ed. */
+char *buildinfo_what(const struct buildinfo *i);
+/* Are the packages the same?  Fills r->differ. */
+int buildinfo_compare(const struct buildinfo *i, struct debbuild_result *r, struct error *e);
+void buildinfo_release(struct buildinfo *i);
+#define cleanup_buildinfo __attribute__((cleanup(buildinfo_release)))
+
 /* ---- log.c: in sbuild's shape ---- */
 
 enum { LOG_TAIL = 25 };
@@ -85,13 +111,13 @@ void buildlog_close(struct buildlog *l);
 /* ---- output.c: the folder that takes what was made ---- */
 
 /* Refuses what would be overwritten, as far as names are known before the build. */
-int output_check(const char *folder, const struct debsource *s, const char *arch, bool overwrite,
-		 struct error *e);
+int output_check(const char *folder, const char *stem, bool overwrite, struct error *e);
 /*
  * The .changes file in @fd, which the guest wrote, and all that it lists, verified, into
- * @files.
+ * @files; with the source that was made, if @source.
  */
-int output_read(int fd, const struct debsource *s, struct debian_files *files, struct error *e);
+int output_read(int fd, const struct debsource *s, bool source, struct debian_files *files,
+		struct error *e);
 /*
  * Hands the files in @from over to @folder: each copied aside, verified and synced, then given
  * their names, the .changes last.  Equal ones that are there stay; for others -EEXIST unless
@@ -102,13 +128,14 @@ int output_hand_over(int from, const char *folder, const struct debian_files *fi
 /* Points the link @name in @folder at @to, unless something else than a link has that name. */
 void output_link(const char *folder, const char *name, const char *to);
 
-/* ---- steps.c: in the cage ---- */
+/* ---- the files that know all of a build ---- */
 
 struct job {
 	struct debbuild *b;
 	struct progress *progress;
 	struct debbuild_result *r;
 	struct debsource source;
+	const struct buildinfo *info;	/* of a build that is done again; NULL */
 	struct debian_archive *archive;
 	struct kernel_info kernel;
 	char *root;			/* a share */
@@ -118,13 +145,33 @@ struct job {
 	struct work in, out, upper;
 	struct cage *cage;
 	struct strv env;		/* of the user without rights */
+	struct emulators emulators;	/* that the root needs */
+	char *entry;			/* what goes in front of the changelog; NULL */
 	int64_t at;			/* when the step began */
 	uint64_t space;			/* bytes that the build took on the disk */
 };
 
+/* options.c: checks what depends on each other, fills in what was not said. */
+int debbuild_settle(struct debbuild *b, struct error *e);
+/* "full", "source,any", ... */
+const char *debbuild_type_name(const struct debbuild *b);
+
+/* report.c: what names of files of this build begin with, NAME_VERSION_ARCH; malloc'ed. */
+char *report_stem(const struct job *j);
+/* The log up to where the build begins; after it; and the record beside it, for programs. */
+int report_begin(struct job *j, struct error *e);
+void report_end(struct job *j);
+void report_record(struct job *j);
+
+/* nmu.c: version and changelog of what is built, where they are not the source's. */
+int nmu_prepare(struct job *j, struct error *e);
+
+/* wish.c: chooses and fetches what the build needs and the root lacks. */
+int wish_packages(struct job *j, struct error *e);
+
 /* Ends the step that runs and begins another one. */
 void job_step(struct job *j, enum debbuild_step step);
-/* Boots, and goes through the steps from DEBBUILD_INSTALL on until there are files in j->out. */
+/* steps.c: boots, and goes through the steps from DEBBUILD_INSTALL on until there are files in j->out. */
 int steps_run(struct job *j, struct error *e);
 
 #endif

@@ -67,6 +67,7 @@ char *debbuild_json(const struct debbuild_result *r)
 	add_text(o, "why", r->why);
 	add_text(o, "source", r->source);
 	add_text(o, "version", r->version);
+	add_text(o, "built_version", r->built);
 	add_text(o, "suite", r->suite);
 	add_text(o, "distribution", r->distribution);
 	add_text(o, "architecture", r->architecture);
@@ -78,6 +79,14 @@ char *debbuild_json(const struct debbuild_result *r)
 	for (size_t i = 0; i < r->installed.n; i++)
 		json_object_array_add(installed, json_object_new_string(r->installed.v[i]));
 	json_object_object_add(o, "installed", installed);
+	if (r->compared) {
+		struct json_object *differ = json_object_new_array();
+
+		for (size_t i = 0; i < r->differ.n; i++)
+			json_object_array_add(differ, json_object_new_string(r->differ.v[i]));
+		json_object_object_add(o, "reproduced", json_object_new_boolean(!r->differ.n));
+		json_object_object_add(o, "differ", differ);
+	}
 	text = xasprintf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED |
 							      JSON_C_TO_STRING_PRETTY |
 							      JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -90,12 +99,15 @@ void debbuild_result_release(struct debbuild_result *r)
 	free(r->why);
 	free(r->source);
 	free(r->version);
+	free(r->built);
 	free(r->suite);
+	free(r->architecture);
 	free(r->distribution);
 	free(r->folder);
 	free(r->log);
 	free(r->record);
 	debian_files_release(&r->files);
 	strv_release(&r->installed);
+	strv_release(&r->differ);
 	*r = (struct debbuild_result){ 0 };
 }

@@ -24,6 +24,7 @@ void debsrc_release(struct debsource *s)
 	free(s->version);
 	free(s->upstream);
 	free(s->file_version);
+	free(s->built_version);
 	free(s->distribution);
 	free(s->architecture);
 	free(s->dir);

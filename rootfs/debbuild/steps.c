@@ -128,6 +128,8 @@ static int fill_in(struct job *j, struct error *e)
 	ret = debs < 0 ? debs : debsrc_place(&j->source, j->archive, source, e);
 	for (size_t i = 0; i < j->plan.n && ret == 0; i++)
 		ret = place_package(j, &j->plan.packages[i], debs, e);
+	if (ret == 0 && j->entry)
+		ret = file_replace(j->in.share.fd, "changelog", j->entry, strlen(j->entry), 0644, e);
 	return ret;
 }
 
@@ -159,6 +161,8 @@ static int start(struct job *j, struct error *e)
 	}
 	cfg.mounts = mounts;
 	cfg.kernel = j->kernel.path;
+	cfg.emulators = j->emulators.v;
+	cfg.nemulators = j->emulators.n;
 	cfg.memory = MEMORY;
 	machine_configure(&j->b->machine, &cfg);
 	cfg.root.kind = CAGE_ROOT_SHARE;
@@ -193,6 +197,20 @@ static void add_options(const struct debbuild *b, struct strv *env)
 		strv_addf(env, "DEB_BUILD_OPTIONS=%s", text);
 }
 
+/* NAME=VALUE, in the place of another one. */
+static void set_variable(struct strv *env, const char *text)
+{
+	size_t len = strcspn(text, "=") + 1;
+
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], text, len) == 0) {
+			free(env->v[i]);
+			env->v[i] = xstrdup(text);
+			return;
+		}
+	strv_add(env, text);
+}
+
 static void make_environment(struct job *j)
 {
 	cleanup_free char *profiles = strv_join(&j->b->profiles, " ");
@@ -206,9 +224,12 @@ static void make_environment(struct job *j)
 	strv_add(&j->env, "USER=" USER);
 	strv_add(&j->env, "SHELL=/bin/sh");
 	strv_add(&j->env, "SCHROOT_USER=" USER);
-	add_options(j->b, &j->env);
+	if (!j->info)
+		add_options(j->b, &j->env);
 	if (j->b->profiles.n)
 		strv_addf(&j->env, "DEB_BUILD_PROFILES=%s", profiles);
+	for (size_t i = 0; j->info && i < j->info->env.n; i++)
+		set_variable(&j->env, j->info->env.v[i]);
 }
 
 /* ---- installing ---- */
@@ -284,6 +305,18 @@ static int pack_tree(struct job *j, const char *top, struct error *e)
 				   ERR_BUILD, e);
 }
 
+static int change_version(struct job *j, const char *top, struct error *e)
+{
+	static const char as_root[] = "install -o " USER " -g " USER " -m 644 " GUEST_IN "/changelog /build/";
+	static const char as_user[] = "cat debian/changelog >>/build/changelog &&\n"
+				      "cat /build/changelog >debian/changelog && rm /build/changelog";
+	int ret;
+
+	buildlog_line(&j->log, "\nHack binNMU version\n-------------------\n\n%s", j->entry);
+	ret = run(j, "copying the entry of the changelog", NULL, "/", as_root, ERR_OTHER, e);
+	return ret < 0 ? ret : run(j, "changing debian/changelog", USER, top, as_user, ERR_BUILD, e);
+}
+
 static int unpack_source(struct job *j, const char *top, struct error *e)
 {
 	cleanup_free char *script = xasprintf("dpkg-source -x %s_%s.dsc %s", j->source.name,
@@ -304,18 +337,20 @@ static int unpack_source(struct job *j, const char *top, struct error *e)
 		free(script);
 		script = xasprintf("dpkg-source -x %s %s", j->source.dsc, top);
 	}
-	return run(j, "unpacking the source (dpkg-source)", USER, "/build", script, ERR_BUILD, e);
+	ret = run(j, "unpacking the source (dpkg-source)", USER, "/build", script, ERR_BUILD, e);
+	return ret == 0 && j->entry ? change_version(j, top, e) : ret;
 }
 
 /* ---- the build ---- */
 
 static char *build_command(const struct debbuild *b)
 {
+	cleanup_free char *type = b->types == BUILD_BINARY ? xstrdup("-b") :
+				  xasprintf("--build=%s", debbuild_type_name(b));
 	cleanup_free char *profiles = strv_join(&b->profiles, ",");
 
 	return xasprintf("dpkg-buildpackage --sanitize-env -us -uc %s -rfakeroot%s%s -j%u",
-			 b->arch_only ? "-B" : b->indep ? "-A" : "-b", b->profiles.n ? " -P" : "",
-			 profiles, b->jobs);
+			 type, b->profiles.n ? " -P" : "", profiles, b->jobs);
 }
 
 static int build(struct job *j, const char *top, struct error *e)
@@ -349,7 +384,8 @@ static int collect(struct job *j, struct error *e)
 		"for f in *.deb; do\n\t[ -f \"$f\" ] || continue\n"
 		"\tprintf '\\n%s\\n\\n' \"$f\"; dpkg-deb -I \"$f\"; dpkg-deb -c \"$f\"\ndone\n"
 		"exit 0\n";
-	cleanup_free char *whole = xasprintf("set -- %d\n%s", j->source.kind == SOURCE_TREE, script);
+	bool sources = j->source.kind == SOURCE_TREE || j->b->types & BUILD_SOURCE;
+	cleanup_free char *whole = xasprintf("set -- %d\n%s", sources, script);
 	cleanup_strbuf struct strbuf space = STRBUF_INIT;
 	int ret;
 
@@ -362,7 +398,8 @@ static int collect(struct job *j, struct error *e)
 
 int steps_run(struct job *j, struct error *e)
 {
-	cleanup_free char *top = xasprintf("/build/%s-%s", j->source.name, j->source.upstream);
+	cleanup_free char *top = j->info && j->info->build_path ? xstrdup(j->info->build_path) :
+				 xasprintf("/build/%s-%s", j->source.name, j->source.upstream);
 	int ret;
 
 	job_step(j, DEBBUILD_INSTALL);

@@ -92,6 +92,108 @@ test_build_of_a_tree()
 	[ -f other_1.0_all.changes ] || fail "no changes of --indep: $(ls)"
 }
 
+# a package for one architecture and one for all
+make_pair()
+{
+	make_tree "$1" ''
+	printf '%s\n' "Source: $1" 'Section: misc' 'Priority: optional' 'Maintainer: Nobody <nobody@localhost>' \
+		'Build-Depends-Indep: bc' '' "Package: $1" 'Architecture: any' 'Description: a test' ' of builds.' \
+		'' "Package: $1-common" 'Architecture: all' 'Description: a test' ' of builds.' >"$1/debian/control"
+	cat >"$1/debian/rules" <<-'EOT'
+		#!/usr/bin/make -f
+		.RECIPEPREFIX = >
+		name := $(shell dpkg-parsechangelog -S Source)
+		clean:
+		> rm -rf debian/$(name) debian/$(name)-common debian/files
+		build build-arch build-indep:
+		> mkdir -p debian/$(name)/DEBIAN debian/$(name)-common/DEBIAN
+		binary-arch: build
+		> dpkg-gencontrol -p$(name) -Pdebian/$(name)
+		> dpkg-deb --build debian/$(name) ..
+		binary-indep: build
+		> echo "6 * 7" | bc
+		> dpkg-gencontrol -p$(name)-common -Pdebian/$(name)-common
+		> dpkg-deb --build debian/$(name)-common ..
+		binary: binary-arch binary-indep
+	EOT
+}
+
+names()
+{
+	(cd "$1" && find . -type f ! -name '*-20*Z.*' | sort | cut -c3- | paste -sd' ')
+}
+
+# limit: 900
+test_what_is_built()
+{
+	mirrored
+	make_pair pair
+	status 0 deb_build --suite trixie -q -o full --build=full pair
+	equal "pair-common_1.0_all.deb pair_1.0.dsc pair_1.0.tar.xz pair_1.0_amd64.buildinfo pair_1.0_amd64.changes \
+pair_1.0_amd64.deb" "$(names full)"
+	contains ' pair_1.0.dsc' full/pair_1.0_amd64.changes
+	mkdir dsc
+	cp full/pair_1.0.dsc full/pair_1.0.tar.xz dsc/
+	status 0 deb_build --suite trixie -q -o source --build=source dsc/pair_1.0.dsc
+	equal "pair_1.0.dsc pair_1.0.tar.xz pair_1.0_source.buildinfo pair_1.0_source.changes" "$(names source)"
+	status 0 deb_build --suite trixie -q -o any --build=any dsc/pair_1.0.dsc
+	equal "pair_1.0.dsc pair_1.0.tar.xz pair_1.0_amd64.buildinfo pair_1.0_amd64.changes pair_1.0_amd64.deb" \
+		"$(names any)"
+	! grep -q '^Get: bc ' any/pair_1.0_amd64.build || fail "dependencies of what is not built"
+	contains 'Build Type: any' any/pair_1.0_amd64.build
+
+	# another version than the source's
+	status 0 env -u DEBEMAIL "$UMLCAGE" deb build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+		--suite trixie -q -o nmu --binNMU 3 --make-binNMU 'Rebuild for a test' \
+		--maintainer 'A Builder <builder@example.org>' dsc/pair_1.0.dsc
+	equal "pair_1.0+b3_amd64.buildinfo pair_1.0+b3_amd64.changes pair_1.0+b3_amd64.deb pair_1.0.dsc pair_1.0.tar.xz" \
+		"$(names nmu)"
+	equal "pair (1.0)" "$(dpkg-deb -f nmu/*.deb Source)"
+	contains 'Rebuild for a test' nmu/*.changes
+	contains 'Changed-By: A Builder <builder@example.org>' nmu/*.changes
+	contains 'Binary-Only: yes' nmu/*.changes
+	contains '"built_version": "1.0+b3"' nmu/*_amd64.json
+	status 0 env DEBFULLNAME=B DEBEMAIL=b@example.org "$UMLCAGE" deb build --suite trixie -q -o local \
+		${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --append-to-version +local1 pair
+	[ -f local/pair-common_1.0+local1_all.deb ] || fail "$(names local)"
+}
+
+deb_rebuild()
+{
+	"$UMLCAGE" deb rebuild ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
+}
+
+# limit: 900
+test_rebuild()
+{
+	mirrored
+	make_pair pair
+	status 0 env DEBFULLNAME=B DEBEMAIL=b@example.org "$UMLCAGE" deb build --suite trixie -q -o one \
+		${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} -j 2 --append-to-version +local1 pair
+	status 0 deb_rebuild --suite trixie one/*.buildinfo 2>err >names
+	contains 'the same, byte for byte' err
+	cmp one/pair_1.0+local1_amd64.deb rebuilt/pair_1.0+local1_amd64.deb
+	contains 'DEB_BUILD_OPTIONS=parallel=2' rebuilt/pair_1.0+local1_amd64.build
+	contains '"reproduced": true' rebuilt/pair_1.0+local1_amd64.json
+
+	# one that is another now
+	sed 's/^ [0-9a-f]\{64\}\( .* pair_1.0+local1_amd64.deb\)/ 0123456789012345678901234567890123456789012345678901234567890123\1/' \
+		one/*.buildinfo >one/other.buildinfo
+	status 1 deb_rebuild --suite trixie -o other --json one/other.buildinfo >json 2>err
+	contains "1 of 2 packages are not what '" err
+	contains 'pair_1.0+local1_amd64.deb' err
+	contains '"reproduced": false' json
+
+	# versions that are gone
+	sed -i 's/^ dpkg (= [^)]*)/ dpkg (= 0.1)/; s/^ make (= [^)]*)/ make (= 0.2)/' one/other.buildinfo
+	status 5 deb_rebuild --suite trixie -o gone one/other.buildinfo 2>err
+	contains "2 packages that 'pair' was built with cannot be had in the same version: dpkg 0.1 (there is 1." err
+	contains 'make 0.2 (there is ' err
+	contains 'snapshot.debian.org' err
+	status 2 deb_rebuild one/*.dsc 2>err
+	contains 'is not a .buildinfo' err
+}
+
 test_build_of_what_is_not_there()
 {
 	mirrored
@@ -113,6 +215,18 @@ test_usage()
 	status 2 deb_build a b 2>err
 	status 2 deb_build --arch-only --indep hello 2>err
 	contains 'exclude each other' err
+	status 2 deb_build --build binary,some hello 2>err
+	contains "'some' is not one of full, source" err
+	status 2 deb_build --binNMU 1 hello 2>err
+	contains '--make-binNMU' err
+	status 2 deb_build --make-binNMU x hello 2>err
+	contains '--binNMU N' err
+	status 2 deb_build --binNMU 1 --make-binNMU x --build full hello 2>err
+	contains 'for one architecture alone' err
+	status 2 deb_build --append-to-version 'a b' hello 2>err
+	contains 'cannot be a part of a version' err
+	status 2 deb_build --arch nonsense hello 2>err
+	contains "nonsense" err
 	status 2 deb_build --profiles 'no$' hello 2>err
 	contains 'not the name of a profile' err
 	status 2 deb_build 'he llo' 2>err

@@ -202,7 +202,7 @@ static int read_results(const char *changes)
 		put("made/foo_1_amd64.changes", changes);
 	source.name = source.name ? source.name : xstrdup("foo");
 	source.kind = SOURCE_DSC;
-	ret = output_read(fd, &source, &files, &err);
+	ret = output_read(fd, &source, false, &files, &err);
 	close(fd);
 	return ret;
 }
@@ -271,6 +271,78 @@ START_TEST(a_guest_gives_files_and_nothing_else)
 }
 END_TEST
 
+START_TEST(packages_may_have_another_version)
+{
+	ck_assert_int_eq(mkdir("made", 0755), 0);
+	put("made/foo_1_amd64.deb", "x");
+	source.version = xstrdup("1");
+	ck_ok(read_results("Source: foo (1)\nChecksums-Sha256:\n " SUM_OF_X " 1 foo_1_amd64.deb\n"), &err);
+	ck_assert_int_eq(read_results("Source: foo (2)\nChecksums-Sha256:\n"), -EBADMSG);
+}
+END_TEST
+
+/* ---- what builds say of themselves ---- */
+
+static const char buildinfo[] =
+	"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nFormat: 1.0\nSource: foo (1:2-3)\n"
+	"Architecture: amd64 all source\nVersion: 1:2-3+b1\nBinary-Only-Changes:\n foo (1:2-3+b1) sid\n .\n"
+	"   * Why\nChecksums-Sha256:\n " SUM_OF_X " 1 foo_2-3+b1_amd64.deb\n " SUM_OF_X " 1 foo_2-3.dsc\n"
+	"Build-Architecture: amd64\nBuild-Path: %s\nInstalled-Build-Depends:\n a (= 1),\n b (= 2)\n"
+	"Environment:\n A_1=\"x \\\"y\\\\\"\n 2=\"x\"\n a=\"x\"\n B=x\n\n"
+	"-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n";
+
+static struct buildinfo info = BUILDINFO_INIT;
+
+static void read_info(const char *path)
+{
+	cleanup_free char *text = xasprintf(buildinfo, path);
+
+	buildinfo_release(&info);
+	put("foo.buildinfo", text);
+	ck_ok(buildinfo_read(&info, "foo.buildinfo", &err), &err);
+}
+
+START_TEST(a_buildinfo_is_read)
+{
+	struct debbuild_result r = { 0 };
+	cleanup_free char *what = NULL, *dsc = NULL;
+
+	read_info("/build/foo-2");
+	ck_assert_str_eq(info.source, "foo");
+	ck_assert_str_eq(info.source_version, "1:2-3");
+	ck_assert_str_eq(info.version, "1:2-3+b1");
+	ck_assert_uint_eq(info.types, BUILD_BINARY);
+	ck_assert_str_eq(info.build_path, "/build/foo-2");
+	ck_assert_str_eq(info.entry, "foo (1:2-3+b1) sid\n\n  * Why\n\n");
+	ck_assert_uint_eq(info.env.n, 1);
+	ck_assert_str_eq(info.env.v[0], "A_1=x \"y\\");
+	what = buildinfo_what(&info);
+	ck_assert_str_eq(what, "foo=1:2-3");
+	put("foo_2-3.dsc", "");
+	dsc = buildinfo_what(&info);
+	ck_assert(str_ends(dsc, "/foo_2-3.dsc"));
+	/* nothing was made of the package that it lists */
+	ck_assert_int_eq(buildinfo_compare(&info, &r, &err), -EBADMSG);
+	ck_assert_uint_eq(r.differ.n, 1);
+	err_release(&err);
+	strv_release(&r.differ);
+	ck_ok(debian_files_parse(&r.files, SUM_OF_X " 1 foo_2-3+b1_amd64.deb", "x", &err), &err);
+	ck_ok(buildinfo_compare(&info, &r, &err), &err);
+	debbuild_result_release(&r);
+	/* places where a build is not to be */
+	read_info("/build/../etc");
+	ck_assert_ptr_null(info.build_path);
+	read_info("/etc");
+	ck_assert_ptr_null(info.build_path);
+	read_info("/build/$(x)");
+	ck_assert_ptr_null(info.build_path);
+	buildinfo_release(&info);
+	put("foo.buildinfo", "Format: 1.0\nSource: foo\n");
+	ck_assert_int_eq(buildinfo_read(&info, "foo.buildinfo", &err), -EINVAL);
+	buildinfo_release(&info);
+}
+END_TEST
+
 START_TEST(changes_of_another_are_refused)
 {
 	ck_assert_int_eq(mkdir("made", 0755), 0);
@@ -288,20 +360,18 @@ END_TEST
 START_TEST(a_build_in_the_way_is_seen_before)
 {
 	ck_assert_int_eq(mkdir("out", 0755), 0);
-	source.name = xstrdup("foo");
-	source.file_version = xstrdup("1-2");
-	ck_ok(output_check("out", &source, "amd64", false, &err), &err);
+	ck_ok(output_check("out", "foo_1-2_amd64", false, &err), &err);
 	put("out/foo_1-2_amd64.changes", "");
-	ck_assert_int_eq(output_check("out", &source, "amd64", false, &err), -EEXIST);
+	ck_assert_int_eq(output_check("out", "foo_1-2_amd64", false, &err), -EEXIST);
 	err_release(&err);
-	ck_ok(output_check("out", &source, "amd64", true, &err), &err);
+	ck_ok(output_check("out", "foo_1-2_amd64", true, &err), &err);
 }
 END_TEST
 
 START_TEST(the_record_is_json)
 {
 	struct debbuild_result r = { .step = DEBBUILD_BUILD, .why = xstrdup("it \"failed\""),
-				     .source = xstrdup("foo"), .architecture = "amd64" };
+				     .source = xstrdup("foo"), .architecture = xstrdup("amd64") };
 	cleanup_free char *text = debbuild_json(&r);
 
 	ck_assert_ptr_nonnull(strstr(text, "\"status\": \"attempted\""));
@@ -330,6 +400,8 @@ int main(void)
 	tcase_add_test(t, results_appear_whole);
 	tcase_add_test(t, a_guest_gives_files_and_nothing_else);
 	tcase_add_test(t, changes_of_another_are_refused);
+	tcase_add_test(t, packages_may_have_another_version);
+	tcase_add_test(t, a_buildinfo_is_read);
 	tcase_add_test(t, a_build_in_the_way_is_seen_before);
 	tcase_add_test(t, the_record_is_json);
 	suite_add_tcase(suite, t);

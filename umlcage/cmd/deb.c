@@ -85,6 +85,7 @@ static const struct opt_spec build_spec = {
 	.groups = OPT_GROUPS(
 		{ "the archive", suite_opts, 0 },
 		{ NULL, archive_opts, offsetof(struct deb_options, b.fab) },
+		{ "what is built", debbuild_what_opts, offsetof(struct deb_options, b) },
 		{ "the build", debbuild_opts, offsetof(struct deb_options, b) },
 		{ NULL, shown_opts, 0 },
 		{ "the network of the build (sources and packages are fetched outside of the cage)", net_opts,
@@ -118,7 +119,10 @@ static void report(const struct deb_options *o, const struct debbuild_result *r)
 			printf("%s/%s\n", r->folder, r->files.v[i].name);
 }
 
-static int build(struct deb_options *o, const char *what, struct error *e)
+typedef int make_fn(struct debbuild *b, const char *what, struct progress *progress,
+		    struct debbuild_result *result, struct error *e);
+
+static int make(struct deb_options *o, make_fn *fn, const char *what, struct error *e)
 {
 	struct debbuild_result result = { 0 };
 	struct progress progress;
@@ -132,18 +136,20 @@ static int build(struct deb_options *o, const char *what, struct error *e)
 	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
 	if (o->suite)
 		o->b.fab.suite = xstrdup(o->suite);
-	ret = debbuild_run(&o->b, what, &progress, &result, e);
+	ret = fn(&o->b, what, &progress, &result, e);
 	report(o, &result);
 	if (ret == 0 && !o->quiet)
 		fprintf(stderr, "built '%s %s' in %.1f s: install %.1f, build %.1f\n", result.source,
 			result.version, (double)result.milliseconds[DEBBUILD_DONE] / 1000,
 			(double)result.milliseconds[DEBBUILD_INSTALL] / 1000,
 			(double)result.milliseconds[DEBBUILD_BUILD] / 1000);
+	if (ret == 0 && !o->quiet && result.compared)
+		fprintf(stderr, "the packages are the same, byte for byte\n");
 	debbuild_result_release(&result);
 	return ret;
 }
 
-static int cmd_deb_build(const struct command *self, int argc, char **argv)
+static int run(const struct command *self, int argc, char **argv, make_fn *fn, const char *wanted)
 {
 	struct deb_options o = { .b = DEBBUILD_INIT };
 	struct error e = ERROR_INIT;
@@ -152,13 +158,23 @@ static int cmd_deb_build(const struct command *self, int argc, char **argv)
 	fab_options_init(&o.b.fab);
 	status = cmd_parse(self->spec, &o, &argc, &argv);
 	if (status < 0) {
-		ret = argc == 1 ? build(&o, argv[0], &e) :
-		      err_usage(&e, argc ? "one package at a time" : "name a package, a .dsc file or a "
-				"folder; see 'umlcage deb build --help'");
+		ret = argc == 1 ? make(&o, fn, argv[0], &e) :
+		      argc ? err_usage(&e, "one at a time: %s", wanted) :
+		      err_usage(&e, "name %s; see 'umlcage deb %s --help'", wanted, self->name);
 		status = ret < 0 ? cmd_fail(&e) : EXIT_OK;
 	}
 	debbuild_release(&o.b);
 	return status;
+}
+
+static int cmd_deb_build(const struct command *self, int argc, char **argv)
+{
+	return run(self, argc, argv, debbuild_run, "a package, a .dsc file or a folder");
+}
+
+static int cmd_deb_rebuild(const struct command *self, int argc, char **argv)
+{
+	return run(self, argc, argv, debbuild_again, "a .buildinfo file");
 }
 
 static const struct command command_deb_build = {
@@ -166,7 +182,29 @@ static const struct command command_deb_build = {
 	.run = cmd_deb_build,
 };
 
-static const struct command *const commands[] = { &command_deb_build, NULL };
+static const struct opt_spec rebuild_spec = {
+	.usage = "umlcage deb rebuild [options] FILE.buildinfo",
+	.summary = "Builds a package once more, as its .buildinfo says, and compares: is it reproducible?",
+	.groups = OPT_GROUPS(
+		{ "the archive", suite_opts, 0 },
+		{ NULL, archive_opts, offsetof(struct deb_options, b.fab) },
+		{ "the build", debbuild_opts, offsetof(struct deb_options, b) },
+		{ NULL, shown_opts, 0 },
+		{ "the cage", machine_opts, offsetof(struct deb_options, b.machine) },
+		{ NULL, machine_time_opts, offsetof(struct deb_options, b.machine) }),
+	.epilogue = "All packages that it was built with are there in the same versions, or it is not built: "
+		    "where the\nmirror has newer ones, name one that keeps them, as snapshot.debian.org "
+		    "does.  The source is the\n.dsc beside the file, else that of the archive.  Without "
+		    "--output the packages go to 'rebuilt'.  Exit\nstatus 0: they are the same, byte for "
+		    "byte; 1: they are not; 5: a version cannot be had.",
+};
+
+static const struct command command_deb_rebuild = {
+	.name = "rebuild", .help = "builds a package again and compares", .spec = &rebuild_spec,
+	.run = cmd_deb_rebuild,
+};
+
+static const struct command *const commands[] = { &command_deb_build, &command_deb_rebuild, NULL };
 
 const struct command command_deb = {
 	.name = "deb", .help = "builds Debian packages from their sources", .run = cmd_dispatch,
