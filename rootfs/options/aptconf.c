@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -349,6 +350,21 @@ int fab_aptconf_parse(struct fab_aptconf *c, const char *where, const char *text
 		      struct error *e)
 {
 	return read_text(c, where, text, 0, e);
+}
+
+unsigned int fab_aptconf_number(const struct fab_aptconf *c, const char *name, unsigned int otherwise)
+{
+	/* apt's FindI(): what follows the digits does not matter */
+	const char *value = fab_aptconf_value(c, name);
+	char *end;
+	long n;
+
+	if (!value)
+		return otherwise;
+	n = strtol(value, &end, 0);
+	if (end == value)
+		return otherwise;
+	return n < 0 ? 0 : n > INT_MAX ? INT_MAX : (unsigned int)n;
 }
 
 /* ---- what it says of proxies ---- */

@@ -147,6 +147,8 @@ void fab_aptconf_release(struct fab_aptconf *c);
 const char *fab_aptconf_value(const struct fab_aptconf *c, const char *name);
 /* The same as a yes or no: 1, 0; -1: not set, or neither. */
 int fab_aptconf_flag(const struct fab_aptconf *c, const char *name);
+/* The same as a number from 0 to INT_MAX, read as apt does; @otherwise: not set, or none. */
+unsigned int fab_aptconf_number(const struct fab_aptconf *c, const char *name, unsigned int otherwise);
 /* Is that, or anything below it, set? */
 bool fab_aptconf_has(const struct fab_aptconf *c, const char *name);
 /*

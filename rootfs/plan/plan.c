@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,19 @@
 static char *proxy_for(const char *url, const void *arg)
 {
 	return fab_aptconf_proxy(arg, url);
+}
+
+enum { NO_TIMEOUT = 86400 };	/* apt's 0, which waits for ever */
+
+/* What apt's configuration says of failures; apt's own values are the archive's, too. */
+static void heed_failures(struct debian_config *config, const struct fab_aptconf *apt)
+{
+	unsigned int retries = fab_aptconf_number(apt, "Acquire::Retries", 3);
+	unsigned int seconds = fab_aptconf_number(apt, "Acquire::http::Timeout", 30);
+
+	seconds = fab_aptconf_number(apt, "Acquire::https::Timeout", seconds);
+	config->retries = retries ? retries : UINT_MAX;
+	config->stall_seconds = seconds ? seconds : NO_TIMEOUT;
 }
 
 static int open_archive(const struct fab_options *o, bool with_sources,
@@ -35,6 +49,7 @@ static int open_archive(const struct fab_options *o, bool with_sources,
 	};
 	int r = 0;
 
+	heed_failures(&config, &o->apt);
 	for (size_t i = 0; i < o->nsources && !r; i++)
 		r = debian_sources_parse(&sources, o->sources[i].content, o->sources[i].path, e);
 	return r ? r : debian_archive_open(&config, &sources, a, e);

@@ -14,7 +14,7 @@ fixture()
 plan()
 {
 	"$UMLCAGE" fabricate --simulate --variant=custom --include=pen-choice \
-		--keyring="$T/a/key.gpg" pen - "${1-$T/a}" >out 2>err
+		--keyring="$T/a/key.gpg" "${@:2}" pen - "${1-$T/a}" >out 2>err
 }
 
 works()
@@ -117,6 +117,21 @@ test_truncated_download()
 	serves "$T/a"
 	source_works "http://127.0.0.1:$port/nolength"
 	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
+}
+
+test_retries_and_timeout_of_apt()
+{
+	fixture
+	serves "$T/a"
+	local flaky="http://127.0.0.1:$port/flaky"	# refuses each file twice
+	status 1 plan "$flaky" --aptopt='Acquire::Retries "1"'
+	contains 503 err
+	works "$flaky" --aptopt='Acquire::Retries "2"'
+	fixture
+	status 4 plan "http://127.0.0.1:$port/stall" \
+		--aptopt='Acquire { Retries "0"; http::Timeout "1"; }'
+	[ "$(sed -n 's/.*the mirror stalled, no data for \([0-9]*\) s.*/\1/p' err)" -lt 30 ] ||
+		fail "the timeout was not heeded"
 }
 
 test_mirror_that_stalls()

@@ -2,6 +2,7 @@
 /* fabricate's options: mirrors to sources files, names to formats, includes, skips. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,21 @@ START_TEST(apt_conf_has_yes_and_no)
 END_TEST
 
 static const struct {
+	const char *text;
+	unsigned int number;
+} numbers[] = {
+	{ "A 3;", 3 }, { "a \"0\";", 0 }, { "A 0x10;", 16 }, { "A \"5s\";", 5 },
+	{ "A \"-1\";", 0 }, { "A 99999999999;", INT_MAX }, { "A many;", 7 }, { "B 3;", 7 }, { "", 7 },
+};
+
+START_TEST(apt_conf_has_numbers)
+{
+	ck_ok(fab_aptconf_parse(&o.apt, "text", numbers[_i].text, &err), &err);
+	ck_assert_uint_eq(fab_aptconf_number(&o.apt, "A", 7), numbers[_i].number);
+}
+END_TEST
+
+static const struct {
 	const char *text, *url, *proxy;
 } proxies[] = {
 	{ "Acquire::http::Proxy \"http://p:1\";", "http://m/debian", "http://p:1" },
@@ -365,6 +381,7 @@ int main(void)
 	tcase_add_loop_test(t, what_apt_would_not_read_is_refused, 0, ARRAY_SIZE(unread));
 	tcase_add_test(t, apt_conf_includes_files);
 	tcase_add_loop_test(t, apt_conf_has_yes_and_no, 0, ARRAY_SIZE(flags));
+	tcase_add_loop_test(t, apt_conf_has_numbers, 0, ARRAY_SIZE(numbers));
 	tcase_add_loop_test(t, apt_conf_names_the_proxy, 0, ARRAY_SIZE(proxies));
 	tcase_add_test(t, options_for_apt_and_dpkg_are_texts_and_files);
 	tcase_add_loop_test(t, what_dpkg_would_not_read_is_refused, 0, ARRAY_SIZE(bad_dpkgopts));
