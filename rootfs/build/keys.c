@@ -140,8 +140,7 @@ static int suite_key(const struct build_env *env, struct build *b, struct build_
 	strv_add(&argv, "--print-recipe");
 	strv_add(&argv, "--quiet");
 	strv_add(&argv, "--format=directory");
-	if (env->kernel)
-		strv_addf(&argv, "--kernel=%s", env->kernel);
+	build_add_kernel(env, &argv);
 	strv_addv(&argv, (const char *const *)strv_argv(&b->options));
 	strv_add(&argv, b->suite);
 	strv_add(&argv, "tree");

@@ -140,6 +140,8 @@ int build_tree(const struct build_env *env, struct build *b, const struct build_
 	       char **path, char **what, struct error *e);
 /* Where the list of .debs of a stage's tree is, whether there is one or not; malloc'ed. */
 char *build_debs_path(const char *tree);
+/* Adds the kernel to the arguments of a command that fabricates. */
+void build_add_kernel(const struct build_env *env, struct strv *argv);
 /* umlcage-make with @argv, its output to the log; its exit status, or -errno. */
 int build_program(const struct build_env *env, const struct build *b, struct strv *argv,
 		  int64_t epoch, struct strbuf *out, struct error *e);

@@ -75,6 +75,16 @@ static char *last_line(int fd)
 	return xstrdup(text);
 }
 
+/*
+ * One that was not named is found in the cache again, by what is said of it there: a named one is
+ * run to learn what it is.
+ */
+void build_add_kernel(const struct build_env *env, struct strv *argv)
+{
+	if (env->how->kernel)
+		strv_addf(argv, "--kernel=%s", env->kernel);
+}
+
 int build_program(const struct build_env *env, const struct build *b, struct strv *argv,
 		  int64_t epoch, struct strbuf *out, struct error *e)
 {
@@ -254,8 +264,7 @@ static int fabricate(const struct build_env *env, struct build *b, const char *i
 	strv_addf(&argv, "--package-list=%s", list);
 	strv_add(&argv, "--no-cache");
 	strv_add(&argv, "--format=directory");
-	if (env->kernel)
-		strv_addf(&argv, "--kernel=%s", env->kernel);
+	build_add_kernel(env, &argv);
 	strv_addv(&argv, (const char *const *)strv_argv(&b->options));
 	strv_add(&argv, b->suite);
 	strv_add(&argv, into);

@@ -574,6 +574,37 @@ test_matrix_makes_several_of_one_file()
 	refused "belongs into the build file itself" 2 "include = x.inc\n[Source]\nroot = root.tar\n"
 }
 
+# What is up to date is known by what is said of it: that takes no kernel, and no look into an image.
+test_second_run_starts_no_kernel_and_reads_no_image()
+{
+	local kernel size
+	[ -z "${UMLCAGE_TEST_KERNEL-}" ] || host_cannot "a kernel that is named is looked at"
+	command -v python3 >/dev/null || host_cannot "no python3"
+	mkdir -p cache/umlcage
+	cp -RL "$XDG_CACHE_HOME/umlcage/kernels" cache/umlcage/
+	export XDG_CACHE_HOME=$PWD/cache
+	"$TESTS_DIR/support/make-archive" a >made
+	make_build
+	printf '[Output x.oci]\n[Output y.cpio.zst]\n' >>one.build
+	pen_source "$PWD/a" >pen.build
+	echo '[Output pen.tar]' >>pen.build
+	build -q
+	for kernel in cache/umlcage/kernels/*/linux; do
+		size=$(stat -c %s "$kernel")
+		printf '#!/bin/sh\necho "$@" >>"%s"\nexit 1\n' "$PWD/started" >"$kernel"
+		truncate -s "$size" "$kernel"
+	done
+	# reading changes a time of access that is before that of the contents
+	echo x >control
+	find output control -type f -exec touch -a -d @1 {} +
+	cat control
+	[ "$(stat -c %X control)" -gt 1 ] || host_cannot "this file system does not note who reads"
+	build 2>err
+	equal 2 "$(grep -c 'up to date' err)" "up to date"
+	[ ! -e started ] || fail "the kernel was started: $(cat started)"
+	equal "" "$(find output -type f ! -name '*.json' -size +0 -newerat @2)" "files that were read"
+}
+
 # Whether there is something to do is found out for many at a time, made are as many as is said.
 test_looks_are_not_queued()
 {
@@ -681,16 +712,6 @@ test_flipped_bytes_are_found()
 	cmp pen.tar output/pen/latest/pen.tar
 	build 2>err
 	equal 2 "$(grep -c 'up to date' err)" "up to date"
-}
-
-# faulty KIND AT COMMAND...: calls to the C library fail from then on, see tests/support/fault-shim.c
-faulty()
-{
-	local kind=$1 at=$2
-	shift 2
-	: >"$T/calls"
-	truncate -s 4096 "$T/calls"
-	FAULT=$kind FAULT_AT=$at FAULT_STATE=$T/calls LD_PRELOAD=$HOST_PROGRAMS/fault-shim.so "$@"
 }
 
 # Two days on and an hour back, at some moment of a build.

@@ -17,6 +17,7 @@
 #	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
 #	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
 #	little MB			a size for --memory; a debugging kernel needs more than any other
+#	faulty KIND AT COMMAND...	calls to the C library fail from then on: fault-shim.c
 #	in_image FILE			what the image has in it, as got.tar: a cage mounts and copies it
 #	free_port			prints a TCP port of the loopback that nobody has
 #	mirrored			ends the test where no mirror can be reached
@@ -134,6 +135,15 @@ mirrored()
 {
 	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
 		host_cannot "no mirror: $(head -n 1 why)"
+}
+
+faulty()
+{
+	local kind=$1 at=$2
+	shift 2
+	: >"$T/calls"
+	truncate -s 4096 "$T/calls"
+	FAULT=$kind FAULT_AT=$at FAULT_STATE=$T/calls LD_PRELOAD=$HOST_PROGRAMS/fault-shim.so "$@"
 }
 
 in_image()
