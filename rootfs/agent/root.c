@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rootfs/agent/agent.h"
@@ -295,12 +296,22 @@ static int mount_shares(const struct proto_msg *m, struct error *e)
 	return ret;
 }
 
+static int set_clock(int64_t at, struct error *e)
+{
+	const struct timespec ts = { .tv_sec = at };
+
+	return at && clock_settime(CLOCK_REALTIME, &ts) < 0 ? err_sys(e, errno, "cannot set the clock") : 0;
+}
+
 int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 {
 	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME);
 	bool booted = proto_get_number(m, F_BOOTED, 0) != 0, layered = false;
 	int ret;
 
+	ret = set_clock((int64_t)proto_get_number(m, F_CLOCK, 0), e);
+	if (ret < 0)
+		return ret;
 	(void)mkdir(LOWER, 0755);
 	(void)mkdir(UPPER, 0755);
 	(void)mkdir(ROOT, 0755);

@@ -390,3 +390,16 @@ test_children_of_a_shell()
 	faults=$(each fault_signals 'x=$(echo a | sed s/a/b/)')
 	[ "$faults" -le $((20 * 35)) ] || fail "$faults faults of 20 pipes"
 }
+
+test_clock_of_its_own()
+{
+	local now time
+	equal "2031-05-06 07:08" "$(run --clock=2031-05-06T07:08 -- date -u '+%F %R')"
+	equal 2001-09-09 "$(run --clock=@1000000000 -- date -u +%F)"
+	now=$(run -- date +%s)
+	[ $(($(date +%s) - now)) -lt 600 ] || fail "the host's clock: $now"
+	for time in tomorrow 2031-13-01 @ @x 1960-01-01 2031-05-06T; do
+		status 2 run --clock=$time -- true 2>err
+		contains "'$time' is not a time after 1970" err
+	done
+}

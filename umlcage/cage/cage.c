@@ -128,6 +128,7 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 	proto_number(&m, F_NOSYNC, cfg->root.nosync);
 	proto_number(&m, F_CHROOTED, cfg->root.chrooted);
 	proto_number(&m, F_DISK, cfg->disk);
+	proto_number(&m, F_CLOCK, (uint64_t)cfg->clock);
 	if (cfg->owner)
 		proto_string(&m, F_OWNER, cfg->owner);
 	for (size_t i = 0; i < cfg->nmounts; i++) {

@@ -101,6 +101,7 @@ struct cage_config {
 	unsigned int cpus;		/* virtual CPUs, at least 1 */
 	unsigned int pids;		/* most processes and threads; 0: as many as memory allows */
 	uint64_t disk;			/* bytes of files in guest memory; 0: nearly all of it */
+	int64_t clock;			/* what time it is at the start, since 1970; 0: the host's */
 	uint64_t lifetime;		/* milliseconds until it is ended, -ETIMEDOUT; 0: any time */
 	struct cage_root root;
 	const struct cage_mount *mounts;

@@ -12,7 +12,7 @@ static const bool is_number[F_LAST + 1] = {
 	[F_STDIN] = true, [F_ROWS] = true, [F_COLS] = true, [F_SIGNAL] = true, [F_NOSYNC] = true,
 	[F_CHROOTED] = true,
 	[F_NET] = true, [F_DNS] = true, [F_IPV6] = true,
-	[F_BOOTED] = true, [F_FULL] = true, [F_DISK] = true, [F_INIT] = true,
+	[F_BOOTED] = true, [F_FULL] = true, [F_DISK] = true, [F_CLOCK] = true, [F_INIT] = true,
 	[F_STREAMS] = true, [F_CHANGES] = true, [F_DETACHED] = true,
 };
 

@@ -88,7 +88,8 @@ enum proto_field_id {
 	F_STREAMS,	/* number: bit 1 << channel for each stream that was opened; see lazy.c */
 	F_CHANGES,	/* number: 1 to run it in the place of changes, not in F_CWD */
 	F_DETACHED,	/* number: 1 if nobody waits for its end, but for its start */
-	F_LAST = F_DETACHED,
+	F_CLOCK,	/* number: seconds since 1970 that it is; 0: as the kernel has it */
+	F_LAST = F_CLOCK,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

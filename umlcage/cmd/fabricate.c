@@ -325,7 +325,7 @@ static int fabricate(struct fabricate_options *c, struct error *e)
 
 	c->o.logfile = c->logfile ? xstrdup(c->logfile) : NULL;
 	c->o.package_list = c->package_list ? xstrdup(c->package_list) : NULL;
-	c->o.no_cache |= c->package_list != NULL;
+	c->o.no_cache |= c->package_list != NULL || c->machine.clock;
 	progress_init(&progress, STDERR_FILENO, c->verbosity);
 	/* nothing is going to be written then */
 	c->o.simulate |= c->print_recipe;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
@@ -48,6 +49,9 @@ const struct opt machine_opts[] = {
 	{ OPT_LIST, 0, "emulate", "ARCH", OPT_STRV(struct machine, emulate),
 	  "run programs of that architecture, too (arm64, armhf, i386, ppc64el, riscv64, s390x, ...;\n"
 	  "default: those that the root is made of); may be repeated" },
+	{ OPT_STRING, 0, "clock", "TIME", OPT_STR(struct machine, clock),
+	  "what time it is in the cage when it starts: YYYY-MM-DD[THH:MM[:SS]] in UTC, or\n"
+	  "@SECONDS since 1970 (default: the host's)" },
 	{ OPT_CALL, 0, "require-jail", "basic|full",
 	  OPT_FIELD(enum cage_require, struct machine, require_jail),
 	  "fail if this host cannot confine the kernel (full: with namespaces, too)", opt_require,
@@ -185,6 +189,28 @@ static int check_stats(struct machine *m, struct error *e)
 	return m->stats_fd < 0 ? err_sys(e, errno, "--stats: cannot write to '%s'", m->stats) : 0;
 }
 
+static int check_clock(struct machine *m, struct error *e)
+{
+	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
+	uint64_t at = 0;
+
+	m->clock_at = 0;
+	if (!m->clock)
+		return 0;
+	if (m->clock[0] == '@' && parse_u64(m->clock + 1, 10, UINT32_MAX, &at) < 0)
+		at = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(forms) && !at; i++) {
+		struct tm tm = { 0 };
+		const char *end = strptime(m->clock, forms[i], &tm);
+		time_t t = end && !*end ? timegm(&tm) : 0;
+
+		at = t > 0 && t <= UINT32_MAX ? (uint64_t)t : 0;
+	}
+	m->clock_at = (int64_t)at;
+	return at ? 0 : err_usage(e, "--clock: '%s' is not a time after 1970; give 2027-01-31, "
+				  "2027-01-31T02:30 or @1801362600", m->clock);
+}
+
 int machine_check(struct machine *m, struct error *e)
 {
 	int ret = check_memory(m, e);
@@ -205,6 +231,8 @@ int machine_check(struct machine *m, struct error *e)
 		ret = err_usage(e, "--no-namespaces and --require-jail=full exclude each other");
 	if (ret == 0 && m->kernel && !kernel_is_kind(m->kernel) && access(m->kernel, X_OK) < 0)
 		ret = err_sys(e, errno, "--kernel: cannot use '%s'", m->kernel);
+	if (ret == 0)
+		ret = check_clock(m, e);
 	if (ret == 0)
 		ret = check_net(m, e);
 	if (ret == 0)
@@ -252,6 +280,7 @@ void machine_configure(const struct machine *m, struct cage_config *cfg)
 	cfg->cpus = m->cpus;
 	cfg->pids = m->pids;
 	cfg->disk = m->disk;
+	cfg->clock = m->clock_at;
 	cfg->lifetime = m->lifetime;
 	cfg->require_jail = m->require_jail;
 	cfg->no_namespaces = m->no_namespaces;

@@ -36,6 +36,7 @@ struct machine {
 	enum cage_require require_jail;	/* fail where the host offers less */
 	bool no_namespaces;	/* only the first wall */
 	bool ptrace_mode, no_fast_calls;
+	const char *clock;	/* "@SECONDS" or a date; NULL: the host's */
 	bool console;		/* the kernel's console on stderr */
 	bool die_with_parent;	/* SIGTERM when what started it ends: parent.h */
 	const char *stats;	/* a file for what the kernel counted, "": stderr; NULL: none */
@@ -54,6 +55,7 @@ struct machine {
 	struct strv env;	/* "NAME" or "NAME=VALUE" */
 	/* made by machine_check() */
 	enum cage_net net_mode;
+	int64_t clock_at;	/* seconds since 1970; 0: the host's */
 	int stats_fd;
 	struct cage_forward *forwards;
 	struct net_policy policy;
