@@ -134,11 +134,14 @@ test_retries_and_timeout_of_apt()
 		fail "the timeout was not heeded"
 }
 
+# each file once, halfway
 test_mirror_that_stalls()
 {
 	fixture
 	serves "$T/a"
-	source_works "http://127.0.0.1:$port/stallonce"
+	"$UMLCAGE" fabricate --variant=extract --include=linux-source-9.1 --keyring="$T/a/key.gpg" \
+		--aptopt='Acquire::http::Timeout "1"' pen out.tar "http://127.0.0.1:$port/stallonce" ||
+		fail "a stalled download was not tried again"
 	equal 1 "$(grep -c 'linux-source-9.1.*bytes=[0-9]*- 206' requests)" "resumed downloads"
 }
 
