@@ -163,8 +163,8 @@ static void explain_versions(const struct job *j, const char *status, struct err
 	err_release(e);
 	err_set(e, EINVAL, "%zu packages that '%s' was built with cannot be had in the same version: %s%s",
 		missing.n, j->source.name, list, missing.n > some.n ? ", ..." : "");
-	err_hint(e, "name a mirror that has kept them, as --mirror http://snapshot.debian.org/archive/debian/"
-		 "DATE/, of %s", j->info->date ? j->info->date : "that day");
+	err_hint(e, "name a mirror that still has them, such as the distribution's snapshot of %s, with "
+		 "--mirror", j->info->date ? j->info->date : "that day");
 }
 
 static int fetch_packages(struct job *j, struct error *e)

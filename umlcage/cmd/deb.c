@@ -193,10 +193,10 @@ static const struct opt_spec rebuild_spec = {
 		{ "the cage", machine_opts, offsetof(struct deb_options, b.machine) },
 		{ NULL, machine_time_opts, offsetof(struct deb_options, b.machine) }),
 	.epilogue = "All packages that it was built with are there in the same versions, or it is not built: "
-		    "where the\nmirror has newer ones, name one that keeps them, as snapshot.debian.org "
-		    "does.  The source is the\n.dsc beside the file, else that of the archive.  Without "
-		    "--output the packages go to 'rebuilt'.  Exit\nstatus 0: they are the same, byte for "
-		    "byte; 1: they are not; 5: a version cannot be had.",
+		    "where the\nmirror has newer ones, name one that keeps old ones, such as the "
+		    "distribution's snapshots.  The source\nis the .dsc beside the file, else that of the "
+		    "archive.  Without --output the packages go to 'rebuilt'.\nExit status 0: they are the "
+		    "same, byte for byte; 1: they are not; 5: a version cannot be had.",
 };
 
 static const struct command command_deb_rebuild = {
