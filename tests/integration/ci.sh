@@ -40,7 +40,7 @@ assert c["driver"]["name"] == "umlcage" and c["driver"]["version"], c'
 	equal "source 0 end" "$(gitlab run step_script step_script | tr '\n' ' ' | sed 's/ $//')"
 	printf 'echo why >&2; exit 3\n' >bad
 	status 11 gitlab run bad step_script 2>err
-	equal why "$(cat err)"
+	equal why "$(said err)"
 	equal 3 "$(cat code)" "the script's own status"
 	# the script's 125 is the script's
 	printf 'exit 125\n' >bad

@@ -90,7 +90,7 @@ test_limits_of_memory_and_files()
 		contains "ulimit -v" err
 		contains "--memory" err
 	)
-	equal 1 "$(wc -l <err)" "lines on stderr"
+	equal 1 "$(said err | wc -l)" "lines on stderr"
 }
 
 # Each guest process costs a descriptor of the host: the one too many is told to try again.
