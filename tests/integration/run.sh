@@ -324,6 +324,7 @@ counted()
 	sed 's/[{},]/\n/g' counted.json | sed -n "s/^\"$1\"://p"
 }
 
+# without filter: calls of traced processes are not counted
 test_what_processes_cost()
 {
 	# shellcheck disable=SC2016

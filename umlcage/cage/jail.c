@@ -83,12 +83,12 @@ static int build_ruleset(const struct jail_config *cfg, int abi)
 	return ret < 0 ? ret : steal_fd(&rules);
 }
 
-/* Something that the host does not have: a warning, or an error. */
-static int lack(const struct jail_config *cfg, const char *text, struct error *e)
+/* Something that the host does not have: noted, or an error. */
+static int lack(struct jail *j, const struct jail_config *cfg, const char *text, struct error *e)
 {
 	if (cfg->require != JAIL_REQUIRE_NOTHING)
 		return err_set(e, ENOSYS, "%s, and --require-jail was given", text);
-	progress_warn(cfg->progress, "%s", text);
+	j->lacks[j->nlacks++] = text;
 	return 0;
 }
 
@@ -105,12 +105,12 @@ static int prepare_landlock(struct jail *j, const struct jail_config *cfg, struc
 	int abi = abi_of(cfg), ret = 0;
 
 	if (abi == 0 && !j->ns.flags)
-		return lack(cfg, "this host has neither Landlock nor user namespaces: the cage's kernel "
+		return lack(j, cfg, "this host has neither Landlock nor user namespaces: the cage's kernel "
 			    "could open any file that you can", e);
 	if (abi == 0 && cfg->require != JAIL_REQUIRE_NOTHING)
-		return lack(cfg, "this host has no Landlock", e);
+		return lack(j, cfg, "this host has no Landlock", e);
 	if (abi < LANDLOCK_ABI_SCOPES && !j->ns.flags && cfg->no_warden)
-		ret = lack(cfg, "this host's Landlock is older than Linux 6.12, and it has no user "
+		ret = lack(j, cfg, "this host's Landlock is older than Linux 6.12, and it has no user "
 			   "namespaces: the cage's kernel could send signals to your other processes", e);
 	if (abi == 0 || ret < 0)
 		return ret;
@@ -164,7 +164,7 @@ static int prepare_filter(struct jail *j, const struct jail_config *cfg, struct 
 	};
 
 	if (!syscalls_can_filter())
-		return lack(cfg, "this host cannot filter system calls (seccomp): the cage's kernel could "
+		return lack(j, cfg, "this host cannot filter system calls (seccomp): the cage's kernel could "
 			    "make any", e);
 	syscalls_filter(&j->filter, &filter);
 	return warden ? start_warden(j, cfg, e) : 0;

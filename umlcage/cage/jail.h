@@ -17,13 +17,12 @@
 #include <stdint.h>
 
 #include "umlcage/base/error.h"
-#include "umlcage/base/progress.h"
 #include "umlcage/cage/namespaces.h"
 #include "umlcage/cage/place.h"
 #include "umlcage/cage/warden.h"
 
 enum jail_require {
-	JAIL_REQUIRE_NOTHING,	/* what the host lacks is warned about */
+	JAIL_REQUIRE_NOTHING,	/* what the host lacks is noted */
 	JAIL_REQUIRE_BASIC,	/* Landlock, signals kept in, the filter */
 	JAIL_REQUIRE_FULL,	/* the namespaces, too */
 };
@@ -45,12 +44,11 @@ struct jail_config {
 	bool no_warden;		/* as on a host where the kernel's calls cannot be answered by another */
 	int max_abi;		/* as on a host with this ABI of Landlock; JAIL_ANY_ABI: the host's own */
 	const struct place *place;
-	struct progress *progress;
 	uint64_t processes;	/* how many of the host's it may start; 0: as many as the user may */
 	uint64_t file_size;	/* no file may become larger, in bytes; 0: no limit */
 };
 
-enum { JAIL_ANY_ABI = 1000 };
+enum { JAIL_ANY_ABI = 1000, JAIL_LACKS = 2 };
 
 struct jail {
 	int ruleset;		/* Landlock; -1: the host has none */
@@ -59,14 +57,16 @@ struct jail {
 	struct namespaces ns;	/* .flags 0: none */
 	struct warden warden;	/* .pid 0: none */
 	uint64_t processes, file_size;	/* see struct jail_config, with the user's others */
+	const char *lacks[JAIL_LACKS];	/* what the host does not have, and what comes of that */
+	size_t nlacks;
 };
 
 #define JAIL_INIT { .ruleset = -1, .warden = WARDEN_INIT }
 
 /*
- * Prepares everything that needs memory, before fork().  What the host lacks is
- * warned about, or, if required, an error.  Whether it has namespaces shows when they are
- * entered: if that fails, prepare again with .no_namespaces.
+ * Prepares everything that needs memory, before fork().  What the host lacks is noted, for
+ * whoever asked to warn about once it stands, or, if required, an error.  Whether it has
+ * namespaces shows when they are entered: if that fails, prepare again with .no_namespaces.
  */
 int jail_prepare(struct jail *j, const struct jail_config *cfg, struct error *e);
 /*

@@ -150,7 +150,7 @@ static int prepare_jail(struct start *s, struct place *place, enum wall wall, st
 	struct jail_config jail = {
 		.paths = paths, .npaths = n, .require = (enum jail_require)cfg->require_jail,
 		.no_namespaces = wall != WALL_FULL, .no_warden = wall == WALL_BARE,
-		.max_abi = JAIL_ANY_ABI, .place = place, .progress = cfg->progress,
+		.max_abi = JAIL_ANY_ABI, .place = place,
 		.processes = cfg->pids ? cfg->pids + OWN_PROCESSES : 0,
 		.file_size = cfg->disk ? limits_file_size(cfg) : 0,
 	};
@@ -188,6 +188,9 @@ static int start_confined(struct cage *c, struct start *s, enum wall wall, struc
 	if (ret == 0) {
 		c->warden = s->jail.warden;
 		s->jail.warden = (struct warden)WARDEN_INIT;
+		/* once, and not of walls that were tried in vain */
+		for (size_t i = 0; i < s->jail.nlacks; i++)
+			progress_warn(s->cfg->progress, "%s", s->jail.lacks[i]);
 	} else if (c->pid) {
 		(void)kill(c->pid, SIGKILL);
 		(void)cage_reap(c, true);
