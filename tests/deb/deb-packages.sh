@@ -25,3 +25,18 @@ test_trixie()
 	mirrored
 	for p in hello zlib libyaml-perl python-semver libarchive; do build_one trixie $p; done
 }
+
+# what is built is looked at by lintian, and tested by autopkgtest
+# limit: 3600
+test_checked_and_tested()
+{
+	mirrored
+	command -v autopkgtest >/dev/null || host_cannot "there is no autopkgtest"
+	mkdir out
+	"$UMLCAGE" deb build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} -q --suite trixie -o out hello
+	status 0 "$UMLCAGE" deb check ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --suite trixie \
+		out/*.changes
+	status 0 "$UMLCAGE" deb test ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --suite trixie -o tested \
+		out/*.changes
+	grep -q PASS tested/summary || fail "$(cat tested/summary)"
+}

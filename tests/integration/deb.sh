@@ -208,6 +208,39 @@ test_build_of_what_is_not_there()
 	[ -z "$(find . -name '*.build')" ] || fail "a log of nothing"
 }
 
+# with lintian and autopkgtest themselves: tests/deb
+test_checks_and_tests()
+{
+	status 2 "$UMLCAGE" deb check 2>err
+	contains 'name a .changes' err
+	status 3 "$UMLCAGE" deb check not-there.deb 2>err
+	contains "'not-there.deb'" err
+	mkdir a b
+	touch a/one.deb b/two.deb
+	status 2 "$UMLCAGE" deb check a/one.deb b/two.deb 2>err
+	contains 'not in the same folder' err
+	status 2 "$UMLCAGE" deb check a 2>err
+	contains "'a' is not a file" err
+	status 2 "$UMLCAGE" deb test 2>err
+	contains 'name a package' err
+
+	mkdir bin
+	printf '#!/bin/sh\nprintf "%%s\\n" "$@" >said\nexit 4\n' >bin/autopkgtest
+	chmod 755 bin/autopkgtest
+	PATH=$PWD/bin:$PATH status 4 "$UMLCAGE" deb test --root testbed --init -m 512M -o results a/one.deb hello
+	equal "--output-dir=results a/one.deb hello -- SERVER UMLCAGE testbed --init --memory=512M" \
+		"$(sed "s|^/.*/autopkgtest-virt-umlcage$|SERVER|; s|^--umlcage=/.*/umlcage$|UMLCAGE|" said | paste -sd' ')"
+	# a .changes stands for its packages and their source
+	printf '%s\n' 'Source: one (1:2-3)' 'Version: 1:2-3+b1' 'Checksums-Sha256:' \
+		" $(sha256sum a/one.deb | cut -c1-64) 0 one.deb" >a/one.changes
+	PATH=$PWD/bin:$PATH status 4 "$UMLCAGE" deb test --root testbed a/one.changes
+	equal "a/one.deb one --" "$(head -n 3 said | paste -sd' ')"
+	touch a/one_2-3.dsc
+	PATH=$PWD/bin:$PATH status 4 "$UMLCAGE" deb test --root testbed a/one.changes
+	equal "a/one.deb a/one_2-3.dsc --" "$(head -n 3 said | paste -sd' ')"
+	[ -x "$(sed -n 's/^--umlcage=//p' said)" ] || fail "$(cat said)"
+}
+
 test_usage()
 {
 	status 2 deb_build 2>err

@@ -41,6 +41,6 @@ test_kills()
 # limit: 600
 test_kills_of_kept_changes()
 {
-	"$TESTS_DIR/support/faults" --only run-keep --kills "$(scaled 40)" --seed "${UMLCAGE_TEST_SEED:-3}" \
+	"$TESTS_DIR/support/faults" --only run-keep --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-3}" \
 		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
 }

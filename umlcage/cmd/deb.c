@@ -7,7 +7,7 @@
 
 #include "rootfs/debbuild/debbuild.h"
 #include "umlcage/base/progress.h"
-#include "umlcage/cmd/cmd.h"
+#include "umlcage/cmd/deb.h"
 
 struct deb_options {
 	struct debbuild b;
@@ -204,10 +204,12 @@ static const struct command command_deb_rebuild = {
 	.run = cmd_deb_rebuild,
 };
 
-static const struct command *const commands[] = { &command_deb_build, &command_deb_rebuild, NULL };
+static const struct command *const commands[] = {
+	&command_deb_build, &command_deb_rebuild, &command_deb_check, &command_deb_test, NULL,
+};
 
 const struct command command_deb = {
-	.name = "deb", .help = "builds Debian packages from their sources", .run = cmd_dispatch,
+	.name = "deb", .help = "builds, checks and tests Debian packages", .run = cmd_dispatch,
 	.sub = commands,
 	.summary = "Debian packages from their sources, in throwaway cages.",
 };

@@ -28,7 +28,8 @@ void help_exit_status(FILE *out)
 	fputs("\n'umlcage run' and 'umlcage shell' end with what the command ended with; 128+N when\n"
 	      "signal N ended it; 124 after --timeout; 125 when umlcage failed, for whatever reason;\n"
 	      "126 when the command cannot be run; 127 when there is no such command; 2 bad usage.\n"
-	      "'umlcage debootstrap' ends with what debootstrap ended with.\n", out);
+	      "'umlcage debootstrap' ends with what debootstrap ended with, 'deb check' with lintian's\n"
+	      "status, 'deb test' with autopkgtest's.\n", out);
 }
 
 struct help_options {
