@@ -462,6 +462,8 @@ START_TEST(help_lists_every_option)
 		{ OPT_FLAG, 0, "hidden", NULL, 0, NULL },
 		{ OPT_HEADING, .help = "more" },
 		{ OPT_STRING, 0, "a-rather-long-option", "VALUE", 0, "three" },
+		{ OPT_FLAG, 0, "long", NULL, 0, "words that take more than the seventy columns which there are, "
+		  "so that some have to go\nto the next line" },
 		OPT_END,
 	}, second[] = {
 		{ OPT_COUNT, 'v', NULL, NULL, 0, "four" },
@@ -469,7 +471,8 @@ START_TEST(help_lists_every_option)
 	};
 	const struct opt_spec spec = { .usage = "prog [options]", .summary = "Does it.",
 				       .groups = OPT_GROUPS({ NULL, first, 0 }, { "last", second, 0 }),
-				       .epilogue = "The end." };
+				       .epilogue = "The end.\n  Of which a line is longer than what fits into a hundred "
+						   "columns, which is what help has on a wide screen." };
 	char text[2048] = "";
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
@@ -477,14 +480,17 @@ START_TEST(help_lists_every_option)
 	fclose(out);
 	ck_assert_str_eq(text,
 		"usage: prog [options]\n\nDoes it.\n\noptions:\n"
-		"  -f, --flag                  one\n"
-		"                              two\n"
+		"  -f, --flag                  one two\n"
 		"\nmore:\n"
 		"      --a-rather-long-option=VALUE\n"
 		"                              three\n"
+		"      --long                  words that take more than the seventy columns which there are, so that\n"
+		"                              some have to go to the next line\n"
 		"\nlast:\n"
 		"  -v                          four\n"
-		"\nThe end.\n");
+		"\nThe end.\n"
+		"  Of which a line is longer than what fits into a hundred columns, which is what help has on a\n"
+		"  wide screen.\n");
 }
 END_TEST
 

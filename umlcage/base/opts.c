@@ -6,10 +6,11 @@
 #include <getopt.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "umlcage/base/ini.h"
 
-enum { LONG_BASE = 256, HELP_COLUMN = 30, HELP_WIDTH = 70 };
+enum { LONG_BASE = 256, HELP_COLUMN = 30, HELP_WIDTH = 100, HELP_LEAST = 60 };
 
 static bool is_end(const struct opt *o)
 {
@@ -322,27 +323,62 @@ char *opt_text(const struct opt *o)
 {
 	cleanup_strv struct strv words = STRV_INIT;
 	struct strbuf text = STRBUF_INIT;
-	size_t column = HELP_WIDTH;
 
 	sb_adds(&text, o->help);
 	if (o->words)
 		o->words(&words);
-	for (size_t i = 0; i < words.n; i++) {
-		size_t len = strlen(words.v[i]);
-
-		/* with the comma after it */
-		if (column + 1 + len + 1 > HELP_WIDTH)
-			column = 0;
-		sb_addf(&text, "%s%s%s", column ? " " : "\n", words.v[i], i + 1 < words.n ? "," : "");
-		column += (column ? 1 : 0) + len + 1;
-	}
+	for (size_t i = 0; i < words.n; i++)
+		sb_addf(&text, "%s%s%s", i ? " " : "\n", words.v[i], i + 1 < words.n ? "," : "");
 	return sb_steal(&text);
 }
 
 struct help {
 	FILE *out;
+	size_t width;	/* of a line */
 	bool begun;
 };
+
+/* As a terminal has it, if it is a narrow one. */
+static size_t help_width(FILE *out)
+{
+	struct winsize ws;
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &ws) < 0 || ws.ws_col < HELP_LEAST || ws.ws_col > HELP_WIDTH)
+		return HELP_WIDTH;
+	return ws.ws_col;
+}
+
+/* Prints @text up to its @end from @column on, where further lines begin, too; and ends the line. */
+static void wrap(const struct help *h, const char *text, const char *end, size_t column)
+{
+	size_t room = h->width > column ? h->width - column : 1;
+
+	while ((size_t)(end - text) > room) {
+		const char *cut = text + room;
+
+		while (cut > text && *cut != ' ')
+			cut--;
+		if (cut == text)
+			cut += strcspn(text, " \n");
+		if (cut >= end)
+			break;
+		fprintf(h->out, "%.*s\n%*s", (int)(cut - text), text, (int)column, "");
+		text = cut + 1;
+	}
+	fprintf(h->out, "%.*s\n", (int)(end - text), text);
+}
+
+/* Text whose lines are what they are, but for those that are too long. */
+static void show_prose(const struct help *h, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n"), indent = strspn(text, " ");
+
+		fprintf(h->out, "%*s", (int)indent, "");
+		wrap(h, text + indent, text + len, indent);
+		text += len + (text[len] == '\n');
+	}
+}
 
 static void show(const struct opt *o, void *arg)
 {
@@ -365,29 +401,27 @@ static void show(const struct opt *o, void *arg)
 		sb_addf(&left, o->optional_arg ? "[=%s]" : o->name ? "=%s" : "%s", o->arg);
 	fputs(sb_str(&left), h->out);
 
-	/* the help may have several lines */
 	cleanup_free char *text = opt_text(o);
-	int column = (int)left.len;
 
-	for (const char *line = text; *line;) {
-		size_t len = strcspn(line, "\n");
-
-		if (column >= HELP_COLUMN - 1) {
-			fputc('\n', h->out);
-			column = 0;
-		}
-		fprintf(h->out, "%*s%.*s\n", HELP_COLUMN - column, "", (int)len, line);
-		column = 0;
-		line += len + (line[len] == '\n');
-	}
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	if (left.len >= HELP_COLUMN - 1)
+		fprintf(h->out, "\n%*s", HELP_COLUMN, "");
+	else
+		fprintf(h->out, "%*s", HELP_COLUMN - (int)left.len, "");
+	wrap(h, text, text + strlen(text), HELP_COLUMN);
 }
 
 void opts_help(const struct opt_spec *spec, FILE *out)
 {
-	struct help h = { out, false };
+	struct help h = { out, help_width(out), false };
 
-	fprintf(out, "usage: %s\n\n%s\n", spec->usage, spec->summary);
+	fprintf(out, "usage: %s\n\n", spec->usage);
+	show_prose(&h, spec->summary);
 	opts_each(spec, show, &h);
-	if (spec->epilogue)
-		fprintf(out, "\n%s\n", spec->epilogue);
+	if (!spec->epilogue)
+		return;
+	fputc('\n', out);
+	show_prose(&h, spec->epilogue);
 }
