@@ -133,6 +133,7 @@ static int suite_key(const struct build_env *env, struct build *b, struct build_
 {
 	cleanup_strv struct strv argv = STRV_INIT;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	const char *theirs = getenv("RES_OPTIONS");
 	int ret;
 
 	strv_add(&argv, "umlcage");
@@ -145,7 +146,15 @@ static int suite_key(const struct build_env *env, struct build *b, struct build_
 	strv_add(&argv, b->suite);
 	strv_add(&argv, "tree");
 	strv_addv(&argv, (const char *const *)strv_argv(&b->mirrors));
+	/*
+	 * Many ask name servers at once here, and who gets no answer waits: 5 seconds, if it is left
+	 * to the C library (resolv.conf(5)).
+	 */
+	if (!theirs)
+		setenv("RES_OPTIONS", "timeout:1 attempts:5", 1);
 	ret = build_program(env, b, &argv, -1, &out, e);
+	if (!theirs)
+		unsetenv("RES_OPTIONS");
 	return ret < 0 ? ret : take_recipe(k, h, &out, e);
 }
 

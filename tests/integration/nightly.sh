@@ -605,6 +605,23 @@ test_second_run_starts_no_kernel_and_reads_no_image()
 	equal "" "$(find output -type f ! -name '*.json' -size +0 -newerat @2)" "files that were read"
 }
 
+# What a name server did not answer is asked again soon: told to a program that is called meanwhile.
+test_lost_answers_of_name_servers_do_not_hold_it_up()
+{
+	command -v python3 >/dev/null || host_cannot "no python3"
+	"$TESTS_DIR/support/make-archive" a >made
+	pen_source "$PWD/a" >pen.build
+	echo '[Output pen.tar]' >>pen.build
+	mkdir fake
+	printf '#!/bin/sh\necho "$RES_OPTIONS" >>"%s"\nexec "%s" "$@"\n' "$PWD/options" "$(type -P gpgv)" >fake/gpgv
+	chmod +x fake/gpgv
+	PATH=$PWD/fake:$PATH build --dry-run
+	equal "timeout:1 attempts:5" "$(sort -u options)"
+	rm options
+	PATH=$PWD/fake:$PATH RES_OPTIONS=timeout:7 build --dry-run
+	equal timeout:7 "$(sort -u options)"
+}
+
 # Whether there is something to do is found out for many at a time, made are as many as is said.
 test_looks_are_not_queued()
 {
