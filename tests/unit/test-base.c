@@ -489,8 +489,8 @@ START_TEST(help_lists_every_option)
 		"\nlast:\n"
 		"  -v                          four\n"
 		"\nThe end.\n"
-		"  Of which a line is longer than what fits into a hundred columns, which is what help has on a\n"
-		"  wide screen.\n");
+		"  Of which a line is longer than what fits into a hundred columns, which is what help has on a wide\n"
+		"  screen.\n");
 }
 END_TEST
 
