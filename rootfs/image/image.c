@@ -307,6 +307,7 @@ static int put_scripts(struct image_job *j, struct error *e)
 				   (size_t)(tool->script_end - tool->script), 0600, e);
 	if (ret == 0 && tool->script == image_populate_script)
 		ret = file_replace(j->work.share.fd, IMAGE_STILL, image_still,
+				   /* cppcheck-suppress comparePointers ; two labels of one object */
 				   (size_t)(image_still_end - image_still), 0700, e);
 	return ret;
 }
