@@ -289,6 +289,9 @@ static int plan(struct image_job *j, struct error *e)
 	if (j->needs.acls && (str_eq(j->tool->name, "mksquashfs") || str_eq(j->tool->name, "iso")))
 		progress_warn(j->progress, "%llu files have ACLs, which squashfs has no place for",
 			      (unsigned long long)j->needs.acls);
+	if (j->needs.acls && str_eq(j->tool->name, "mkfs.xfs"))
+		progress_warn(j->progress, "%llu files have ACLs, which mkfs.xfs leaves out",
+			      (unsigned long long)j->needs.acls);
 	if (j->t->format->boots && j->t->format->sized)
 		image_disk_plan(j);
 	return j->t->format->sized ? find_size(j, e) : 0;

@@ -145,6 +145,13 @@ test_images_of_file_systems_have_the_tree()
 		rm -rf got
 		in_image x.$fs
 		SOURCE_DATE_EPOCH=1700000000 "$UMLCAGE" share export -q got got.tar
-		"$TESTS_DIR/support/tar-compare" --times want.tar got.tar || fail "the tree in $fs is another one"
+		"$TESTS_DIR/support/tar-compare" --times want.tar got.tar >differences || true
+		# what their tools are known to leave out
+		case $fs in
+		btrfs) sed -i '/^home\/fraction: time/d' differences ;;
+		xfs) sed -i '/^\.: time/d; /^\.: xattr trusted.xfs:autofsck/d; /^home\/d*acl: xattr/d' differences
+			contains "2 files have ACLs, which mkfs.xfs leaves out" err ;;
+		esac
+		! grep -v ' differences$' differences || fail "the tree in $fs is another one"
 	done
 }
