@@ -82,7 +82,8 @@ coverage:
 		awk '{printf "%6.1f %%  %5d  %s\n", $$1, $$2, $$3; n += $$2; hit += $$1 * $$2 / 100} \
 		END {printf "%6.1f %%  %5d  in all\n", 100 * hit / n, n}' | tee $(O)/coverage/summary
 
-# FUZZ_SECONDS of libFuzzer for each target; what it finds stays in $(O)/fuzz/tests/found
+# FUZZ_SECONDS of libFuzzer for each target; what it finds stays in $(O)/fuzz/tests/found.  Archives
+# may make libarchive ask for 4 GB at once, which a confined import does not get (nor use)
 fuzz:
 	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang fuzz-run OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
@@ -93,6 +94,7 @@ fuzz-run: $(FUZZ_THINGS:%=$(TEST_OUT)/fuzz/fuzz-%)
 		echo "fuzzing $$thing for $(FUZZ_SECONDS) s"; \
 		$(TEST_OUT)/fuzz/fuzz-$$thing -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
 			-artifact_prefix=$(TEST_OUT)/crash/$$thing- -timeout=10 -verbosity=0 \
+			-malloc_limit_mb=8192 \
 			$(TEST_OUT)/found/$$thing tests/fuzz/corpus/$$thing || exit 1; \
 	done
 
