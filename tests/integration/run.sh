@@ -271,6 +271,7 @@ test_ends_with_its_parent()
 	follow --die-with-parent -- sh -c 'trap "echo asked; exit" TERM; echo ready; while :; do sleep 0.1; done'
 	within 120 flock -n lock true
 	contains asked out
+	contains 'as what started umlcage has ended' err
 	follow --die-with-parent -- sh -c 'trap "" TERM HUP; echo ready; while :; do sleep 0.1; done'
 	within 120 flock -n lock true
 	# a script that waits for timeout, which does not end with it

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "umlcage/base/parent.h"
 #include "umlcage/cmd/cmd.h"
 
 #define GUEST(field, kind) OPT_##kind(struct guest_options, field)
@@ -64,6 +65,8 @@ int guest_report(const struct cage_exit *exit, const struct guest_options *o, ui
 		fprintf(stderr, "umlcage: files in the cage's memory%s can grow no more; give "
 			"it more with --memory (or --disk, if given), or let changes go to the disk with "
 			"--scratch=disk\n", size);
+	else if (exit->timed_out && parent_gone())
+		fputs("umlcage: the command was ended, as what started umlcage has ended\n", stderr);
 	else if (exit->timed_out && !quiet)
 		fprintf(stderr, "umlcage: the command timed out after %g s\n",
 			(double)o->timeout / 1000);
