@@ -296,6 +296,19 @@ test_ends_with_its_parent()
 	done
 }
 
+# as a run leaves it that is killed before the folder is a share
+test_share_in_an_empty_folder()
+{
+	mkdir empty full
+	touch full/file
+	run --share empty:/mnt -- touch /mnt/made
+	[ -e empty/made ] || fail "nothing was made in the share"
+	status 125 run --share full:/mnt -- true 2>err
+	contains "'full' is not a share" err
+	contains "'umlcage share import' makes one" err
+	equal file "$(ls full)" "what is in the folder"
+}
+
 # without filter: it looks for them
 test_print_command_starts_nothing()
 {

@@ -72,10 +72,12 @@ int places_add_share(struct places *p, const char *text, bool nosync, struct err
 	p->shares = xreallocarray(p->shares, p->nshares + 1, sizeof(*p->shares));
 	s = &p->shares[p->nshares];
 	*s = (struct share)SHARE_INIT;
-	if (!read_only && access(host, F_OK) < 0 && errno == ENOENT)
-		ret = share_create(s, host, e);
-	else
+	/* an empty folder will do, such as one that was left by a run killed right then */
+	ret = read_only || share_is_share(AT_FDCWD, host) ? -ENOTEMPTY : share_create(s, host, e);
+	if (ret == -ENOTEMPTY) {
+		err_release(e);
 		ret = share_open(s, host, read_only ? SHARE_READ : SHARE_WRITE, e);
+	}
 	if (ret < 0)
 		return ret;
 	p->nshares++;
