@@ -8,7 +8,6 @@
 
 /* The library is what mke2fs reads tar files with, opened when it does. */
 #define FILE_SYSTEMS "e2fsprogs,libarchive13t64,squashfs-tools,erofs-utils,cryptsetup-bin"
-#define MIB	((uint64_t)1 << 20)
 #define DISKS "e2fsprogs,libarchive13t64,fdisk,dosfstools,mtools,grub-common,grub-pc-bin," \
 	      "grub-efi-amd64-bin,systemd-boot-efi,systemd-ukify,qemu-utils,xorriso,squashfs-tools"
 

@@ -15,7 +15,6 @@
 #include "rootfs/image/private.h"
 #include "umlcage/base/str.h"
 
-#define MIB		((uint64_t)1 << 20)
 #define SECTOR		512
 #define TYPE_BIOS	"21686148-6449-6E6F-744E-656564454649"
 #define TYPE_SYSTEM	"C12A7328-F81F-11D2-BA4B-00A0C93EC93B"

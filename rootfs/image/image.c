@@ -17,7 +17,6 @@
 #include "umlcage/cage/cage.h"
 
 #define MEMORY		((uint64_t)1 << 30)
-#define MIB		((uint64_t)1 << 20)
 #define ROOM		(512 * MIB)	/* on a disk, beside the tree */
 #define SAID_MAX	((size_t)1 << 20)	/* of what a tool said */
 #define ATTEMPTS	3		/* each an eighth larger */

@@ -6,6 +6,7 @@
 #include "rootfs/image/image.h"
 
 #define IMAGE_BLOCK 4096u
+#define MIB ((uint64_t)1 << 20)
 /* Where the image is made, as the cage has it, and a file there. */
 #define IMAGE_GUEST_OUT "/out"
 #define IMAGE "image"
