@@ -133,31 +133,39 @@ static int read_fields(struct buildinfo *i, const struct deb822 *d, struct error
 		read_entry(i, deb822_get(d, "Binary-Only-Changes"));
 	if (deb822_get(d, "Environment"))
 		read_environment(i, deb822_get(d, "Environment"));
+	if (!debsrc_is_word(i->source, DEBSRC_NAME) || !debsrc_is_word(i->version, DEBSRC_VERSION) ||
+	    !debsrc_is_word(i->source_version, DEBSRC_VERSION) || !debsrc_is_word(i->arch, "-"))
+		return err_usage(e, "'%s' has no source, version and architecture that make sense: '%s', "
+				 "'%s', '%s'", i->path, i->source, i->version, i->arch);
 	if (!i->types)
 		return err_usage(e, "'%s' is of a source package alone: there is nothing to build again",
 				 i->path);
 	return debian_files_parse(&i->files, deb822_get(d, "Checksums-Sha256"), i->path, e);
 }
 
+int buildinfo_parse(struct buildinfo *i, const struct strbuf *text, struct error *e)
+{
+	cleanup_deb822 struct deb822 d = DEB822_INIT;
+	cleanup_free char *plain = fetch_unsigned(text);
+	int ret;
+
+	deb822_init_mem(&d, plain, strlen(plain), i->path);
+	ret = deb822_next(&d, e);
+	if (ret == 0)
+		return err_usage(e, "'%s' is not a .buildinfo: it is empty", i->path);
+	return ret < 0 ? ret : read_fields(i, &d, e);
+}
+
 int buildinfo_read(struct buildinfo *i, const char *path, struct error *e)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_deb822 struct deb822 d = DEB822_INIT;
-	cleanup_free char *plain = NULL;
 	int ret;
 
 	i->path = realpath(path, NULL);
 	if (!i->path)
 		return err_sys(e, errno, "cannot open '%s'", path);
 	ret = file_read(AT_FDCWD, i->path, MAX_BUILDINFO, &text, e);
-	if (ret < 0)
-		return ret;
-	plain = fetch_unsigned(&text);
-	deb822_init_mem(&d, plain, strlen(plain), path);
-	ret = deb822_next(&d, e);
-	if (ret == 0)
-		return err_usage(e, "'%s' is not a .buildinfo: it is empty", path);
-	return ret < 0 ? ret : read_fields(i, &d, e);
+	return ret < 0 ? ret : buildinfo_parse(i, &text, e);
 }
 
 char *buildinfo_what(const struct buildinfo *i)

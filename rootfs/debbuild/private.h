@@ -27,6 +27,13 @@ struct debsource {
 
 #define SOURCE_INIT { .control = DEB822_INIT }
 
+/*
+ * Is @s a letter or digit, and more of these and of @more?  Only such become parts of paths and
+ * arguments.  NULL is none.
+ */
+bool debsrc_is_word(const char *s, const char *more);
+#define DEBSRC_NAME	"+-."		/* @more of a source's name */
+#define DEBSRC_VERSION	"+-.~:"		/* and of its version */
 /* What @what is, and all there is to know about it without the archive. */
 int debsrc_open(struct debsource *s, const char *what, struct error *e);
 /* Fetches what is of the archive into the cache, and reads its .dsc. */
@@ -75,6 +82,8 @@ struct buildinfo {
 #define BUILDINFO_INIT { NULL }
 
 int buildinfo_read(struct buildinfo *i, const char *path, struct error *e);
+/* The same of a text, whose path is set. */
+int buildinfo_parse(struct buildinfo *i, const struct strbuf *text, struct error *e);
 /* The .dsc beside it, or NAME=VERSION; malloc'ed. */
 char *buildinfo_what(const struct buildinfo *i);
 /* Are the packages the same?  Fills r->differ. */

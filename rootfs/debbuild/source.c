@@ -34,8 +34,7 @@ void debsrc_release(struct debsource *s)
 	*s = (struct debsource)SOURCE_INIT;
 }
 
-/* They become parts of paths and arguments. */
-static bool is_word(const char *s, const char *more)
+bool debsrc_is_word(const char *s, const char *more)
 {
 	if (!s || !isalnum((unsigned char)s[0]) || strlen(s) > 200)
 		return false;
@@ -50,7 +49,7 @@ static int set_identity(struct debsource *s, const char *name, const char *versi
 {
 	const char *colon, *dash;
 
-	if (!is_word(name, "+-.") || !is_word(version, "+-.~:"))
+	if (!debsrc_is_word(name, DEBSRC_NAME) || !debsrc_is_word(version, DEBSRC_VERSION))
 		return err_usage(e, "'%s' has no source name and version that make sense: '%s', '%s'", of,
 				 name ? name : "", version ? version : "");
 	free(s->name);
@@ -191,7 +190,7 @@ int debsrc_open(struct debsource *s, const char *what, struct error *e)
 	    (stat(what, &st) == 0 && S_ISDIR(st.st_mode)))
 		return open_tree(s, what, e);
 	s->kind = SOURCE_ARCHIVE;
-	if (!is_word(name, "+-.") || (version && !is_word(version + 1, "+-.~:")))
+	if (!debsrc_is_word(name, DEBSRC_NAME) || (version && !debsrc_is_word(version + 1, DEBSRC_VERSION)))
 		return err_usage(e, "'%s' is not a .dsc file, a folder, or NAME or NAME=VERSION of a "
 				 "source package", what);
 	s->name = steal_ptr(&name);

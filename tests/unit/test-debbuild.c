@@ -291,6 +291,15 @@ static const char buildinfo[] =
 	"Environment:\n A_1=\"x \\\"y\\\\\"\n 2=\"x\"\n a=\"x\"\n B=x\n\n"
 	"-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n";
 
+#define BAD_INFO(source, version, arch) \
+	"Source: " source "\nVersion: " version "\nArchitecture: all\nBuild-Architecture: " arch "\n" \
+	"Checksums-Sha256:\n " SUM_OF_X " 1 foo_2-3_all.deb\nInstalled-Build-Depends: a (= 1)\n"
+
+static const char *const bad_infos[] = {
+	BAD_INFO("../foo", "1", "amd64"), BAD_INFO("foo", "1/../2", "amd64"),
+	BAD_INFO("foo (../2)", "1", "amd64"), BAD_INFO("foo", "1", "../amd64"), BAD_INFO("-foo", "1", "amd64"),
+};
+
 static struct buildinfo info = BUILDINFO_INIT;
 
 static void read_info(const char *path)
@@ -337,6 +346,12 @@ START_TEST(a_buildinfo_is_read)
 	read_info("/build/$(x)");
 	ck_assert_ptr_null(info.build_path);
 	buildinfo_release(&info);
+	/* what would become another path */
+	for (size_t k = 0; k < ARRAY_SIZE(bad_infos); k++) {
+		put("foo.buildinfo", bad_infos[k]);
+		ck_fails(buildinfo_read(&info, "foo.buildinfo", &err), EINVAL, "that make sense", &err);
+		buildinfo_release(&info);
+	}
 	put("foo.buildinfo", "Format: 1.0\nSource: foo\n");
 	ck_assert_int_eq(buildinfo_read(&info, "foo.buildinfo", &err), -EINVAL);
 	buildinfo_release(&info);
