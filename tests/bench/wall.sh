@@ -13,10 +13,10 @@
 # ratio: 2,000 files with owners and 2,000 links in a share, namespaces against none: wall-files-full / wall-files-none
 # ratio: dpkg --configure of 40 packages, first wall against none: wall-configure-first / wall-configure-none
 # ratio: dpkg --configure of 40 packages, namespaces against none: wall-configure-full / wall-configure-none
-# promise: download, first wall against none: download-wall-first / download-wall-none >= 0.97
-# promise: download, namespaces against none: download-wall-full / download-wall-none >= 0.97
-# promise: upload, first wall against none: upload-wall-first / upload-wall-none >= 0.97
-# promise: upload, namespaces against none: upload-wall-full / upload-wall-none >= 0.97
+# aim: download, first wall against none: download-wall-first / download-wall-none >= 0.97
+# aim: download, namespaces against none: download-wall-full / download-wall-none >= 0.97
+# aim: upload, first wall against none: upload-wall-first / upload-wall-none >= 0.97
+# aim: upload, namespaces against none: upload-wall-full / upload-wall-none >= 0.97
 
 setup_wall()
 {
