@@ -11,12 +11,11 @@
 
 #include "rootfs/deb822/deb822.h"
 #include "rootfs/debian/debian.h"
-#include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/fd.h"
-#include "umlcage/base/interrupt.h"
 #include "umlcage/cmd/boot.h"
 #include "umlcage/cmd/deb.h"
 #include "umlcage/cmd/guest.h"
+#include "umlcage/cmd/tool.h"
 
 #define GUEST_FOLDER "/umlcage/packages"
 #define SERVER "autopkgtest-virt-umlcage"
@@ -30,20 +29,6 @@ struct check_options {
 };
 
 #define CHECK(field, kind) OPT_##kind(struct check_options, field)
-
-/* A root with @packages, made of the suite on first use. */
-static int get_root(struct check_options *o, const char *packages, char **path, struct error *e)
-{
-	struct progress progress;
-	int ret;
-
-	progress_init(&progress, STDERR_FILENO, o->boot.quiet ? -1 : o->boot.verbose);
-	interrupt_begin();
-	ret = fabricate_tools_root(o->suite, packages, o->boot.mirror, &o->boot.machine, &progress, path, e);
-	interrupt_end();
-	progress_end(&progress);
-	return ret;
-}
 
 static int check_file(const char *path, struct error *e)
 {
@@ -116,7 +101,7 @@ static int check(struct check_options *o, char **files, int n)
 	if (!o->boot.machine.memory)
 		o->boot.machine.memory = (uint64_t)MEMORY << 30;
 	if (give_files(o, files, n, &words, &e) < 0 || machine_check(&o->boot.machine, &e) < 0 ||
-	    get_root(o, "lintian", &root, &e) < 0)
+	    tool_root(&o->boot, o->suite, "lintian", &root, &e) < 0)
 		return cmd_fail(&e);
 	o->boot.places.root = root;
 	return guest_run_to_end(&o->boot, &command, strv_argv(&words));
@@ -250,7 +235,7 @@ static int test(struct check_options *o, char **what, int n, struct error *e)
 	if (ret == 0)
 		ret = find_program("umlcage", &umlcage, e);
 	if (ret == 0 && !root)
-		ret = get_root(o, TESTBED, &root, e);
+		ret = tool_root(&o->boot, o->suite, TESTBED, &root, e);
 	if (ret < 0)
 		return ret;
 	strv_add(&words, "--");

@@ -15,9 +15,9 @@
 
 #include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/interrupt.h"
-#include "umlcage/cmd/boot.h"
 #include "umlcage/cmd/cmd.h"
 #include "umlcage/cmd/guest.h"
+#include "umlcage/cmd/tool.h"
 
 #define GB(n) ((uint64_t)(n) << 30)
 
@@ -184,15 +184,15 @@ static void apply(const struct tool *t, struct tool_options *o)
 		o->boot.hostname = t->name;
 }
 
-static int get_root(const struct tool *t, struct tool_options *o, char **path, struct error *e)
+int tool_root(const struct boot_options *o, const char *suite, const char *packages, char **path,
+	      struct error *e)
 {
 	struct progress progress;
 	int ret;
 
-	progress_init(&progress, STDERR_FILENO, o->boot.quiet ? -1 : o->boot.verbose);
+	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : o->verbose);
 	interrupt_begin();
-	ret = fabricate_tools_root(o->suite ? o->suite : t->suite, t->packages, o->boot.mirror,
-				   &o->boot.machine, &progress, path, e);
+	ret = fabricate_tools_root(suite, packages, o->mirror, &o->machine, &progress, path, e);
 	interrupt_end();
 	progress_end(&progress);
 	return ret;
@@ -206,7 +206,8 @@ static int run_tool(const struct tool *t, struct tool_options *o, char **argv)
 
 	apply(t, o);
 	if (guest_check(&o->command, &e) < 0 || machine_check(&o->boot.machine, &e) < 0 ||
-	    give_folder(o, &e) < 0 || get_root(t, o, &root, &e) < 0)
+	    give_folder(o, &e) < 0 ||
+	    tool_root(&o->boot, o->suite ? o->suite : t->suite, t->packages, &root, &e) < 0)
 		return guest_fail(&e);
 	o->boot.places.root = root;
 	strv_add(&words, "/bin/sh");
