@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rootfs/debbuild/private.h"
 #include "rootfs/fetch/fetch.h"
@@ -35,17 +34,6 @@ void buildinfo_release(struct buildinfo *i)
 static char *copy(const char *text)
 {
 	return text ? xstrdup(text) : NULL;
-}
-
-/* "NAME", or "NAME (VERSION)" where the packages have another version. */
-static void read_source(struct buildinfo *i, const char *field)
-{
-	const char *blank = strchr(field, ' ');
-	size_t len = strlen(field);
-
-	i->source = blank ? xstrndup(field, (size_t)(blank - field)) : xstrdup(field);
-	i->source_version = blank && len > 3 && blank[1] == '(' && field[len - 1] == ')' ?
-			    xstrndup(blank + 2, (size_t)(field + len - 1 - blank - 2)) : copy(i->version);
 }
 
 static void read_types(struct buildinfo *i, const char *field)
@@ -119,11 +107,15 @@ static int read_fields(struct buildinfo *i, const struct deb822 *d, struct error
 	static const char *const wanted[] = { "Source", "Version", "Architecture", "Build-Architecture",
 					      "Checksums-Sha256", "Installed-Build-Depends" };
 
+	int ret;
+
 	for (size_t k = 0; k < ARRAY_SIZE(wanted); k++)
 		if (!deb822_get(d, wanted[k]))
 			return err_usage(e, "'%s' is not a .buildinfo: it has no %s", i->path, wanted[k]);
+	ret = debbuild_source_of(d, i->path, &i->source, &i->source_version, e);
+	if (ret < 0)
+		return ret;
 	i->version = copy(deb822_get(d, "Version"));
-	read_source(i, deb822_get(d, "Source"));
 	read_types(i, deb822_get(d, "Architecture"));
 	i->arch = copy(deb822_get(d, "Build-Architecture"));
 	i->date = copy(deb822_get(d, "Build-Date"));
@@ -133,10 +125,9 @@ static int read_fields(struct buildinfo *i, const struct deb822 *d, struct error
 		read_entry(i, deb822_get(d, "Binary-Only-Changes"));
 	if (deb822_get(d, "Environment"))
 		read_environment(i, deb822_get(d, "Environment"));
-	if (!debsrc_is_word(i->source, DEBSRC_NAME) || !debsrc_is_word(i->version, DEBSRC_VERSION) ||
-	    !debsrc_is_word(i->source_version, DEBSRC_VERSION) || !debsrc_is_word(i->arch, "-"))
-		return err_usage(e, "'%s' has no source, version and architecture that make sense: '%s', "
-				 "'%s', '%s'", i->path, i->source, i->version, i->arch);
+	if (!debsrc_is_word(i->version, DEBSRC_VERSION) || !debsrc_is_word(i->arch, "-"))
+		return err_usage(e, "'%s' has no version and architecture that make sense: '%s', '%s'",
+				 i->path, i->version, i->arch);
 	if (!i->types)
 		return err_usage(e, "'%s' is of a source package alone: there is nothing to build again",
 				 i->path);
@@ -170,11 +161,9 @@ int buildinfo_read(struct buildinfo *i, const char *path, struct error *e)
 
 char *buildinfo_what(const struct buildinfo *i)
 {
-	const char *colon = strchr(i->source_version, ':'), *slash = strrchr(i->path, '/');
-	cleanup_free char *dsc = xasprintf("%.*s/%s_%s.dsc", (int)(slash - i->path), i->path, i->source,
-					   colon ? colon + 1 : i->source_version);
+	char *dsc = debbuild_dsc_beside(i->path, i->source, i->source_version);
 
-	return access(dsc, F_OK) == 0 ? steal_ptr(&dsc) : xasprintf("%s=%s", i->source, i->source_version);
+	return dsc ? dsc : xasprintf("%s=%s", i->source, i->source_version);
 }
 
 /* ---- what came of it ---- */

@@ -117,4 +117,16 @@ char *debbuild_json(const struct debbuild_result *r);
 const char *debbuild_status(const struct debbuild_result *r);
 void debbuild_result_release(struct debbuild_result *r);
 
+/* ---- what files of others say of their source: source.c ---- */
+
+/*
+ * The source of the .changes or .buildinfo @path, whose fields are @d: "NAME", or "NAME (VERSION)"
+ * where packages have another version.  -EINVAL as a usage error unless both may become parts of
+ * paths and arguments.  malloc'ed, also after an error.
+ */
+int debbuild_source_of(const struct deb822 *d, const char *path, char **name, char **version,
+		       struct error *e);
+/* The .dsc of that source in the folder of @path; malloc'ed, NULL if there is none. */
+char *debbuild_dsc_beside(const char *path, const char *name, const char *version);
+
 #endif

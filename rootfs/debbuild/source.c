@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,14 +45,22 @@ bool debsrc_is_word(const char *s, const char *more)
 	return true;
 }
 
+static int check_identity(const char *name, const char *version, const char *of, struct error *e)
+{
+	if (!debsrc_is_word(name, DEBSRC_NAME) || !debsrc_is_word(version, DEBSRC_VERSION))
+		return err_usage(e, "'%s' has no source name and version that make sense: '%s', '%s'", of,
+				 name ? name : "", version ? version : "");
+	return 0;
+}
+
 static int set_identity(struct debsource *s, const char *name, const char *version, const char *of,
 			struct error *e)
 {
 	const char *colon, *dash;
+	int ret = check_identity(name, version, of, e);
 
-	if (!debsrc_is_word(name, DEBSRC_NAME) || !debsrc_is_word(version, DEBSRC_VERSION))
-		return err_usage(e, "'%s' has no source name and version that make sense: '%s', '%s'", of,
-				 name ? name : "", version ? version : "");
+	if (ret < 0)
+		return ret;
 	free(s->name);
 	free(s->version);
 	s->name = xstrdup(name);
@@ -62,6 +71,28 @@ static int set_identity(struct debsource *s, const char *name, const char *versi
 	s->upstream = dash ? xstrndup(s->file_version, (size_t)(dash - s->file_version)) :
 			     xstrdup(s->file_version);
 	return 0;
+}
+
+int debbuild_source_of(const struct deb822 *d, const char *path, char **name, char **version,
+		       struct error *e)
+{
+	const char *source = deb822_get(d, "Source"), *own = deb822_get(d, "Version");
+	size_t len = source ? strcspn(source, " ") : 0, end = source ? strlen(source) : 0;
+	bool said = end > len + 2 && source[len + 1] == '(' && source[end - 1] == ')';
+
+	*name = source ? xstrndup(source, len) : NULL;
+	*version = said ? xstrndup(source + len + 2, end - len - 3) : own ? xstrdup(own) : NULL;
+	return check_identity(*name, *version, path, e);
+}
+
+char *debbuild_dsc_beside(const char *path, const char *name, const char *version)
+{
+	const char *colon = strchr(version, ':');
+	cleanup_free char *copy = xstrdup(path);
+	cleanup_free char *dsc = xasprintf("%s/%s_%s.dsc", dirname(copy), name,
+					   colon ? colon + 1 : version);
+
+	return access(dsc, F_OK) == 0 ? steal_ptr(&dsc) : NULL;
 }
 
 /* ---- a .dsc ---- */

@@ -239,6 +239,19 @@ test_checks_and_tests()
 	PATH=$PWD/bin:$PATH status 4 "$UMLCAGE" deb test --root testbed a/one.changes
 	equal "a/one.deb a/one_2-3.dsc --" "$(head -n 3 said | paste -sd' ')"
 	[ -x "$(sed -n 's/^--umlcage=//p' said)" ] || fail "$(cat said)"
+	# also one that is signed; what it says is no option and no path
+	{
+		printf '%s\n' '-----BEGIN PGP SIGNED MESSAGE-----' 'Hash: SHA512' ''
+		cat a/one.changes
+		printf '%s\n' '' '-----BEGIN PGP SIGNATURE-----' '' 'x' '-----END PGP SIGNATURE-----'
+	} >a/signed.changes
+	PATH=$PWD/bin:$PATH status 4 "$UMLCAGE" deb test --root testbed a/signed.changes
+	equal "a/one.deb a/one_2-3.dsc --" "$(head -n 3 said | paste -sd' ')"
+	for source in --copy=/etc:/x ../one 'one (../2)'; do
+		sed "s|^Source: .*|Source: $source|" a/one.changes >a/other.changes
+		PATH=$PWD/bin:$PATH status 2 "$UMLCAGE" deb test --root testbed a/other.changes 2>err
+		contains 'that make sense' err
+	done
 }
 
 test_usage()

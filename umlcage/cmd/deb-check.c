@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "rootfs/deb822/deb822.h"
+#include "rootfs/debbuild/debbuild.h"
 #include "rootfs/debian/debian.h"
+#include "rootfs/fetch/fetch.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/cmd/boot.h"
 #include "umlcage/cmd/deb.h"
@@ -170,21 +172,23 @@ static int find_program(const char *name, char **path, struct error *e)
  */
 static int add_changes(const char *path, struct strv *words, struct error *e)
 {
-	cleanup_free char *copy = xstrdup(path), *dsc = NULL, *name = NULL, *version = NULL;
+	cleanup_free char *copy = xstrdup(path), *plain = NULL, *dsc = NULL, *name = NULL, *version = NULL;
 	cleanup_debian_files struct debian_files files = DEBIAN_FILES_INIT;
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_deb822 struct deb822 d = DEB822_INIT;
-	const char *dir = dirname(copy), *source, *sums, *blank, *colon;
+	const char *dir = dirname(copy), *sums;
 	int ret = file_read(AT_FDCWD, path, MAX_CHANGES, &text, e);
 
 	if (ret < 0)
 		return ret;
-	deb822_init_mem(&d, sb_str(&text), text.len, path);
+	plain = fetch_unsigned(&text);
+	deb822_init_mem(&d, plain, strlen(plain), path);
 	ret = deb822_next(&d, e);
-	source = ret > 0 ? deb822_get(&d, "Source") : NULL;
-	sums = source ? deb822_get(&d, "Checksums-Sha256") : NULL;
-	if (ret >= 0 && (!sums || !deb822_get(&d, "Version")))
+	sums = ret > 0 ? deb822_get(&d, "Checksums-Sha256") : NULL;
+	if (ret >= 0 && (!sums || !deb822_get(&d, "Source") || !deb822_get(&d, "Version")))
 		return err_usage(e, "'%s' is not a .changes file", path);
+	if (ret >= 0)
+		ret = debbuild_source_of(&d, path, &name, &version, e);
 	if (ret >= 0)
 		ret = debian_files_parse(&files, sums, path, e);
 	if (ret < 0)
@@ -192,14 +196,8 @@ static int add_changes(const char *path, struct strv *words, struct error *e)
 	for (size_t i = 0; i < files.n; i++)
 		if (str_ends(files.v[i].name, ".deb"))
 			strv_addf(words, "%s/%s", dir, files.v[i].name);
-	/* "NAME", or "NAME (VERSION)" */
-	blank = strchr(source, ' ');
-	name = xstrndup(source, blank ? (size_t)(blank - source) : strlen(source));
-	version = blank ? xstrndup(blank + 2, strcspn(blank + 2, ")")) :
-			  xstrdup(deb822_get(&d, "Version"));
-	colon = strchr(version, ':');
-	dsc = xasprintf("%s/%s_%s.dsc", dir, name, colon ? colon + 1 : version);
-	strv_add(words, access(dsc, F_OK) == 0 ? dsc : name);
+	dsc = debbuild_dsc_beside(path, name, version);
+	strv_add(words, dsc ? dsc : name);
 	return 0;
 }
 
