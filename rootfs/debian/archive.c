@@ -11,7 +11,7 @@
 #include "rootfs/debian/private.h"
 #include "umlcage/base/fd.h"
 
-enum { PARALLEL = 8, RETRIES = 3, STALL_SECONDS = 30 };
+enum { PARALLEL = 8 };
 
 const char *debian_native_architecture(void)
 {
@@ -108,8 +108,9 @@ int debian_archive_open(const struct debian_config *config, const struct debian_
 		copy_sources(&a->sources, sources);
 	a->progress = config->progress;
 	a->fetch.parallel = config->parallel ? config->parallel : PARALLEL;
-	a->fetch.retries = config->retries == UINT_MAX ? 0 : config->retries ? config->retries : RETRIES;
-	a->fetch.stall_seconds = config->stall_seconds ? config->stall_seconds : STALL_SECONDS;
+	a->fetch.retries = config->retries == UINT_MAX ? 0 :
+			   config->retries ? config->retries : DEBIAN_RETRIES;
+	a->fetch.stall_seconds = config->stall_seconds ? config->stall_seconds : DEBIAN_STALL_SECONDS;
 	a->fetch.offline = config->offline;
 	a->fetch.proxy = config->proxy;
 	a->fetch.proxy_arg = config->proxy_arg;

@@ -104,14 +104,17 @@ int debian_mirror_security(char **mirror, struct error *e);
 
 /* ---- a session: archive.c ---- */
 
+/* What a configuration has unless it says otherwise; apt's own values, too. */
+enum { DEBIAN_RETRIES = 3, DEBIAN_STALL_SECONDS = 30 };
+
 struct debian_config {
 	const char *cache;		/* the folder for archives/ and indexes/; NULL: XDG */
 	const struct strv *keyrings;	/* files or folders; NULL or empty: the host's keyring */
 	const struct strv *architectures; /* NULL or empty: that of this program */
 	struct progress *progress;	/* NULL: silent; a stage that runs is kept */
 	unsigned int parallel;		/* downloads at a time; 0: 8 */
-	unsigned int retries;		/* after a failure that may pass; 0: 3; UINT_MAX: none */
-	unsigned int stall_seconds;	/* no data for so long is a failure; 0: 30 */
+	unsigned int retries;		/* after a failure that may pass; 0: DEBIAN_RETRIES; UINT_MAX: none */
+	unsigned int stall_seconds;	/* no data for so long is a failure; 0: DEBIAN_STALL_SECONDS */
 	bool offline;			/* only what the cache has */
 	bool no_valid_until;		/* do not mind expired Release files */
 	bool no_date;			/* nor those from the future */

@@ -18,11 +18,12 @@ static char *proxy_for(const char *url, const void *arg)
 
 enum { NO_TIMEOUT = 86400 };	/* apt's 0, which waits for ever */
 
-/* What apt's configuration says of failures; apt's own values are the archive's, too. */
+/* What apt's configuration says of failures. */
 static void heed_failures(struct debian_config *config, const struct fab_aptconf *apt)
 {
-	unsigned int retries = fab_aptconf_number(apt, "Acquire::Retries", 3);
-	unsigned int seconds = fab_aptconf_number(apt, "Acquire::http::Timeout", 30);
+	unsigned int retries = fab_aptconf_number(apt, "Acquire::Retries", DEBIAN_RETRIES);
+	unsigned int seconds = fab_aptconf_number(apt, "Acquire::http::Timeout",
+						  DEBIAN_STALL_SECONDS);
 
 	seconds = fab_aptconf_number(apt, "Acquire::https::Timeout", seconds);
 	config->retries = retries ? retries : UINT_MAX;
