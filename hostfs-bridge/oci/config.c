@@ -7,7 +7,6 @@
 #include <json-c/json.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "hostfs-bridge/oci/private.h"
 
@@ -196,12 +195,8 @@ char *oci_config_text(const struct oci_opts *opts, const char *layer_sha256, int
 	struct json_object *ids = json_object_new_array(), *history = json_object_new_array();
 	struct json_object *step = json_object_new_object();
 	cleanup_free char *id = xasprintf("sha256:%s", layer_sha256);
-	time_t when = (time_t)created;
-	char date[32] = "";
-	struct tm tm;
+	cleanup_free char *date = utc_text(created, UTC_RFC_3339);
 
-	if (gmtime_r(&when, &tm))
-		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	add_text(o, "created", date);
 	add_text(o, "architecture", architecture());
 	add_text(o, "os", "linux");

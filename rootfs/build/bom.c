@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rootfs/build/private.h"
 
@@ -49,16 +48,6 @@ char *build_vendor(const char *tree)
 			return xstrdup(id);
 	}
 	return xstrdup("debian");
-}
-
-void build_stamp(int64_t time, char stamp[32])
-{
-	time_t when = (time_t)time;
-	struct tm tm;
-
-	stamp[0] = '\0';
-	if (time >= 0 && gmtime_r(&when, &tm))
-		strftime(stamp, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 /* ---- sources ---- */
@@ -174,10 +163,9 @@ struct json_object *build_bom(const struct build *b, const char *tree, struct js
 	struct json_object *bom = json_new(), *meta = json_new();
 	struct json_object *self = json_new(), *list = json_new_list();
 	cleanup_free char *vendor = build_vendor(tree);
-	char stamp[32];
+	cleanup_free char *stamp = utc_text(b->epoch, UTC_RFC_3339);
 
-	build_stamp(b->epoch, stamp);
-	if (*stamp)
+	if (b->epoch >= 0 && *stamp)
 		json_add_text(meta, "timestamp", stamp);
 	json_add_text(self, "type", "operating-system");
 	json_add_text(self, "bom-ref", "image");

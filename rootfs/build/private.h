@@ -288,8 +288,6 @@ struct build_sources {
 };
 void build_sources(struct json_object *package, struct build_sources *s);
 void build_sources_release(struct build_sources *s);
-/* "2026-11-29T02:30:00Z"; "" for a time before 1970. */
-void build_stamp(int64_t time, char stamp[32]);
 
 /* The bills of materials of @tree with those packages: CycloneDX, SPDX. */
 struct json_object *build_bom(const struct build *b, const char *tree,

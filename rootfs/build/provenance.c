@@ -135,19 +135,16 @@ static struct json_object *details(const struct night *n, int64_t ended)
 	struct json_object *o = json_new(), *builder = json_new();
 	struct json_object *version = json_new(), *meta = json_new();
 	struct json_object *list = json_new_list();
-	cleanup_free char *id = NULL;
-	char stamp[32];
+	cleanup_free char *began = utc_text(n->started, UTC_RFC_3339), *end = utc_text(ended, UTC_RFC_3339);
+	cleanup_free char *id = xasprintf("%s %s", n->b->name, began);
 
 	json_add_text(builder, "id", BUILDER);
 	json_add_text(version, "umlcage", UMLCAGE_VERSION);
 	json_add(builder, "version", version);
 	json_add(o, "builder", builder);
-	build_stamp(n->started, stamp);
-	id = xasprintf("%s %s", n->b->name, stamp);
 	json_add_text(meta, "invocationId", id);
-	json_add_text(meta, "startedOn", stamp);
-	build_stamp(ended, stamp);
-	json_add_text(meta, "finishedOn", stamp);
+	json_add_text(meta, "startedOn", began);
+	json_add_text(meta, "finishedOn", end);
 	json_add(o, "metadata", meta);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		add_file(list, n->part, files[i], files[i]);

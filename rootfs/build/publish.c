@@ -340,12 +340,8 @@ static int run_checks(struct night *n, struct error *e)
 /* The time it began, and a letter more if that is taken. */
 static char *night_name(const struct night *n)
 {
-	time_t when = (time_t)n->started;
-	char stamp[32] = "";
-	struct tm tm;
+	cleanup_free char *stamp = utc_text(n->started, "%Y%m%dT%H%M%SZ");
 
-	if (gmtime_r(&when, &tm))
-		strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
 	for (unsigned int i = 0;; i++) {
 		char *name = i ? xasprintf("%s-%u", stamp, i) : xstrdup(stamp);
 		cleanup_free char *path = path_join(n->folder, name);

@@ -155,9 +155,8 @@ static void add_binary(struct document *d, struct json_object *package)
 static struct json_object *creation(const struct build *b)
 {
 	struct json_object *o = json_new(), *creators = json_new_list();
-	char stamp[32];
+	cleanup_free char *stamp = utc_text(b->epoch >= 0 ? b->epoch : 0, UTC_RFC_3339);
 
-	build_stamp(b->epoch >= 0 ? b->epoch : 0, stamp);
 	json_add_text(o, "created", stamp);
 	json_push(creators, json_object_new_string("Tool: umlcage-" UMLCAGE_VERSION));
 	json_add(o, "creators", creators);

@@ -62,14 +62,11 @@ void buildlog_line(struct buildlog *l, const char *fmt, ...)
 void buildlog_title(struct buildlog *l, const char *title, bool package)
 {
 	const char sign = package ? '=' : '-';
-	char rule[WIDTH + 1], date[64] = "";
-	time_t now = time(NULL);
-	struct tm tm;
+	cleanup_free char *date = package ? utc_text(time(NULL), UTC_RFC_5322) : xstrdup("");
+	char rule[WIDTH + 1];
 
 	memset(rule, sign, WIDTH);
 	rule[WIDTH] = '\0';
-	if (package && gmtime_r(&now, &tm))
-		strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
 	buildlog_line(l, "\n+%s+\n| %-*s%s |\n+%s+\n", rule,
 		      WIDTH - 2 - (int)strlen(date), title, date, rule);
 }

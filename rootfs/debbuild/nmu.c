@@ -6,20 +6,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rootfs/debbuild/private.h"
-
-static char *date_text(int64_t when)
-{
-	time_t t = (time_t)when;
-	char text[64] = "";
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm))
-		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	return xstrdup(text);
-}
 
 /* --maintainer, or what devscripts and sbuild look for in the environment. */
 static char *maintainer_of(const struct debbuild *b)
@@ -45,7 +33,7 @@ static void add_line(struct strbuf *s, const char *text)
 static int make_entry(struct job *j, struct error *e)
 {
 	const struct debbuild *b = j->b;
-	cleanup_free char *who = maintainer_of(b), *date = date_text(j->r->began);
+	cleanup_free char *who = maintainer_of(b), *date = utc_text(j->r->began, UTC_RFC_5322);
 	cleanup_strbuf struct strbuf s = STRBUF_INIT;
 
 	if (!who)

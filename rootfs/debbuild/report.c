@@ -19,20 +19,10 @@ char *report_stem(const struct job *j)
 			 j->b->types & BUILD_ALL ? "all" : "source");
 }
 
-static char *time_text(int64_t when)
-{
-	time_t t = (time_t)when;
-	char text[64] = "";
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return xstrdup(text);
-}
-
 int report_begin(struct job *j, struct error *e)
 {
-	cleanup_free char *stem = report_stem(j), *when = time_text(j->r->began), *title = NULL, *link = NULL;
+	cleanup_free char *stem = report_stem(j), *title = NULL, *link = NULL;
+	cleanup_free char *when = utc_text(j->r->began, UTC_RFC_3339);
 	cleanup_free char *name = xasprintf("%s-%s.build", stem, when);
 	cleanup_free char *path = path_join(j->r->folder, name);
 	const char *arch = j->r->architecture;
@@ -74,7 +64,7 @@ void report_end(struct job *j)
 {
 	const struct debbuild_result *r = j->r;
 	int64_t s = r->milliseconds[DEBBUILD_DONE] / 1000;
-	cleanup_free char *when = time_text((int64_t)time(NULL));
+	cleanup_free char *when = utc_text(time(NULL), UTC_RFC_3339);
 
 	buildlog_title(&j->log, "Summary", false);
 	buildlog_line(&j->log, "Build Architecture: %s\nBuild Type: %s\nBuild-Space: %llu\nBuild-Time: %lld\n"

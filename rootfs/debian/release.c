@@ -76,16 +76,6 @@ static char *describe(const struct debian_release *r)
 	return xasprintf("%s %s", r->uri, r->suite);
 }
 
-static char *format_date(time_t t)
-{
-	char text[64];
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	return xstrdup(text);
-}
-
 static int check_suite(const struct debian_archive *a, const struct debian_release *r,
 		       struct error *e)
 {
@@ -109,8 +99,8 @@ static int check_suite(const struct debian_archive *a, const struct debian_relea
 
 static int check_dates(const struct debian_archive *a, const struct debian_release *r, struct error *e)
 {
-	cleanup_free char *what = describe(r), *date = format_date(r->date);
-	cleanup_free char *until = format_date(r->valid_until);
+	cleanup_free char *what = describe(r), *date = utc_text(r->date, "%Y-%m-%d %H:%M:%S UTC");
+	cleanup_free char *until = utc_text(r->valid_until, "%Y-%m-%d %H:%M:%S UTC");
 	time_t now = debian_archive_now(a);
 
 	if (r->date > now + FUTURE_SECONDS && !a->no_date && !r->source->no_date)

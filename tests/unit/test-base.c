@@ -16,6 +16,26 @@
 #include "umlcage/base/str.h"
 #include "umlcage/base/xdg.h"
 
+START_TEST(times_in_utc)
+{
+	static const struct {
+		int64_t when;
+		const char *format, *text;
+	} times[] = {
+		{ 0, UTC_RFC_3339, "1970-01-01T00:00:00Z" },
+		{ 951782400, UTC_RFC_5322, "Tue, 29 Feb 2000 00:00:00 +0000" },
+		{ -1, UTC_RFC_3339, "1969-12-31T23:59:59Z" },
+		{ INT64_MAX, UTC_RFC_3339, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		cleanup_free char *text = utc_text(times[i].when, times[i].format);
+
+		ck_assert_str_eq(text, times[i].text);
+	}
+}
+END_TEST
+
 START_TEST(error_fill_wrap_hint)
 {
 	struct error e = ERROR_INIT, to = ERROR_INIT;
@@ -545,6 +565,7 @@ int main(void)
 	Suite *s = suite_create("base");
 	TCase *tc = tcase_create("error");
 
+	tcase_add_test(tc, times_in_utc);
 	tcase_add_test(tc, error_fill_wrap_hint);
 	suite_add_tcase(s, tc);
 

@@ -91,6 +91,17 @@ char *xvasprintf(const char *fmt, va_list ap)
 	return s;
 }
 
+char *utc_text(int64_t when, const char *format)
+{
+	time_t t = (time_t)when;
+	char text[64] = "";
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) && strftime(text, sizeof(text), format, &tm) == 0)
+		text[0] = '\0';
+	return xstrdup(text);
+}
+
 char *xasprintf(const char *fmt, ...)
 {
 	va_list ap;

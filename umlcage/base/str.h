@@ -31,6 +31,14 @@ void *xmemdup(const void *p, size_t len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
+/*
+ * A time in UTC, in seconds since 1970, as strftime() writes it in up to 63 bytes; "" if it has no
+ * year.  malloc'ed.
+ */
+char *utc_text(int64_t when, const char *format) __attribute__((format(strftime, 2, 0)));
+#define UTC_RFC_3339 "%Y-%m-%dT%H:%M:%SZ"
+#define UTC_RFC_5322 "%a, %d %b %Y %H:%M:%S +0000"
+
 /* free() and set NULL through the address of any pointer variable. */
 void free_ptr(void *pp);
 #define cleanup_free __attribute__((cleanup(free_ptr)))

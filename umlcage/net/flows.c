@@ -104,13 +104,11 @@ static void write_down(struct flow *f, const struct net_policy *policy)
 			       f->key.protocol == IPPROTO_UDP ? "udp" :
 			       f->key.protocol == IPPROTO_ICMP || f->key.protocol == IPPROTO_ICMPV6 ?
 			       "icmp" : "other";
-	char address[INET6_ADDRSTRLEN] = "?", when[32] = "", line[512];
-	struct tm tm;
+	cleanup_free char *when = utc_text(f->begun, UTC_RFC_3339);
+	char address[INET6_ADDRSTRLEN] = "?", line[512];
 	int n;
 
 	inet_ntop(f->key.family, f->key.remote, address, sizeof(address));
-	if (gmtime_r(&f->begun, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	n = snprintf(line, sizeof(line), "%s %s %s %s %s %u %llu %llu\n", when,
 		     f->allowed ? "allowed" : "refused", protocol, name ? name : "-", address,
 		     f->key.remote_port, (unsigned long long)f->sent, (unsigned long long)f->received);
