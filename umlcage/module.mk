@@ -2,18 +2,18 @@
 # The supervisor: base helpers, the network and the command line.
 # base is a set of leaf helpers with a header each.
 $(eval $(call module,base,umlcage/base,callfilter.c cgroup.c confine.c error.c fd.c hash.c hide.c ini.c interrupt.c keys.c landlock.c opts.c outfile.c parent.c patience.c pollset.c proc.c \
-	progress.c pump.c remains.c signals.c str.c worker.c xdg.c,libcrypto,))
+	progress.c pump.c relay.c remains.c signals.c str.c worker.c xdg.c,libcrypto,))
 MOD_base_public := *
 $(eval $(call module,net,umlcage/net,filter.c flows.c helper.c nat.c net.c policy.c,slirp,base))
 MOD_net_public := net.h addresses.h policy.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
 $(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c detach.c exec.c exit.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
-	proto.c start.c stats.c syscalls.c terminal.c warden.c,,net base))
+	proto.c sockets.c start.c stats.c syscalls.c terminal.c warden.c,,net base))
 MOD_cage_public := cage.h cow.h forward.h terminal.h
 
 # a machine: kernel, memory, processors, wall, network, as options and as a cage's configuration
-$(eval $(call module,machine,umlcage/machine,environment.c kernel.c machine.c,,kernel cage net base))
+$(eval $(call module,machine,umlcage/machine,environment.c kernel.c machine.c sockets.c,,kernel cage net base))
 
 # the places of the host that a cage works on: its root, where changes go, folders
 $(eval $(call module,places,umlcage/places,mounts.c places.c,,snapshot roots share cage base))

@@ -74,6 +74,21 @@ extern int root_changes;
 /* Writes everything back and unmounts what can be; the first trouble goes into @e. */
 int root_sync(struct error *e);
 
+/* Makes what a folder or @file can be mounted on, unless it is there; what it makes goes at the end. */
+int root_mount_point(const char *where, bool file, struct error *e);
+
+/* ---- sockets.c ---- */
+
+struct user;
+
+/* Makes the sockets of MSG_SETUP, before the switch to the new root; has them there, after it. */
+int sockets_make(const struct proto_msg *m, struct error *e);
+int sockets_place(struct error *e);
+/* Those that programs look for below /run/user/UID, for a user who is about to run some. */
+void sockets_for_user(const struct user *user);
+void sockets_fill(struct pollset *ps);
+void sockets_dispatch(const struct pollset *ps);
+
 /* ---- init.c ---- */
 
 /*

@@ -82,19 +82,9 @@ static void __attribute__((noreturn)) child(struct launch *l, char *const *argv,
 	child_fail(l, errno);
 }
 
-static bool env_has(const struct strv *env, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < env->n; i++)
-		if (strncmp(env->v[i], name, len) == 0 && env->v[i][len] == '=')
-			return true;
-	return false;
-}
-
 static void env_default(struct strv *env, const char *name, const char *value)
 {
-	if (!env_has(env, name))
+	if (!env_get(strv_argv(env), name))
 		strv_addf(env, "%s=%s", name, value);
 }
 
@@ -116,6 +106,7 @@ static int read_launch(struct launch *l, const struct proto_msg *m, struct error
 
 	if (ret < 0)
 		return ret;
+	sockets_for_user(&l->user);
 	env_default(&l->env, "PATH", DEFAULT_PATH);
 	env_default(&l->env, "HOME", *l->user.home ? l->user.home : "/");
 	env_default(&l->env, "SHELL", l->user.shell);

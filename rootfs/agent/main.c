@@ -330,6 +330,7 @@ static void __attribute__((noreturn)) serve(struct agent *a)
 		int control = pollset_add(&ps, a->control, POLLIN);
 		int signals = pollset_add(&ps, a->signals, POLLIN);
 
+		sockets_fill(&ps);
 		for (struct command *c = a->commands; c; c = c->next) {
 			struct pump *pumps[] = { &c->in, &c->out, &c->err };
 
@@ -349,6 +350,7 @@ static void __attribute__((noreturn)) serve(struct agent *a)
 			pump_dispatch(&c->err, &ps);
 			lazy_dispatch(c, &ps);
 		}
+		sockets_dispatch(&ps);
 		if (pollset_revents(&ps, signals)) {
 			struct signalfd_siginfo si;
 

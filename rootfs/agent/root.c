@@ -200,8 +200,7 @@ static int check_mount_point(const char *where, struct error *e)
 		       "made unasked; make it yourself", above);
 }
 
-/* Makes what a folder or @file can be mounted on, unless it is there. */
-static int make_mount_point(const char *where, bool file, struct error *e)
+int root_mount_point(const char *where, bool file, struct error *e)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
@@ -274,7 +273,7 @@ static int mount_share(const char *spec, const char *owner, struct error *e)
 	cleanup_free char *joined = strv_join(&options, ",");
 
 	if (ret == 0)
-		ret = make_mount_point(where, strv_has(&words, "file"), e);
+		ret = root_mount_point(where, strv_has(&words, "file"), e);
 	if (ret == 0)
 		ret = mount_humfs(copy, where, joined, strv_has(&words, "ro"), e);
 	return ret < 0 ? err_wrap(e, "cannot mount at '%s'", where) : 0;
@@ -321,11 +320,15 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 	if (ret == 0)
 		ret = emulators_register(m, e);
 	if (ret == 0)
+		ret = sockets_make(m, e);
+	if (ret == 0)
 		ret = kernelfs_mount(user_net, booted, e);
 	if (ret == 0)
 		ret = switch_root(proto_get_number(m, F_CHROOTED, 0) != 0, e);
 	if (ret == 0)
 		ret = mount_shares(m, e);
+	if (ret == 0)
+		ret = sockets_place(e);
 	if (ret < 0)
 		return ret;
 	if (hostname)

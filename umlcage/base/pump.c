@@ -128,12 +128,12 @@ void pump_fill(struct pump *p, struct pollset *ps)
 		pollset_until(ps, clock_ms() + FOREGROUND_MS);
 	p->from_index = pollset_add(ps, full || away || p->held ? -1 : p->from, POLLIN);
 	/*
-	 * Also without anything to write: that nobody reads any more is news.  These streams
-	 * go one way, so a peer that shut its side down has closed; what libslirp makes of that
+	 * Also without anything to write: that nobody reads any more is news.  Streams that
+	 * go one way tell it so: a peer that shut its side down has closed; what libslirp makes of that
 	 * is an end of file and no reset, and a window that stays shut.
 	 */
 	p->to_index = pollset_add(ps, p->to, (short)((empty ? 0 : POLLOUT) |
-						     (p->to_socket ? POLLRDHUP : 0)));
+						     (p->to_socket && !p->both_ways ? POLLRDHUP : 0)));
 }
 
 static void pull(struct pump *p)

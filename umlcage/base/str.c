@@ -266,6 +266,16 @@ char *strv_join(const struct strv *sv, const char *sep)
 	return sb_steal(&sb);
 }
 
+const char *env_get(char *const *env, const char *name)
+{
+	size_t len = strcspn(name, "=");
+
+	for (; *env; env++)
+		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+			return *env + len + 1;
+	return NULL;
+}
+
 char *const *strv_argv(const struct strv *sv)
 {
 	static char *const none[] = { NULL };

@@ -89,6 +89,8 @@ void strv_sort(struct strv *sv);			/* bytewise */
 char *strv_join(const struct strv *sv, const char *sep);	/* malloc'ed */
 /* The array for execv: never NULL. */
 char *const *strv_argv(const struct strv *sv);
+/* The value of the variable of an environment, by "NAME" or a setting "NAME=..."; NULL: it has none. */
+const char *env_get(char *const *env, const char *name);
 void strv_release(struct strv *sv);
 #define cleanup_strv __attribute__((cleanup(strv_release)))
 

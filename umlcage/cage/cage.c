@@ -158,6 +158,7 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 
 		proto_string(&m, F_EMULATOR, spec);
 	}
+	sockets_announce(cfg, &m);
 	proto_number(&m, F_NET, cfg->net != CAGE_NET_NONE);
 	proto_number(&m, F_DNS, cfg->resolv_conf && cfg->net == CAGE_NET_NAT);
 	proto_number(&m, F_IPV6, cfg->net == CAGE_NET_NAT && net_host_has_ipv6());
@@ -237,6 +238,7 @@ int cage_launch(struct cage **out, const struct cage_config *cfg, struct error *
 	c->persistent = cfg->root.upper == CAGE_UPPER_NONE || cfg->root.upper_fd >= 0;
 	for (size_t i = 0; i < cfg->nmounts; i++)
 		c->persistent |= !cfg->mounts[i].read_only;
+	sockets_init(c, cfg);
 	place_init(&c->place, cfg->cpus);
 	/* what the kernel leaves behind comes to us, not to init */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -324,6 +326,7 @@ void cage_free(struct cage *c)
 	}
 	warden_release(&c->warden);
 	net_close(c->net);
+	sockets_release(c);
 	control_close(&c->control);
 	console_release(&c->console);
 	close_fd(&c->stats);

@@ -67,6 +67,13 @@ struct cage_mount {
 	bool nosync;
 };
 
+/* A Unix stream socket of the host that the guest may connect to. */
+struct cage_socket {
+	const char *host;	/* its path, absolute; each connection of the guest makes one to it */
+	const char *guest;	/* where it is in the guest, an absolute path; made if it is not there */
+	const char *runtime;	/* and below /run/user/UID of who runs a command; NULL: nowhere */
+};
+
 /* A program of this machine that runs those of another processor in the cage, see binfmt_misc. */
 struct cage_emulator {
 	int fd;			/* open for reading; it must be linked statically */
@@ -108,6 +115,8 @@ struct cage_config {
 	size_t nmounts;
 	const struct cage_emulator *emulators;
 	size_t nemulators;
+	const struct cage_socket *sockets;
+	size_t nsockets;
 	const char *owner;		/* USER[:GROUP] of the guest, whose in plain mounts is what
 					   belongs to this user; NULL: root */
 	enum cage_net net;

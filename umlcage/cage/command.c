@@ -63,17 +63,6 @@ void cage_command_hold(struct cage_command *x, bool hold)
 
 /* ---- starting ---- */
 
-/* Does @env say what the variable of @setting ("NAME=VALUE") is? */
-static bool has_variable(char *const *env, const char *setting)
-{
-	size_t len = (size_t)(strchr(setting, '=') - setting) + 1;
-
-	for (; *env; env++)
-		if (strncmp(*env, setting, len) == 0)
-			return true;
-	return false;
-}
-
 static int send_exec(struct cage_command *x, const struct cage_exec *w, struct error *e)
 {
 	struct proto_msg m = PROTO_MSG_INIT;
@@ -85,7 +74,7 @@ static int send_exec(struct cage_command *x, const struct cage_exec *w, struct e
 		proto_string(&m, F_ARG, *arg);
 	for (char *const *env = w->env; env && *env; env++)
 		proto_string(&m, F_ENV, *env);
-	if (x->cage->variable && w->env && !has_variable(w->env, x->cage->variable))
+	if (x->cage->variable && w->env && !env_get(w->env, x->cage->variable))
 		proto_string(&m, F_ENV, x->cage->variable);
 	if (w->cwd)
 		proto_string(&m, F_CWD, w->cwd);

@@ -10,6 +10,7 @@
 #include "umlcage/base/keys.h"
 #include "umlcage/base/pollset.h"
 #include "umlcage/base/pump.h"
+#include "umlcage/base/relay.h"
 #include "umlcage/cage/cage.h"
 #include "umlcage/cage/console.h"
 #include "umlcage/cage/control.h"
@@ -45,6 +46,9 @@ struct cage {
 	struct cgroup groups;	/* the host's limits, as its start found them */
 	struct pollset ps;
 	struct progress *progress;
+	struct strv sockets;	/* of the host, by number */
+	bool *unreachable;	/* which of them were not, as it was said */
+	struct relays relays;
 	struct cage_command *commands;
 	struct cage_member *members;
 	uint32_t last_exec;
@@ -73,6 +77,15 @@ uint64_t limits_file_size(const struct cage_config *cfg);
 
 /* Ends memberships; commands stay their owners', of no cage any more. */
 void loop_release(struct cage *c);
+
+/* ---- sockets.c ---- */
+
+/* Sockets of the host, as of @cfg; what the guest opens to them is joined with them. */
+void sockets_init(struct cage *c, const struct cage_config *cfg);
+/* Adds them to MSG_SETUP. */
+void sockets_announce(const struct cage_config *cfg, struct proto_msg *m);
+void sockets_dispatch(struct cage *c);
+void sockets_release(struct cage *c);
 
 /* ---- command.c ---- */
 

@@ -73,6 +73,7 @@ static void fill(struct cage *c, int64_t deadline_ms)
 		command_fill(x, ps);
 		c->control.streams_max += STREAMS_OF_A_COMMAND;
 	}
+	relays_fill(&c->relays, ps);
 	control_fill(&c->control, ps);
 	net_fill(c->net, ps);
 	drop_members(c, false);
@@ -191,6 +192,7 @@ int cage_turn(struct cage *c, int64_t deadline_ms, struct error *e)
 	control_dispatch(&c->control, &c->ps);
 	for (struct cage_command *x = c->commands; x; x = x->next)
 		command_dispatch(x, &c->ps);
+	sockets_dispatch(c);
 	take_messages(c);
 	/* what is left belongs to commands that were refused or freed, or to nobody */
 	control_drop_unclaimed(&c->control);

@@ -28,7 +28,9 @@ enum {
 	PROTO_HELLO_MAGIC = 0x47434c55,	/* "ULCG" */
 };
 
-enum proto_channel { CHAN_CONTROL, CHAN_STDIN, CHAN_STDOUT, CHAN_STDERR, CHAN_LAST = CHAN_STDERR };
+enum proto_channel { CHAN_CONTROL, CHAN_STDIN, CHAN_STDOUT, CHAN_STDERR,
+		     CHAN_SOCKET,	/* of the hello's exec as its number, see F_SOCKET */
+		     CHAN_LAST = CHAN_SOCKET };
 
 struct proto_hello {
 	uint32_t magic, channel, exec, version;
@@ -89,7 +91,8 @@ enum proto_field_id {
 	F_CHANGES,	/* number: 1 to run it in the place of changes, not in F_CWD */
 	F_DETACHED,	/* number: 1 if nobody waits for its end, but for its start */
 	F_CLOCK,	/* number: seconds since 1970 that it is; 0: as the kernel has it */
-	F_LAST = F_CLOCK,
+	F_SOCKET,	/* string, repeated: "RUNTIME WHERE" of struct cage_socket, "-" for none */
+	F_LAST = F_SOCKET,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

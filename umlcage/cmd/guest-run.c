@@ -18,6 +18,7 @@ static int run_in(struct cage *cage, const struct boot_options *boot, const stru
 	};
 
 	machine_environment(&boot->machine, what.tty, &env);
+	machine_socket_environment(&boot->machine, &env);
 	what.env = strv_argv(&env);
 	return cage_exec(cage, &what, exit, e);
 }

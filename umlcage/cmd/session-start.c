@@ -39,6 +39,7 @@ static const struct opt_group groups[] = {
 	{ "the session", session_opts, 0 },
 	{ "the root", places_opts, offsetof(struct session_options, boot.places) },
 	{ "its commands", machine_env_opts, offsetof(struct session_options, boot.machine) },
+	{ NULL, machine_socket_opts, offsetof(struct session_options, boot.machine) },
 	{ "the network", machine_net_opts, offsetof(struct session_options, boot.machine) },
 	{ NULL, machine_port_opts, offsetof(struct session_options, boot.machine) },
 	{ NULL, machine_policy_opts, offsetof(struct session_options, boot.machine) },
@@ -151,6 +152,7 @@ static char *serve(struct boot *b, struct session *s, const struct session_optio
 				      .progress = &b->progress };
 
 	machine_environment(&o->boot.machine, false, &env);
+	machine_socket_environment(&o->boot.machine, &env);
 	if (session_serve(s, b->cage, &cfg, &e) == 0 && boot_finish(b, true, &e) == 0)
 		return NULL;
 	progress_warn(&b->progress, "%s", err_text(&e));

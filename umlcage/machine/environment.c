@@ -58,4 +58,7 @@ void machine_release(struct machine *m)
 		close_fd(&m->stats_fd);
 	net_policy_release(&m->policy);
 	free_ptr(&m->forwards);
+	strv_release(&m->sockets);
+	strv_release(&m->socket_paths);
+	free_ptr(&m->cage_sockets);
 }

@@ -238,6 +238,8 @@ int machine_check(struct machine *m, struct error *e)
 	if (ret == 0)
 		ret = check_forwards(m, e);
 	if (ret == 0)
+		ret = machine_check_sockets(m, e);
+	if (ret == 0)
 		ret = check_stats(m, e);
 	return ret;
 }
@@ -294,4 +296,6 @@ void machine_configure(const struct machine *m, struct cage_config *cfg)
 	cfg->net_policy = (struct net_policy *)(uintptr_t)&m->policy;
 	cfg->forwards = m->forwards;
 	cfg->nforwards = m->publish.n;
+	cfg->sockets = m->cage_sockets;
+	cfg->nsockets = m->sockets.n;
 }

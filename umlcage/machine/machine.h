@@ -53,11 +53,15 @@ struct machine {
 	const char *net_log;	/* a file; NULL: none */
 	/* machine_env_opts */
 	struct strv env;	/* "NAME" or "NAME=VALUE" */
+	/* machine_socket_opts */
+	struct strv sockets;	/* names, or HOST:GUEST */
 	/* made by machine_check() */
 	enum cage_net net_mode;
 	int64_t clock_at;	/* seconds since 1970; 0: the host's */
 	int stats_fd;
 	struct cage_forward *forwards;
+	struct cage_socket *cage_sockets;
+	struct strv socket_paths;	/* on the host */
 	struct net_policy policy;
 };
 
@@ -75,6 +79,9 @@ extern const struct opt machine_port_opts[];
 extern const struct opt machine_policy_opts[];
 /* Variables of the command. */
 extern const struct opt machine_env_opts[];
+
+/* Sockets of the host. */
+extern const struct opt machine_socket_opts[];
 
 /* Least memory that a kernel comes up with and can tell what it lacks. */
 #define MACHINE_MEMORY_MIN (64ULL << 20)
@@ -102,6 +109,10 @@ char *machine_network(const struct machine *m);
  * network the host's proxies.
  */
 void machine_environment(const struct machine *m, bool terminal, struct strv *env);
+/* Adds where programs find the sockets of machine_socket_opts, unless @env says it already. */
+void machine_socket_environment(const struct machine *m, struct strv *env);
+/* Of machine_check(). */
+int machine_check_sockets(struct machine *m, struct error *e);
 void machine_release(struct machine *m);
 
 #endif
