@@ -300,6 +300,37 @@ test_pause_and_resume()
 	nothing_left
 }
 
+# ticks of the processors that the cage's processes have had
+ticks()
+{
+	local cage
+	cage=$(pgrep -P "$(pid_of s)" -x linux)
+	sed 's/.*) //' /proc/[0-9]*/stat 2>/dev/null | awk -v group="$cage" '$3 == group { n += $12 + $13 } END { print n + 0 }'
+}
+
+# who is traced stops for its tracer, and must not for anything else
+test_pause_under_ptrace()
+{
+	local before i
+	start s --ptrace
+	session_exec exec s -- sh -c 'while :; do :; done' &
+	session_exec exec s -- sh -c 'while :; do /bin/true; echo x; done' >out &
+	for i in 1 2 3 4 5; do
+		within 10 more_than $((i * 10))
+		session pause s
+		before=$(ticks)
+		sleep 0.3
+		equal "$before" "$(ticks)" "what it takes while it is paused"
+		session resume s
+	done
+	[ "$before" -gt 0 ] || fail "the cage's processes were not found"
+	session exec s true
+	session pause s
+	session stop s
+	wait
+	nothing_left
+}
+
 # what only one line of `session top` has
 top_of()
 {
