@@ -127,9 +127,8 @@ test_threads_at_once()
 # most of what costs between two calls is the kernel's own code: see patches/smp, patches/calls
 test_code_of_the_kernel()
 {
-	local kernel=${UMLCAGE_TEST_KERNEL-}
-	[ -n "$kernel" ] || kernel=$("$UMLCAGE" kernel show --json |
-		sed 's/.*"path":"\([^"]*\)".*/\1/')
+	local kernel
+	kernel=$(test_kernel)
 	objdump -d --no-show-raw-insn "$kernel" >code
 	awk '$2 == "mfence" || $2 == "lfence" { fences++ }
 		$2 == "call" { calls++; indirect += $3 ~ /^\*%/ }

@@ -140,8 +140,7 @@ test_full_disk_at_every_stage()
 	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$user" "$UMLCAGE" >nobody
 	chmod 755 nobody
 	# the kernel is in the cache that this one takes the place of
-	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || UMLCAGE_TEST_KERNEL=$("$UMLCAGE" kernel show --json |
-		sed 's/.*"path":"\([^"]*\)".*/\1/')
+	UMLCAGE_TEST_KERNEL=$(test_kernel)
 	UMLCAGE=$PWD/nobody
 	export XDG_CACHE_HOME=$PWD/small/cache HOME=$PWD/small
 	chmod 711 ..

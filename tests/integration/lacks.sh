@@ -91,3 +91,32 @@ test_foreign_files_are_read()
 		esac
 	done
 }
+
+# Of a kernel that boots, its supervisor ends more than the kernel, where nothing else would.
+test_interrupted_boot_leaves_nothing()
+{
+	local pid signal command kernel
+	kernel=$(test_kernel)
+	cp "$GUEST_PROGRAMS/guest-kernel" linux
+	"$kernel" --version >linux--version
+	"$kernel" --showconfig >linux--showconfig
+	for signal in TERM HUP; do
+		for command in "run -q" "session start"; do
+			# true: what is to be run, or the name of the session
+			# shellcheck disable=SC2086
+			(export LD_PRELOAD=$HOST_PROGRAMS/lacks.so UMLCAGE_TEST_LACKS=filter
+			 exec "$UMLCAGE" $command --ptrace --no-namespaces --kernel "$T/linux" --memory 77M \
+				${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} -- true >out 2>err) &
+			pid=$!
+			within 10 booting 2
+			kill -$signal $pid
+			wait $pid || true
+			within 10 booting 0
+		done
+	done
+}
+
+booting()
+{
+	[ "$(pgrep -c -f '^linux mem=77M seccomp=off' || true)" = "$1" ]
+}

@@ -16,6 +16,7 @@
 #	scaled N			N times UMLCAGE_TEST_SCALE percent, at least 1
 #	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
 #	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
+#	test_kernel			prints where the kernel of the tests is
 #	little MB			a size for --memory; a debugging kernel needs more than any other
 #	faulty KIND AT COMMAND...	calls to the C library fail from then on: fault-shim.c
 #	in_image FILE			what the image has in it, as got.tar: a cage mounts and copies it
@@ -118,6 +119,12 @@ fabricate()
 fabricate_exec()
 {
 	exec "$UMLCAGE" fabricate ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@"
+}
+
+test_kernel()
+{
+	[ -z "${UMLCAGE_TEST_KERNEL-}" ] || { echo "$UMLCAGE_TEST_KERNEL"; return; }
+	"$UMLCAGE" kernel show --json | sed 's/.*"path":"\([^"]*\)".*/\1/'
 }
 
 little()

@@ -261,14 +261,18 @@ int cage_ready(struct cage *c, const struct cage_config *cfg, struct error *e)
 int cage_start(struct cage **out, const struct cage_config *cfg, struct error *e)
 {
 	struct cage *c = NULL;
-	int ret = cage_launch(&c, cfg, e);
+	int ret;
 
+	/* a kernel that still boots has children that its death would leave behind */
+	interrupt_begin();
+	ret = cage_launch(&c, cfg, e);
 	if (ret == 0)
 		ret = cage_ready(c, cfg, e);
 	if (ret < 0)
 		cage_free(c);
 	else
 		*out = c;
+	interrupt_end();
 	return ret;
 }
 
