@@ -96,6 +96,8 @@ void sockets_dispatch(const struct pollset *ps);
  * *@pid is what the agent knows it by.
  */
 int init_start(int user_net, pid_t *pid, struct error *e);
+/* Its console, the caller's; -ENOENT: it has none.  Until it is asked for what is said there waits. */
+int init_console(struct error *e);
 /* Has it end what it started, and waits for its end, with patience that has one. */
 void init_stop(pid_t pid);
 /* After it has ended: the agent's own view of processes again. */
@@ -131,6 +133,7 @@ struct command {
 	bool oom;
 	bool told;		/* MSG_EXITED was sent */
 	int pty;		/* master, or -1 */
+	bool console;		/* no process of ours, but the console of init */
 	struct pump in, out, err;
 	struct lazy {
 		int fd, index;	/* of what it says, until that has a stream; -1: none */
@@ -147,6 +150,10 @@ struct command {
  */
 int command_start(struct command **c, const struct proto_msg *m, int user_net, int *status,
 		  struct error *e);
+/* The console of init as a command that nobody has and that does not end. */
+int command_console(struct command **c, const struct proto_msg *m, struct error *e);
+/* Opens a terminal; its other end into *@slave. */
+int command_pty(int *slave, struct error *e);
 /* Sends @sig: to the foreground group of its terminal, else to its process group. */
 void command_signal(struct command *c, int sig);
 void command_winsize(struct command *c, unsigned int rows, unsigned int cols);

@@ -170,20 +170,23 @@ static int open_output(struct launch *l, struct command *c, enum proto_channel c
 	return 0;
 }
 
-static int open_terminal(struct launch *l, struct command *c, const struct proto_msg *m,
-			 struct error *e)
+int command_pty(int *slave, struct error *e)
 {
-	cleanup_close int in = -1, out = -1, slave = -1;
+	cleanup_close int pty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	char name[64];
 
-	c->pty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (c->pty < 0 || grantpt(c->pty) < 0 || unlockpt(c->pty) < 0 ||
-	    ptsname_r(c->pty, name, sizeof(name)) != 0)
+	if (pty < 0 || grantpt(pty) < 0 || unlockpt(pty) < 0 ||
+	    ptsname_r(pty, name, sizeof(name)) != 0)
 		return err_sys(e, errno, "cannot open a terminal");
-	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		return err_sys(e, errno, "cannot open the terminal '%s'", name);
-	(void)fchown(slave, l->user.uid, (gid_t)-1);
+	*slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return *slave < 0 ? err_sys(e, errno, "cannot open the terminal '%s'", name) : steal_fd(&pty);
+}
+
+/* Joins its terminal with streams of the supervisor. */
+static int join_terminal(struct command *c, const struct proto_msg *m, struct error *e)
+{
+	cleanup_close int in = -1, out = -1;
+
 	command_winsize(c, (unsigned int)proto_get_number(m, F_ROWS, 24),
 			(unsigned int)proto_get_number(m, F_COLS, 80));
 	out = network_connect(CHAN_STDOUT, c->id, e);
@@ -197,6 +200,22 @@ static int open_terminal(struct launch *l, struct command *c, const struct proto
 			return in;
 		pump_open(&c->in, steal_fd(&in), fcntl(c->pty, F_DUPFD_CLOEXEC, 3), false);
 	}
+	return 0;
+}
+
+static int open_terminal(struct launch *l, struct command *c, const struct proto_msg *m,
+			 struct error *e)
+{
+	cleanup_close int slave = -1;
+	int ret;
+
+	c->pty = command_pty(&slave, e);
+	if (c->pty < 0)
+		return c->pty;
+	(void)fchown(slave, l->user.uid, (gid_t)-1);
+	ret = join_terminal(c, m, e);
+	if (ret < 0)
+		return ret;
 	l->stdio[0] = l->stdio[1] = l->stdio[2] = steal_fd(&slave);
 	return 0;
 }
@@ -265,20 +284,44 @@ static int spawn(struct launch *l, struct command *c, int *status, struct error 
 	return explain(l, status, e);
 }
 
+static struct command *new_command(const struct proto_msg *m)
+{
+	struct command *c = xcalloc(1, sizeof(*c));
+
+	c->pty = -1;
+	c->id = (uint32_t)proto_get_number(m, F_EXEC, 0);
+	c->in = c->out = c->err = (struct pump)PUMP_CLOSED;
+	lazy_init(c);
+	return c;
+}
+
+int command_console(struct command **out, const struct proto_msg *m, struct error *e)
+{
+	struct command *c = new_command(m);
+	int ret;
+
+	*out = NULL;
+	c->console = true;
+	ret = c->pty = init_console(e);
+	if (ret >= 0)
+		ret = join_terminal(c, m, e);
+	if (ret < 0)
+		command_free(c);
+	else
+		*out = c;
+	return ret;
+}
+
 int command_start(struct command **out, const struct proto_msg *m, int user_net, int *status,
 		  struct error *e)
 {
-	struct command *c = xcalloc(1, sizeof(*c));
+	struct command *c = new_command(m);
 	struct launch l = { .stdio = { -1, -1, -1 }, .user_net = user_net,
 			    .files = { FILES_SOFT, FILES_HARD } };
 	int ret;
 
 	*out = NULL;
 	*status = 126;
-	c->pty = -1;
-	c->id = (uint32_t)proto_get_number(m, F_EXEC, 0);
-	c->in = c->out = c->err = (struct pump)PUMP_CLOSED;
-	lazy_init(c);
 	ret = read_launch(&l, m, e);
 	if (ret == 0)
 		ret = open_stdio(&l, c, m, e);
@@ -300,10 +343,12 @@ void command_signal(struct command *c, int sig)
 {
 	pid_t group = 0;
 
-	if (!c->pid)
+	if (!c->pid && !c->console)
 		return;
 	if (c->pty >= 0 && ioctl(c->pty, TIOCGPGRP, &group) == 0 && group > 0 &&
 	    kill(-group, sig) == 0)
+		return;
+	if (c->console)
 		return;
 	if (kill(-c->pid, sig) < 0)
 		(void)kill(c->pid, sig);

@@ -26,23 +26,62 @@
 #define INIT "/sbin/init"
 enum { INIT_STOP_MS = 60000 };	/* units have their own limits; a supervisor waits for two minutes */
 
+/*
+ * /dev/console is a terminal of its own, as in other containers: what is said there is for who
+ * looks at it, and can be answered.  The kernel's keeps what the kernel says.
+ */
+static int console = -1, console_slave = -1;
+
+static int make_console(struct error *e)
+{
+	char path[64];
+
+	console = command_pty(&console_slave, e);
+	if (console < 0)
+		return console;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", console_slave);
+	return mount(path, "/dev/console", NULL, MS_BIND, NULL) < 0 ?
+	       err_sys(e, errno, "cannot make a console of its own") : 0;
+}
+
+int init_console(struct error *e)
+{
+	int fd = console < 0 ? -1 : fcntl(console, F_DUPFD_CLOEXEC, 3);
+
+	return fd < 0 ? err_set(e, ENOENT, "there is no init that has a console") : fd;
+}
+
+/* On the way down nobody else takes it. */
+static void drain_console(void)
+{
+	char buf[4096];
+	ssize_t n;
+
+	if (console < 0 || fd_set_nonblock(console, true) < 0)
+		return;
+	while ((n = read(console, buf, sizeof(buf))) > 0)
+		(void)write_full(STDERR_FILENO, buf, (size_t)n);
+}
+
 /* In the new namespace: what an init is given.  *@fd takes the errno of what failed. */
 static void __attribute__((noreturn)) become_init(int user_net, int fd)
 {
-	/* "container": that devices are not its to look for, and the clock not its to set */
+	/*
+	 * "container": that devices are not its to look for, and the clock not its to set; its own
+	 * messages are for a log, too.
+	 */
 	static char *const env[] = {
-		(char *)"container=umlcage", (char *)"TERM=dumb",
+		(char *)"container=umlcage", (char *)"TERM=vt220", (char *)"SYSTEMD_COLORS=0",
 		(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL,
 	};
 	static char *const argv[] = { (char *)INIT, NULL };
-	int console = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), why;
 
 	command_fresh();
 	if (null >= 0)
 		(void)dup2(null, 0);
 	for (int i = 1; i < 3; i++)
-		(void)dup2(console >= 0 ? console : null, i);
+		(void)dup2(console_slave, i);
 	umask(022);
 	/* no modules can be loaded in a cage: without the capability nobody tries */
 	(void)prctl(PR_CAPBSET_DROP, CAP_SYS_MODULE, 0, 0, 0);
@@ -61,6 +100,8 @@ int init_start(int user_net, pid_t *pid, struct error *e)
 
 	if (access(INIT, X_OK) < 0)
 		return err_set(e, errno, "the root has no '" INIT "'; install one in it: systemd-sysv");
+	if (make_console(e) < 0)
+		return -e->errnum;
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot make a pipe");
 	/* from now on every child is in it, the first as its PID 1 */
@@ -100,6 +141,7 @@ void init_stop(pid_t pid)
 	if (!is_systemd() || kill(pid, SIGRTMIN + 4) < 0)
 		return;
 	while (clock_ms() < until) {
+		drain_console();
 		while ((gone = waitpid(-1, NULL, WNOHANG)) > 0)
 			if (gone == pid)
 				return;

@@ -118,9 +118,14 @@ static void handle_exec(struct agent *a, const struct proto_msg *m)
 	struct command *c;
 	int status, ret;
 
-	root_enter();
-	ret = command_start(&c, m, a->user_net, &status, &e);
-	root_leave();
+	if (proto_get_number(m, F_CONSOLE, 0)) {
+		status = 126;
+		ret = command_console(&c, m, &e);
+	} else {
+		root_enter();
+		ret = command_start(&c, m, a->user_net, &status, &e);
+		root_leave();
+	}
 	if (ret < 0) {
 		send_simple(a, MSG_REFUSED, id, err_text(&e), status);
 		return;
@@ -295,7 +300,7 @@ static void finish_commands(struct agent *a)
 	for (struct command **at = &a->commands; *at;) {
 		struct command *c = *at;
 
-		if (!c->pid && !c->told) {
+		if (!c->pid && !c->told && !c->console) {
 			struct proto_msg m = PROTO_MSG_INIT;
 
 			proto_begin(&m, MSG_EXITED);

@@ -245,3 +245,86 @@ test_detach_and_attach()
 	contains "--detach-keys: 'ctrl-1' is not a sequence of keys" err
 	"$UMLCAGE" session stop s
 }
+
+# a session with an init that runs a shell on its console
+console_session()
+{
+	# the small kernel is enough for a script
+	local kernel=${UMLCAGE_TEST_KERNEL-}
+	[ -n "$kernel" ] || kernel=$("$UMLCAGE" kernel build)
+	cat >init <<-'EOT'
+		#!/bin/sh
+		trap 'exit 0' TERM INT
+		echo "init-$((40+2)) is up"
+		while :; do PS1='console# ' setsid -c sh -i </dev/console >/dev/console 2>&1; done
+	EOT
+	chmod 755 init
+	run --keep web --bind "$PWD:/host:ro" -- cp /host/init /sbin/init
+	"$UMLCAGE" session start --kernel "$kernel" ${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} \
+		--memory "$(little 96)" --keep web --init s >name
+}
+
+test_console_of_a_session()
+{
+	open_terminal 100 40
+	console_session
+	type_line 'stty -a >before'
+	# what was said before anybody looked
+	type_line '$UMLCAGE session console s'
+	within 20 screen_has "init-42 is up"
+	within 20 screen_has "console#"
+	type_line 'x=kept-$((40+3)); tty; cat /proc/1/comm'
+	within 20 screen_has /dev/console
+	within 20 screen_has init
+	# it is one's at a time, and no command of the session
+	tm new-window -d -t cage:9 -n other "'$UMLCAGE' session console s 2>other; echo \$? >status"
+	within 20 grep -qF "somebody has the console of 's'" other
+	equal "[]" "$("$UMLCAGE" session ps --json s | tr -d ' \n')" commands
+	tm send-keys -t cage C-p C-q
+	within 20 screen_has "left the console of 's'; 'umlcage session console s' comes back to it"
+	type_line 'clear; stty -a >after; echo status-$?'
+	within 20 screen_has status-0
+	diff before after
+	# whose terminal goes away leaves it, too; and what was said meanwhile is in the log as well
+	tm new-window -t cage:8 -n gone "'$UMLCAGE' session console s"
+	within 20 taken
+	tm kill-window -t cage:8
+	"$UMLCAGE" session exec s -- sh -c 'echo said-$((4+4)) >/dev/console'
+	within 20 logged said-8
+	type_line '$UMLCAGE session console --detach-keys=ctrl-a,d s'
+	within 20 screen_has said-8
+	type_line 'echo $x; stty size | tr " " x'
+	within 20 screen_has kept-43
+	within 20 screen_has 40x100
+	tm send-keys -t cage C-a d
+	within 20 screen_has "left the console of 's'"
+	# the machine's end is one
+	type_line 'clear; $UMLCAGE session console s; echo status-$?'
+	within 20 taken
+	"$UMLCAGE" session stop s
+	within 60 screen_has "the session 's' has ended"
+	within 20 screen_has status-0
+}
+
+taken()
+{
+	"$UMLCAGE" session list --json | tr -d ' \n' | grep -F '"commands":1' >/dev/null
+}
+
+logged()
+{
+	"$UMLCAGE" session logs s | grep -F -- "$1" >/dev/null
+}
+
+test_no_console()
+{
+	status 2 "$UMLCAGE" session console s </dev/null 2>err
+	contains "stdin and stdout are not a terminal" err
+	open_terminal 100 40
+	"$UMLCAGE" session start ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} \
+		${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} --memory "$(little 96)" s >name
+	type_line '$UMLCAGE session console s; echo status-$?'
+	within 20 screen_has "has no init that would use a console"
+	within 20 screen_has status-125
+	"$UMLCAGE" session stop s
+}

@@ -136,6 +136,17 @@ void pump_fill(struct pump *p, struct pollset *ps)
 						     (p->to_socket && !p->both_ways ? POLLRDHUP : 0)));
 }
 
+/* Nobody takes it any more: let the writer know by closing its end. */
+static void refused(struct pump *p)
+{
+	if (p->stays) {
+		close_fd(&p->to);
+		p->start = p->end = 0;
+	} else {
+		pump_close(p);
+	}
+}
+
 static void pull(struct pump *p)
 {
 	if (p->start == p->end)
@@ -153,6 +164,7 @@ static void pull(struct pump *p)
 	} else if (n == 0 || errno != EINTR) {
 		/* end of file; EIO is how a terminal says that its last user is gone */
 		close_fd(&p->from);
+		p->parked |= p->stays;
 	}
 }
 
@@ -176,10 +188,9 @@ static void push(struct pump *p, bool once)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR) {
-			/* nobody takes it any more: let the writer know by closing its end */
 			if (errno != EPIPE && errno != ECONNRESET)
 				p->error = errno;
-			pump_close(p);
+			refused(p);
 			return;
 		}
 		if (once)
@@ -196,7 +207,7 @@ void pump_dispatch(struct pump *p, const struct pollset *ps)
 	if (pump_done(p))
 		return;
 	if (to & (POLLERR | POLLHUP | POLLNVAL | POLLRDHUP)) {
-		pump_close(p);
+		refused(p);
 		return;
 	}
 	if (p->draining || pollset_revents(ps, p->from_index))

@@ -18,6 +18,7 @@ struct pump {
 	int from, to;		/* -1 when closed; the pump's */
 	bool to_socket;		/* end with shutdown(SHUT_WR) before closing */
 	bool job_control;	/* @from is the user's terminal: not read in the background */
+	bool stays;		/* @from at its end parks it; @to that fails is closed alone */
 	bool both_ways;		/* another pump reads @to: that nothing more comes is not its end */
 	bool held;		/* not read for now, as its owner says */
 	bool draining;		/* nothing to read now means the end */

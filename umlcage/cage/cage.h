@@ -177,6 +177,11 @@ struct cage_exec {
 	 */
 	bool detached;
 	/*
+	 * Instead of a command, with what @detached needs: the console of the root's own init.  It does
+	 * not end before the cage, and who attaches it can always leave it.
+	 */
+	bool console;
+	/*
 	 * cage_exec() only: a signal that ends programs ends it with -EINTR, the command still
 	 * running, and is noted (interrupt.h).  Otherwise the command gets it.
 	 */

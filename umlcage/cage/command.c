@@ -70,7 +70,9 @@ static int send_exec(struct cage_command *x, const struct cage_exec *w, struct e
 
 	proto_begin(&m, MSG_EXEC);
 	proto_number(&m, F_EXEC, x->id);
-	for (char *const *arg = w->argv; *arg; arg++)
+	if (w->console)
+		proto_number(&m, F_CONSOLE, 1);
+	for (char *const *arg = w->argv; arg && *arg; arg++)
 		proto_string(&m, F_ARG, *arg);
 	for (char *const *env = w->env; env && *env; env++)
 		proto_string(&m, F_ENV, *env);
@@ -150,6 +152,7 @@ int cage_command_start(struct cage_command **out, struct cage *cage, const struc
 	if (what->tty && what->detach_keys)
 		keys_set(&x->keys, what->detach_keys);
 	x->detached = what->detached;
+	x->console = what->console;
 	x->in.open = stdin_fd < 0 && !x->detached;
 	x->err.open = what->tty;
 	if (what->tty && what->stdin_fd >= 0)
@@ -246,6 +249,7 @@ void command_dispatch(struct cage_command *x, const struct pollset *ps)
 	pump_dispatch(&x->in.pump, ps);
 	pump_dispatch(&x->out.pump, ps);
 	pump_dispatch(&x->err.pump, ps);
+	detach_lost(x);
 	claim(x);
 }
 

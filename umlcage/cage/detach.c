@@ -38,8 +38,12 @@ void detach_watch(struct cage_command *x)
 /* More than a screen is of no use, and what does not fit the pump could not be given back. */
 static void keep(const char *data, size_t len, void *arg)
 {
-	struct strbuf *kept = &((struct cage_command *)arg)->kept;
+	struct cage_command *x = arg;
+	struct strbuf *kept = &x->kept;
 
+	/* with what the kernel says, as it would be without a console of its own */
+	if (x->console && x->cage && x->cage->console.copy_fd >= 0)
+		(void)write_full(x->cage->console.copy_fd, data, len);
 	if (len > PUMP_BUFFER) {
 		data += len - PUMP_BUFFER;
 		len = PUMP_BUFFER;
@@ -61,7 +65,14 @@ void detach_open(struct cage_command *x, struct command_stream *s, int fd)
 	} else {
 		pump_open_sink(&s->pump, fd, keep, x);
 	}
+	s->pump.stays = x->console;
 	s->open = true;
+}
+
+void detach_lost(struct cage_command *x)
+{
+	if (x->console && !x->detached && (x->in.pump.parked || x->out.pump.to < 0))
+		x->leave = true;
 }
 
 bool cage_command_detach(struct cage_command *x)
@@ -71,7 +82,7 @@ bool cage_command_detach(struct cage_command *x)
 		return true;
 	x->in.pump.held = x->hold;
 	/* what has not got its streams yet, or has lost one, cannot be left */
-	if (x->terminal < 0 || !x->in.open || !x->out.open || !x->out.pump.buf)
+	if ((x->terminal < 0 && !x->console) || !x->in.open || !x->out.open || !x->out.pump.buf)
 		return false;
 	pump_park(&x->in.pump);
 	pump_divert(&x->out.pump, keep, x);

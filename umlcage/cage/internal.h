@@ -107,6 +107,7 @@ struct cage_command {
 	struct keys keys;	/* that leave it */
 	bool leave;		/* they were typed, or it has begun without anybody */
 	bool detached;		/* nobody has its terminal */
+	bool console;		/* it is no command, but the console of init */
 	struct strbuf kept;	/* what it has said since, the end of it */
 	int terminal;		/* the caller's, duplicated, for its size; -1: none */
 	struct command_calls {
@@ -131,6 +132,8 @@ void command_message(struct cage_command *x, const struct proto_msg *m);
 void command_check(struct cage_command *x);
 /* Of a detached one: joins a stream that has arrived with what is kept for who attaches it. */
 void detach_open(struct cage_command *x, struct command_stream *s, int fd);
+/* The console, left by who had it without a word: it is detached. */
+void detach_lost(struct cage_command *x);
 /* Has its input watched for the keys that leave it, if there are any; detach.c. */
 void detach_watch(struct cage_command *x);
 /* Calls back if it is to be left; and if it has ended and nobody was told; true if so: @x may be freed. */

@@ -92,7 +92,8 @@ enum proto_field_id {
 	F_DETACHED,	/* number: 1 if nobody waits for its end, but for its start */
 	F_CLOCK,	/* number: seconds since 1970 that it is; 0: as the kernel has it */
 	F_SOCKET,	/* string, repeated: "RUNTIME WHERE" of struct cage_socket, "-" for none */
-	F_LAST = F_SOCKET,
+	F_CONSOLE,	/* number: 1 for the console of the root's init, not a command; detached */
+	F_LAST = F_CONSOLE,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

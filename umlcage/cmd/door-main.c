@@ -13,7 +13,8 @@ int main(int argc, char **argv)
 {
 	static const struct program_command commands[] = {
 		{ "session exec", &command_session_exec }, { "session shell", &command_session_shell },
-		{ "session attach", &command_session_attach }, { NULL, NULL },
+		{ "session attach", &command_session_attach },
+		{ "session console", &command_session_console }, { NULL, NULL },
 	};
 	struct error e = ERROR_INIT;
 	int status = program_run(commands, argc, argv);

@@ -65,6 +65,13 @@ static const struct opt_spec exec_spec = {
 	.summary = "Opens a login shell in a session.",
 	.groups = groups,
 	.epilogue = GUEST_EPILOGUE,
+}, console_spec = {
+	.usage = "umlcage session console [options] NAME",
+	.summary = "Opens the console of a session that was started with --init: what its init and the\n"
+		   "login there have said, the end of it, and what they say from now on, until the detach\n"
+		   "keys are typed.  One at a time has it.",
+	.groups = OPT_GROUPS({ NULL, attach_opts, 0 }),
+	.epilogue = "Who logs in there needs a password, or what console-getty.service was told instead.",
 }, attach_spec = {
 	.usage = "umlcage session attach [options] NAME [NUMBER]",
 	.summary = "Comes back to a command with a terminal that was left with the detach keys, or begun\n"
@@ -200,6 +207,50 @@ static int run_attach(const struct command *self, int argc, char **argv)
 	return status < 0 ? guest_fail(&e) : report(&what, argv[0], &exit, &o.command, o.quiet);
 }
 
+/* Its own end is the machine's. */
+static int leave_console(const struct session_exec *what, const char *name, int ret, bool quiet,
+			 struct error *e)
+{
+	if (ret == -EPIPE)
+		err_release(e);
+	else if (ret < 0)
+		return guest_fail(e);
+	if (!quiet)
+		fprintf(stderr, what->detached ? "\numlcage: left the console of '%s'; 'umlcage session "
+			"console %s' comes back to it\n" : "\numlcage: the session '%s' has ended\n",
+			name, name);
+	return EXIT_OK;
+}
+
+static int run_console(const struct command *self, int argc, char **argv)
+{
+	struct exec_options o = { .keys = DETACH_KEYS };
+	struct session_exec what = { .fds = { STDIN_FILENO, STDOUT_FILENO, -1 } };
+	struct error e = ERROR_INIT;
+	struct cage_exit exit;
+	const char *name;
+	struct keys keys;
+	int status = cmd_parse(self->spec, &o, &argc, &argv), fd, ret;
+
+	if (status < 0)
+		status = session_operand(argc, argv, &name);
+	if (status >= 0)
+		return status;
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		err_usage(&e, "stdin and stdout are not a terminal; 'umlcage session logs %s' has what was "
+			  "said on the console", name);
+		return guest_fail(&e);
+	}
+	if (keys_of(o.keys, &keys, &e) < 0 || (fd = session_connect(name, &e)) < 0)
+		return guest_fail(&e);
+	what.keys = keys.seq;
+	ret = session_attach(fd, SESSION_CONSOLE, &what, &exit, &e);
+	close(fd);
+	if (ret == 0)
+		cage_exit_release(&exit);
+	return leave_console(&what, name, ret, o.quiet, &e);
+}
+
 static int run_exec(const struct command *self, int argc, char **argv)
 {
 	return run(self, argc, argv, false);
@@ -214,6 +265,8 @@ const struct command command_session_exec = {
 	"exec", "runs a command in a session", &exec_spec, run_exec, NULL, NULL,
 }, command_session_shell = {
 	"shell", "opens a shell in a session", &shell_spec, run_shell, NULL, NULL,
+}, command_session_console = {
+	"console", "opens the console of a session with an init", &console_spec, run_console, NULL, NULL,
 }, command_session_attach = {
 	"attach", "comes back to a command that was left", &attach_spec, run_attach, NULL, NULL,
 };

@@ -149,7 +149,7 @@ static char *serve(struct boot *b, struct session *s, const struct session_optio
 	cleanup_error struct error e = ERROR_INIT;
 	cleanup_strv struct strv env = STRV_INIT;
 	struct session_config cfg = { .env = &env, .idle_timeout = o->idle_timeout,
-				      .progress = &b->progress };
+				      .init = o->boot.init, .progress = &b->progress };
 
 	machine_environment(&o->boot.machine, false, &env);
 	machine_socket_environment(&o->boot.machine, &env);

@@ -150,6 +150,7 @@ static const struct command command_list = {
 
 static const struct command *const subcommands[] = {
 	&command_session_start, &command_session_exec, &command_session_shell, &command_session_attach,
+	&command_session_console,
 	&command_list,
 	&command_ps, &command_session_top, &command_session_copy, &command_session_commit,
 	&command_session_snapshot, &command_session_snapshots, &command_session_restore,

@@ -69,6 +69,7 @@ extern const struct command command_session_start, command_session_exec, command
 	command_session_kill, command_session_wait, command_session_pause, command_session_resume,
 	command_session_publish, command_session_unpublish, command_session_recover,
 	command_session_remove, command_session_top, command_session_snapshot,
-	command_session_snapshots, command_session_restore, command_session_attach;
+	command_session_snapshots, command_session_restore, command_session_attach,
+	command_session_console;
 
 #endif

@@ -11,6 +11,7 @@
 enum {
 	HANGUP_MS = 5000,	/* from the hangup to the kill of a command nobody waits for */
 	ENDED_MAX = 64,		/* commands that were detached and have ended, until somebody asks */
+	CONSOLE_NUMBER = 1 << 20,	/* of what is no command */
 };
 
 /* ---- its end ---- */
@@ -61,7 +62,9 @@ static void command_left(struct cage_command *command, void *arg)
 
 void client_hang_up(struct client *c)
 {
-	if (!c->kill_ms) {
+	if (c->console) {
+		c->detached = cage_command_detach(c->command);
+	} else if (!c->kill_ms) {
 		cage_command_signal(c->command, SIGHUP);
 		cage_command_signal(c->command, SIGCONT);
 		c->kill_ms = clock_ms() + HANGUP_MS;
@@ -107,7 +110,7 @@ static void forget_ended(struct server *v)
 	unsigned int n = 0;
 
 	for (struct client *c = v->clients; c; c = c->next)
-		if (c->detached && c->command && cage_command_exited(c->command)) {
+		if (c->detached && c->command && !c->console && cage_command_exited(c->command)) {
 			if (!oldest || c->number < oldest->number)
 				oldest = c;
 			n++;
@@ -161,6 +164,43 @@ static int do_exec(struct client *c, const struct strv *words, struct error *e)
 
 /* ---- coming back to it ---- */
 
+int console_begin(struct server *v, struct error *e)
+{
+	struct client *c = xcalloc(1, sizeof(*c));
+	struct cage_exec what = { .tty = true, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,
+				  .detached = true, .console = true, .left = command_left,
+				  .ended = command_ended, .ended_arg = c };
+	int ret;
+
+	*c = (struct client){ .next = v->clients, .server = v, .fd = -1, .index = -1, .wire = WIRE_INIT,
+			      .asked = true, .detached = true, .console = true, .number = CONSOLE_NUMBER };
+	ret = cage_command_start(&c->command, v->cage, &what, e);
+	if (ret < 0) {
+		client_free(c);
+		return ret;
+	}
+	v->clients = c;
+	v->nclients++;
+	return 0;
+}
+
+static int find_console(const struct server *v, struct client **found, struct error *e)
+{
+	struct client *c = v->clients;
+
+	while (c && !(c->console && c->command))
+		c = c->next;
+	if (!c)
+		return err_set(e, ENOENT, "the session '%s' has no init that would use a console (it was "
+			       "not started with --init); 'umlcage session shell %s' opens a shell",
+			       v->s->name, v->s->name);
+	if (!c->detached)
+		return err_set(e, EBUSY, "somebody has the console of '%s'; it is to be left there first",
+			       v->s->name);
+	*found = c;
+	return 0;
+}
+
 /* The detached command that is meant; without a number the only one. */
 static int find_detached(const struct server *v, const char *number, struct client **found,
 			 struct error *e)
@@ -171,7 +211,7 @@ static int find_detached(const struct server *v, const char *number, struct clie
 	for (struct client *c = v->clients; c; c = c->next) {
 		cleanup_free char *own = xasprintf("%u", c->number);
 
-		if (!c->command || (number && !str_eq(own, number)))
+		if (!c->command || c->console || (number && !str_eq(own, number)))
 			continue;
 		if (number && !c->detached)
 			return err_set(e, EBUSY, "the command %s of '%s' has a terminal; detach it there "
@@ -203,7 +243,8 @@ static int do_attach(struct client *c, const struct strv *words, struct error *e
 
 	if (c->command)
 		return err_set(e, EBUSY, "this connection has a command already");
-	ret = find_detached(v, session_get(words, "number"), &old, e);
+	ret = str_eq(session_get(words, "number"), SESSION_CONSOLE) ? find_console(v, &old, e) :
+	      find_detached(v, session_get(words, "number"), &old, e);
 	if (ret < 0)
 		return ret;
 	take_stdio(c, session_get(words, "stdio"), &what);
@@ -231,7 +272,10 @@ static int do_signal(struct client *c, const struct strv *words, struct error *e
 
 	if (!text || parse_u64(text, 10, NSIG, &sig) < 0)
 		return err_usage(e, "that is not a signal");
-	if (c->command)
+	/* what is typed there comes as it is; the rest means the client, which leaves */
+	if (c->console && (sig == SIGTERM || sig == SIGHUP || sig == SIGINT || sig == SIGQUIT))
+		command_left(c->command, c);
+	else if (c->command && !c->console)
 		cage_command_signal(c->command, (int)sig);
 	return 0;
 }

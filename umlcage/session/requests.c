@@ -11,7 +11,7 @@ static unsigned int running(const struct server *v)
 	unsigned int n = 0;
 
 	for (const struct client *c = v->clients; c; c = c->next)
-		n += c->command != NULL;
+		n += c->command && !(c->console && c->detached);
 	return n;
 }
 
@@ -28,7 +28,7 @@ static int do_info(struct client *c, const struct strv *words, struct error *e)
 	strv_addf(&answer, "commands=%u", running(v));
 	strv_addf(&answer, "started=%u", v->started);
 	for (const struct client *o = v->clients; o; o = o->next)
-		if (o->command)
+		if (o->command && !o->console)
 			strv_addf(&answer, "command=%u %s %s", o->number, !o->detached ? "attached" :
 				  cage_command_exited(o->command) ? "ended" : "detached", o->what);
 	client_reply(c, &answer);

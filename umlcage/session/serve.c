@@ -107,7 +107,10 @@ static enum demand demand(const struct server *v)
 	enum demand d = UNWANTED;
 
 	for (const struct client *c = v->clients; c && d != WANTED; c = c->next) {
-		if (c == v->freezer || (c->command && !(c->detached && cage_command_exited(c->command))))
+		bool runs = c->command &&
+			    !(c->detached && (c->console || cage_command_exited(c->command)));
+
+		if (c == v->freezer || runs)
 			d = WANTED;
 		else if (!c->asked)
 			d = ASKING;
@@ -183,6 +186,8 @@ int session_serve(struct session *s, struct cage *cage, const struct session_con
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot watch for signals");
 	member = cage_member_add(cage, fill, dispatch, &v);
+	if (cfg->init)
+		ret = console_begin(&v, e);
 	while (ret == 0 && !v.stopping)
 		ret = cage_turn(cage, INT64_MAX, e);
 	/* by its own init: an end like any other */

@@ -34,6 +34,7 @@ struct client {
 	unsigned int number;		/* of the command */
 	char *what;			/* the command, for people */
 	bool detached;			/* the command waits for another client */
+	bool console;			/* it is none, but the console of the root's init */
 	int64_t kill_ms;		/* when a command without a client is killed; 0: not */
 	bool finished;			/* nothing more is to be done for it */
 };
@@ -63,6 +64,8 @@ void client_reply_error(struct client *c, struct error *e);
 /* ---- commands.c: the command of a connection ---- */
 
 extern const struct request command_requests[];
+/* Begins to keep what is said on the console of the root's init, for who attaches it. */
+int console_begin(struct server *v, struct error *e);
 /* A command whose client is gone: nobody will ever know what it says. */
 void client_hang_up(struct client *c);
 

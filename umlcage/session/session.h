@@ -86,6 +86,7 @@ int session_note(const struct session *s, const struct session_record *record, s
 struct session_config {
 	const struct strv *env;		/* of commands that do not say otherwise, "NAME=VALUE" */
 	uint64_t idle_timeout;		/* milliseconds without a command or a client; 0: none */
+	bool init;			/* there is one, whose console may be attached */
 	struct progress *progress;	/* goes to its log */
 };
 
@@ -135,6 +136,9 @@ struct session_exec {
  * cage_exec() has them.  -EPIPE when the session ended first.
  */
 int session_exec(int fd, struct session_exec *what, struct cage_exit *exit, struct error *e);
+/* What session_attach() takes for a number: what the root's init has for a console. */
+#define SESSION_CONSOLE "console"
+
 /*
  * The same with a command that was detached: of @what the descriptors and keys count.  @number
  * NULL: the only one.
