@@ -51,6 +51,7 @@ struct state {
 	char function[24];
 	uint64_t offset[FRAMES];
 	char object[FRAMES][40];
+	atomic_uint_fast64_t begins;	/* programs that the first process has begun, libraries and all */
 };
 
 /* Bits, so that a function can belong to several. */
@@ -165,6 +166,8 @@ static void __attribute__((constructor)) begin(void)
 			active_errno = kinds[i].errnum;
 		}
 	state = map;
+	if (getsid(0) == getpid())
+		atomic_fetch_add(&state->begins, 1);
 }
 
 /* ---- calls ---- */
