@@ -183,6 +183,31 @@ static int read_changelog(struct debsource *s, struct error *e)
 	return set_identity(s, words.v[0], version, path, e);
 }
 
+/* What its packages are for, together, as dpkg-source will say it of them. */
+static int read_architectures(struct debsource *s, const struct strbuf *control, const char *path,
+			      struct error *e)
+{
+	cleanup_deb822 struct deb822 d = { 0 };
+	cleanup_strv struct strv all = STRV_INIT;
+	int ret;
+
+	deb822_init_mem(&d, sb_str(control), control->len, path);
+	while ((ret = deb822_next(&d, e)) > 0) {
+		cleanup_strv struct strv own = STRV_INIT;
+		const char *text = deb822_get(&d, "Architecture");
+
+		if (!deb822_get(&d, "Package") || !text)
+			continue;
+		strv_split(&own, text, " \t\n");
+		for (size_t i = 0; i < own.n; i++)
+			if (!strv_has(&all, own.v[i]))
+				strv_add(&all, own.v[i]);
+	}
+	if (ret == 0 && all.n)
+		s->architecture = strv_join(&all, " ");
+	return ret;
+}
+
 static int open_tree(struct debsource *s, const char *path, struct error *e)
 {
 	cleanup_free char *control = NULL;
@@ -204,7 +229,7 @@ static int open_tree(struct debsource *s, const char *path, struct error *e)
 	ret = deb822_next(&s->control, e);
 	if (ret == 0)
 		return err_usage(e, "'%s' is empty", control);
-	return ret < 0 ? ret : 0;
+	return ret < 0 ? ret : read_architectures(s, &text, control, e);
 }
 
 /* ---- which it is ---- */

@@ -209,6 +209,18 @@ test_build_of_what_is_not_there()
 }
 
 # with lintian and autopkgtest themselves: tests/deb
+# what needs an emulator for minutes is in tests/deb
+test_what_is_not_for_an_architecture()
+{
+	mirrored
+	make_pair pair
+	sed -i 's/^Architecture: any/Architecture: amd64 riscv64/' pair/debian/control
+	status 2 deb_build --suite trixie --arch arm64 --arch-only -o . pair 2>err
+	contains "'pair' has no packages for arm64 (" err
+	matches '*(*amd64*riscv64*)*' "$(cat err)"
+	[ -z "$(find . -name '*.deb' -o -name '*.changes')" ] || fail "something was built"
+}
+
 test_checks_and_tests()
 {
 	status 2 "$UMLCAGE" deb check 2>err
@@ -273,6 +285,8 @@ test_usage()
 	contains 'cannot be a part of a version' err
 	status 2 deb_build --arch nonsense hello 2>err
 	contains "nonsense" err
+	status 2 deb_build --arch arm64 --root somewhere hello 2>err
+	contains 'has an architecture of its own' err
 	status 2 deb_build --profiles 'no$' hello 2>err
 	contains 'not the name of a profile' err
 	status 2 deb_build 'he llo' 2>err
