@@ -26,6 +26,48 @@ test_trixie()
 	for p in hello zlib libyaml-perl python-semver libarchive; do build_one trixie $p; done
 }
 
+# compiled, tested and packed on another processor, which is emulated
+# limit: 3600
+test_for_another_architecture()
+{
+	mirrored
+	mkdir -p thing/debian/source
+	echo '3.0 (native)' >thing/debian/source/format
+	printf '%s\n' 'thing (1.0) trixie; urgency=low' '' '  * A test.' '' \
+		' -- Nobody <nobody@localhost>  Sat, 01 Jan 2022 00:00:00 +0000' >thing/debian/changelog
+	printf '%s\n' 'Source: thing' 'Section: misc' 'Priority: optional' \
+		'Maintainer: Nobody <nobody@localhost>' 'Rules-Requires-Root: no' '' 'Package: thing' \
+		'Architecture: arm64 amd64' 'Description: a test' ' of builds.' >thing/debian/control
+	cat >thing/debian/rules <<-'EOT'
+		#!/usr/bin/make -f
+		.RECIPEPREFIX = >
+		clean:
+		> rm -rf debian/thing debian/files thing
+		build build-arch build-indep:
+		> echo 'int main(void) { return sizeof(void *) == 8 ? 42 : 1; }' >thing.c
+		> gcc -o thing thing.c
+		> ./thing; test $$? = 42
+		> @echo "on $$(uname -m), for $$(dpkg-architecture -qDEB_HOST_ARCH)"
+		binary binary-arch binary-indep: build
+		> install -D thing debian/thing/usr/bin/thing
+		> install -d debian/thing/DEBIAN
+		> dpkg-gencontrol -Pdebian/thing
+		> dpkg-deb --root-owner-group --build debian/thing ..
+	EOT
+	chmod +x thing/debian/rules
+	mkdir out
+	status 0 "$UMLCAGE" deb build ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --suite trixie --arch arm64 \
+		--json -o out thing >json
+	contains '"architecture": "arm64"' json
+	contains 'on aarch64, for arm64' out/thing_1.0_arm64.build
+	equal arm64 "$(dpkg-deb -f out/thing_1.0_arm64.deb Architecture)"
+	contains 'Build-Architecture: arm64' out/thing_1.0_arm64.buildinfo
+	contains 'Architecture: source arm64' out/thing_1.0_arm64.changes
+	# e_machine of elf(5): 183 is EM_AARCH64
+	equal 183 "$(dpkg-deb --fsys-tarfile out/thing_1.0_arm64.deb | tar -xO ./usr/bin/thing |
+		od -An -tu2 -j18 -N2 | tr -d ' ')" "the machine of the program"
+}
+
 # what is built is looked at by lintian, and tested by autopkgtest
 # limit: 3600
 test_checked_and_tested()
