@@ -2,10 +2,10 @@
 /*
  * humfs: the page cache.
  *
- * Reading fills it in large calls to the host.  write() puts the data into the
- * cache and on the host before it returns, so that the host's ENOSPC is the
- * writer's; only what is stored through a mapping becomes dirty and is written
- * later.
+ * Reading fills it in large calls to the host.  write() puts the data on the
+ * host before it returns, so that the host's ENOSPC is the writer's; and into
+ * the cache, if that has something of the file.  Only what is stored through a
+ * mapping becomes dirty and is written later.
  */
 #include <linux/pagemap.h>
 #include <linux/slab.h>
@@ -14,6 +14,7 @@
 #include "humfs_kern.h"
 
 #define BATCH	64	/* folios in one call to the host */
+#define PAST	(16 * PAGE_SIZE)	/* what is written past the cache in one call */
 
 struct batch {
 	unsigned int n;
@@ -311,6 +312,36 @@ static ssize_t write_round(struct inode *inode, int fd, struct batch *b, loff_t 
 	return done ?: err;
 }
 
+/*
+ * Writes a file of which nothing is cached past the cache.  Most of what is
+ * unpacked or built is read once more or never, and the host still has it then;
+ * pages that it would have to provide for a copy cost more than that.  Returns
+ * bytes that are on the host, 0 if they have to go through the cache, or -errno.
+ */
+static ssize_t write_past(struct inode *inode, int fd, void *buf, loff_t pos,
+			  struct iov_iter *from)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct humfs_vec vec = { buf };
+	ssize_t done = 0;
+
+	if (!buf || mapping->nrpages)
+		return 0;
+	vec.len = copy_from_iter(buf, min_t(size_t, iov_iter_count(from), PAST), from);
+	if (!vec.len)
+		return -EFAULT;
+	/* Who reads meanwhile cannot fill a page with what was there before. */
+	filemap_invalidate_lock(mapping);
+	if (!mapping->nrpages) {
+		done = humfs_host_writev(fd, &vec, 1, pos);
+		if (done > 0 && pos + done > i_size_read(inode))
+			i_size_write(inode, pos + done);
+	}
+	filemap_invalidate_unlock(mapping);
+	iov_iter_revert(from, vec.len - max(done, 0L));
+	return done;
+}
+
 /* Where the file may end, having the room for that; or -ENOSPC, if there is none for a byte. */
 static loff_t take_room(struct inode *inode, loff_t pos, struct iov_iter *from)
 {
@@ -333,6 +364,7 @@ ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t promised = take_room(inode, iocb->ki_pos, from);
 	struct batch *b;
+	void *past = NULL;
 	ssize_t written = 0;
 	ssize_t ret = 0;
 	int fd;
@@ -340,9 +372,12 @@ ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from)
 	if (promised < 0)
 		return promised;
 	b = kmalloc(sizeof(*b), GFP_KERNEL);
+	if (!inode->i_mapping->nrpages)
+		past = kmalloc(min_t(size_t, iov_iter_count(from), PAST),
+			       GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 	ret = b ? 0 : -ENOMEM;
 	if (ret)
-		goto out_room;
+		goto out_free;
 	fd = humfs_get_fd(inode, true);
 	if (fd < 0) {
 		ret = fd;
@@ -361,7 +396,9 @@ ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from)
 			ret = -EFAULT;
 			break;
 		}
-		ret = write_round(inode, fd, b, iocb->ki_pos, from);
+		ret = write_past(inode, fd, past, iocb->ki_pos, from);
+		if (!ret)
+			ret = write_round(inode, fd, b, iocb->ki_pos, from);
 		if (ret < 0)
 			break;
 		iocb->ki_pos += ret;
@@ -371,8 +408,8 @@ ssize_t humfs_write_pages(struct kiocb *iocb, struct iov_iter *from)
 	humfs_put_fd(inode);
 	humfs_changed(inode);
 out_free:
+	kfree(past);
 	kfree(b);
-out_room:
 	humfs_room_of_size(promised, i_size_read(inode));
 	return written ?: ret;
 }

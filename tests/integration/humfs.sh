@@ -78,6 +78,19 @@ test_a_removed_file_stays_usable()
 
 # What the guest's kernel has looked up, made, moved away and forgotten again: each name is
 # there when it is, and is not when it is not.
+# see tests/support/guest-files.c
+test_all_ways_to_a_file_show_the_same()
+{
+	local option
+	for option in "--cpus 1" "--cpus 2" --ptrace; do
+		[ "$option" != "--cpus 2" ] || [ "$(nproc)" -gt 1 ] || continue
+		# shellcheck disable=SC2086
+		run $option --share s:/srv --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-files /srv $RANDOM >out ||
+			{ cat out; fail "files with $option"; }
+		equal 2 "$(grep -c ' ok$' out)" "checks with $option"
+	done
+}
+
 test_names_are_found_and_forgotten()
 {
 	run --share s:/mnt -- sh -euc 'cd /mnt
