@@ -116,6 +116,26 @@ test_interrupted_boot_leaves_nothing()
 	done
 }
 
+# A kernel that looks whether it can trace has a child stop for that.
+test_killed_boot_leaves_nothing()
+{
+	local i pid
+	for i in $(seq 40); do
+		(export LD_PRELOAD=$HOST_PROGRAMS/lacks.so UMLCAGE_TEST_LACKS=filter
+		 exec "$UMLCAGE" run -q --ptrace --no-namespaces --memory 77M \
+			${UMLCAGE_TEST_ROOT:+--root "$UMLCAGE_TEST_ROOT"} \
+			${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} -- sleep 100 >out 2>err) &
+		pid=$!
+		until booting 1 || booting 2; do
+			sleep 0.002
+		done
+		sleep "0.0$((i % 20 + 10))"
+		kill -KILL $pid
+		wait $pid || true
+		within 10 booting 0
+	done
+}
+
 booting()
 {
 	[ "$(pgrep -c -f '^linux mem=77M seccomp=off' || true)" = "$1" ]

@@ -331,6 +331,25 @@ test_pause_under_ptrace()
 	nothing_left
 }
 
+# a batch system stops and continues all processes of a job
+test_suspended_by_others()
+{
+	local cage i
+	start s --ptrace
+	session_exec exec s -- sh -c 'while :; do /bin/true; echo x; done' >out &
+	cage=$(pgrep -P "$(pid_of s)" -x linux)
+	for i in 1 2 3 4 5; do
+		within 10 more_than $((i * 10))
+		kill -STOP -- "-$cage"
+		sleep 0.2
+		kill -CONT -- "-$cage"
+		session exec s true
+	done
+	session stop s
+	wait
+	nothing_left
+}
+
 # what only one line of `session top` has
 top_of()
 {
