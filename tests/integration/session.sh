@@ -641,6 +641,7 @@ test_profiles()
 		[all]
 		${UMLCAGE_TEST_KERNEL:+kernel = $UMLCAGE_TEST_KERNEL}
 		memory = $(little 96)
+		$(host_settings)
 
 		[@builder]
 		${UMLCAGE_TEST_ROOT:+root = $UMLCAGE_TEST_ROOT}
@@ -650,6 +651,7 @@ test_profiles()
 		env = A=1
 		idle-timeout = 1h
 	END
+	unset UMLCAGE_CONFIG
 	equal "content 1" "$("$UMLCAGE" run @builder | tr '\n' ' ' | sed 's/ $//')"
 	equal "2 /src" "$("$UMLCAGE" run @builder -e A=2 -- sh -c 'echo $A $PWD')" || true
 	equal s "$("$UMLCAGE" session start @builder s)"

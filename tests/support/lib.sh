@@ -17,6 +17,8 @@
 #	run ARGUMENT...			umlcage run, on the kernel and the root of the tests
 #	fabricate ARGUMENT...		umlcage fabricate, on the kernel of the tests
 #	test_kernel			prints where the kernel of the tests is
+#	host_settings			prints what of [all] a configuration of the test's own needs here;
+#					it has to unset UMLCAGE_CONFIG as well
 #	little MB			a size for --memory; a debugging kernel needs more than any other
 #	faulty KIND AT COMMAND...	calls to the C library fail from then on: fault-shim.c
 #	in_image FILE			what the image has in it, as got.tar: a cage mounts and copies it
@@ -125,6 +127,11 @@ test_kernel()
 {
 	[ -z "${UMLCAGE_TEST_KERNEL-}" ] || { echo "$UMLCAGE_TEST_KERNEL"; return; }
 	"$UMLCAGE" kernel show --json | sed 's/.*"path":"\([^"]*\)".*/\1/'
+}
+
+host_settings()
+{
+	[ -z "${UMLCAGE_CONFIG-}" ] || grep ' = ' "$UMLCAGE_CONFIG"
 }
 
 little()
