@@ -82,3 +82,25 @@ test_checked_and_tested()
 		out/*.changes
 	grep -q PASS tested/summary || fail "$(cat tested/summary)"
 }
+
+# one that cleans up after itself, and one that does not
+# limit: 3600
+test_piuparts()
+{
+	mirrored
+	mkdir -p good/DEBIAN good/usr/share/good bad
+	printf '%s\n' 'Package: good' 'Version: 1' 'Architecture: all' 'Depends: bc' \
+		'Maintainer: Nobody <nobody@localhost>' 'Description: a test' >good/DEBIAN/control
+	echo text >good/usr/share/good/file
+	cp -R good/. bad/
+	sed -i 's/good/bad/' bad/DEBIAN/control
+	printf '#!/bin/sh\necho left >/var/lib/left-behind\n' >bad/DEBIAN/postinst
+	chmod 755 bad/DEBIAN/postinst
+	for p in good bad; do dpkg-deb --root-owner-group -b $p $p.deb >/dev/null; done
+	check=("$UMLCAGE" deb check -q ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --suite bookworm --piuparts)
+	status 0 "${check[@]}" good.deb >log 2>&1
+	contains 'PASS: All tests' log
+	status 1 "${check[@]}" bad.deb >log 2>&1
+	contains 'FAIL: Package purging left files on system' log
+	contains /var/lib/left-behind log
+}

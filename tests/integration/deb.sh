@@ -233,6 +233,10 @@ test_checks_and_tests()
 	contains 'not in the same folder' err
 	status 2 "$UMLCAGE" deb check a 2>err
 	contains "'a' is not a file" err
+	status 2 "$UMLCAGE" deb check --piuparts a/one.deb b/two.dsc 2>err
+	contains "--piuparts: 'b/two.dsc' is neither a .changes nor a .deb file" err
+	status 2 "$UMLCAGE" deb check --net-allow example.org a/one.deb 2>err
+	contains 'need a network that leads out' err
 	status 2 "$UMLCAGE" deb test 2>err
 	contains 'name a package' err
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* umlcage deb check and test: what others have to say of packages, lintian and autopkgtest. */
+/* umlcage deb check and test: what others have to say of packages: lintian, piuparts, autopkgtest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -12,6 +12,7 @@
 #include "rootfs/deb822/deb822.h"
 #include "rootfs/debbuild/debbuild.h"
 #include "rootfs/debian/debian.h"
+#include "rootfs/fabricate/fabricate.h"
 #include "rootfs/fetch/fetch.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/cmd/boot.h"
@@ -20,6 +21,7 @@
 #include "umlcage/cmd/tool.h"
 
 #define GUEST_FOLDER "/umlcage/packages"
+#define GUEST_BASE "/umlcage/base"
 #define SERVER "autopkgtest-virt-umlcage"
 #define TESTBED "dpkg-dev,apt-utils"	/* what autopkgtest would install in each */
 enum { MEMORY = 2 /* GB */, MAX_CHANGES = 4 << 20 };
@@ -28,6 +30,7 @@ struct check_options {
 	struct boot_options boot;
 	struct strv start;	/* options of 'session start' */
 	const char *suite, *root, *output;
+	bool piuparts;
 };
 
 #define CHECK(field, kind) OPT_##kind(struct check_options, field)
@@ -45,20 +48,26 @@ static int check_file(const char *path, struct error *e)
 
 static const struct opt check_opts[] = {
 	{ OPT_STRING, 0, "suite", "SUITE", CHECK(suite, STR),
-	  "whose lintian it is (default: this machine's own, else stable)" },
+	  "whose lintian or piuparts it is, and of piuparts what packages are installed in\n"
+	  "(default: this machine's own, else stable)" },
+	{ OPT_FLAG, 0, "piuparts", NULL, CHECK(piuparts, BOOL),
+	  "have piuparts install, upgrade, remove and purge them, instead of lintian: .changes\n"
+	  "and .deb files, with a network" },
 	OPT_END,
 };
 
 static const struct opt_spec check_spec = {
 	.usage = "umlcage deb check [options] FILE.changes | FILE.dsc | FILE.deb ...",
-	.summary = "Has lintian look at packages, in a cage without a network.",
+	.summary = "Has lintian look at packages, in a cage without a network; or piuparts, in one with.",
 	.groups = OPT_GROUPS({ NULL, check_opts, 0 },
+			     { NULL, machine_policy_opts, offsetof(struct check_options, boot.machine) },
 			     { "the cage", machine_opts, offsetof(struct check_options, boot.machine) },
 			     { NULL, machine_time_opts, offsetof(struct check_options, boot.machine) },
 			     { NULL, boot_cage_opts, offsetof(struct check_options, boot) },
 			     { "what is shown", boot_shown_opts, offsetof(struct check_options, boot) }),
 	.epilogue = "The files are in one folder, with what they list.  Exit status: lintian's: 0; 2 it "
-		    "found errors;\n1 it failed; and those of 'umlcage run'.",
+		    "found errors;\n1 it failed; or piuparts': 0; 1 a package failed; and those of "
+		    "'umlcage run'.",
 };
 
 /* All files are in one folder, which the cage sees; what they are called there. */
@@ -90,6 +99,39 @@ static int give_files(struct check_options *o, char **files, int n, struct strv 
 	return 0;
 }
 
+static void use_lintian(struct check_options *o, struct strv *words)
+{
+	strv_add(words, "lintian");
+	strv_add(words, "--allow-root");
+	o->boot.machine.net = "none";
+	if (!o->boot.machine.memory)
+		o->boot.machine.memory = (uint64_t)MEMORY << 30;
+}
+
+/* It copies a root of the suite for itself, which goes to the disk. */
+static int use_piuparts(struct check_options *o, char **files, int n, struct strv *words, struct error *e)
+{
+	cleanup_free char *suite = o->suite ? xstrdup(o->suite) : fabricate_host_suite(), *base = NULL;
+	int ret = 0;
+
+	for (int i = 0; i < n && ret == 0; i++)
+		if (!str_ends(files[i], ".deb") && !str_ends(files[i], ".changes"))
+			ret = err_usage(e, "--piuparts: '%s' is neither a .changes nor a .deb file",
+					files[i]);
+	if (ret == 0)
+		ret = machine_check(&o->boot.machine, e);
+	if (ret == 0)
+		ret = tool_root(&o->boot, suite, "", &base, e);
+	if (ret < 0)
+		return ret;
+	strv_add(words, "piuparts");
+	strv_add(words, "--existing-chroot=" GUEST_BASE);
+	strv_addf(words, "--distribution=%s", suite);
+	strv_addf(&o->boot.places.shares, "%s:" GUEST_BASE ":ro", base);
+	o->boot.places.scratch = "disk";
+	return 0;
+}
+
 static int check(struct check_options *o, char **files, int n)
 {
 	cleanup_strv struct strv words = STRV_INIT;
@@ -97,13 +139,12 @@ static int check(struct check_options *o, char **files, int n)
 	cleanup_free char *root = NULL;
 	struct guest_options command = { 0 };
 
-	strv_add(&words, "lintian");
-	strv_add(&words, "--allow-root");
-	o->boot.machine.net = "none";
-	if (!o->boot.machine.memory)
-		o->boot.machine.memory = (uint64_t)MEMORY << 30;
+	if (!o->piuparts)
+		use_lintian(o, &words);
+	else if (use_piuparts(o, files, n, &words, &e) < 0)
+		return cmd_fail(&e);
 	if (give_files(o, files, n, &words, &e) < 0 || machine_check(&o->boot.machine, &e) < 0 ||
-	    tool_root(&o->boot, o->suite, "lintian", &root, &e) < 0)
+	    tool_root(&o->boot, o->suite, o->piuparts ? "piuparts" : "lintian", &root, &e) < 0)
 		return cmd_fail(&e);
 	o->boot.places.root = root;
 	return guest_run_to_end(&o->boot, &command, strv_argv(&words));
@@ -282,7 +323,8 @@ static int cmd_deb_test(const struct command *self, int argc, char **argv)
 }
 
 const struct command command_deb_check = {
-	.name = "check", .help = "has lintian look at packages", .spec = &check_spec, .run = cmd_deb_check,
+	.name = "check", .help = "has lintian or piuparts look at packages", .spec = &check_spec,
+	.run = cmd_deb_check,
 };
 
 const struct command command_deb_test = {
