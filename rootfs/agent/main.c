@@ -21,7 +21,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/progress.h"
 
-enum { GRACE_MS = 2000, TERMINAL_MS = 200, LAST_WORDS_MS = 5000 };
+enum { GRACE_MS = 2000, TERMINAL_MS = 200, LAST_WORDS_MS = 5000, QUIET_MS = 100 };
 
 struct agent {
 	int control;
@@ -36,6 +36,7 @@ struct agent {
 	pid_t syncer;			/* writes everything back for MSG_SYNC; 0: none */
 	bool sync_again;		/* it was asked for once more meanwhile */
 	bool contained;			/* there was one */
+	bool off;			/* somebody inside wants the machine's end */
 };
 
 static void __attribute__((noreturn)) power_off(void)
@@ -325,50 +326,74 @@ static void finish_commands(struct agent *a)
 	}
 }
 
+static void take_signals(struct agent *a)
+{
+	struct signalfd_siginfo si;
+
+	while (read(a->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		a->off |= si.ssi_signo != SIGCHLD;
+	reap(a);
+}
+
+/* Waits until something happens, no later than @until, and deals with it; false: nothing did. */
+static bool turn(struct agent *a, struct pollset *ps, int64_t until)
+{
+	bool any = false;
+
+	pollset_reset(ps);
+	pollset_until(ps, until);
+
+	int control = pollset_add(ps, a->control, POLLIN);
+	int signals = pollset_add(ps, a->signals, POLLIN);
+
+	sockets_fill(ps);
+	for (struct command *c = a->commands; c; c = c->next) {
+		struct pump *pumps[] = { &c->in, &c->out, &c->err };
+
+		lazy_fill(c, ps);
+		for (size_t i = 0; i < ARRAY_SIZE(pumps); i++) {
+			pump_fill(pumps[i], ps);
+			if (pumps[i]->draining && pumps[i]->from >= 0)
+				pollset_until(ps, pumps[i]->drain_until);
+		}
+	}
+	if (pollset_wait(ps) < 0)
+		return true;
+	for (size_t i = 0; i < ps->n; i++)
+		any |= ps->fds[i].revents != 0;
+	/* output before exit: what was written is read before the end is told */
+	for (struct command *c = a->commands; c; c = c->next) {
+		pump_dispatch(&c->in, ps);
+		pump_dispatch(&c->out, ps);
+		pump_dispatch(&c->err, ps);
+		lazy_dispatch(c, ps);
+	}
+	sockets_dispatch(ps);
+	if (pollset_revents(ps, signals))
+		take_signals(a);
+	finish_commands(a);
+	if (a->count)
+		a->oom_kills = count_oom_kills();
+	a->count = false;
+	if (pollset_revents(ps, control))
+		read_control(a);
+	return any;
+}
+
 static void __attribute__((noreturn)) serve(struct agent *a)
 {
 	struct pollset ps = POLLSET_INIT;
+	int64_t end, quiet;
 
-	for (;;) {
-		pollset_reset(&ps);
-
-		int control = pollset_add(&ps, a->control, POLLIN);
-		int signals = pollset_add(&ps, a->signals, POLLIN);
-
-		sockets_fill(&ps);
-		for (struct command *c = a->commands; c; c = c->next) {
-			struct pump *pumps[] = { &c->in, &c->out, &c->err };
-
-			lazy_fill(c, &ps);
-			for (size_t i = 0; i < ARRAY_SIZE(pumps); i++) {
-				pump_fill(pumps[i], &ps);
-				if (pumps[i]->draining && pumps[i]->from >= 0)
-					pollset_until(&ps, pumps[i]->drain_until);
-			}
-		}
-		if (pollset_wait(&ps) < 0)
-			continue;
-		/* output before exit: what was written is read before the end is told */
-		for (struct command *c = a->commands; c; c = c->next) {
-			pump_dispatch(&c->in, &ps);
-			pump_dispatch(&c->out, &ps);
-			pump_dispatch(&c->err, &ps);
-			lazy_dispatch(c, &ps);
-		}
-		sockets_dispatch(&ps);
-		if (pollset_revents(&ps, signals)) {
-			struct signalfd_siginfo si;
-
-			(void)read(a->signals, &si, sizeof(si));
-			reap(a);
-		}
-		finish_commands(a);
-		if (a->count)
-			a->oom_kills = count_oom_kills();
-		a->count = false;
-		if (pollset_revents(&ps, control))
-			read_control(a);
-	}
+	while (!a->off)
+		(void)turn(a, &ps, INT64_MAX);
+	/* what was said before is on its way through others, as it is where machines take their time */
+	end = clock_ms() + GRACE_MS;
+	quiet = clock_ms() + QUIET_MS;
+	while (clock_ms() < quiet && clock_ms() < end)
+		if (turn(a, &ps, quiet))
+			quiet = clock_ms() + QUIET_MS;
+	shut_down(a);
 }
 
 static int open_signals(struct error *e)
@@ -380,6 +405,9 @@ static int open_signals(struct error *e)
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	/* by which systemd(1) is asked for the machine's end: halt, poweroff, reboot, kexec */
+	for (int i = 3; i <= 6; i++)
+		sigaddset(&set, SIGRTMIN + i);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? err_sys(e, errno, "cannot watch children") : fd;

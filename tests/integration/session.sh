@@ -69,6 +69,26 @@ test_init_of_the_root()
 	no_sessions || fail "sessions are left: $(session list)"
 }
 
+# by a signal to the first process, as an init is asked for it; what was said before is heard
+test_switched_off_from_within()
+{
+	local i
+	for ((i = 0; i < $(scaled 5); i++)); do
+		start web --keep web
+		status 125 session exec web -- sh -c "(echo written-$i >/srv/file; echo said-$i; kill -39 1; echo late >&2
+			sleep 1000) | cat | cat | cat" >out 2>err
+		equal "said-$i" "$(cat out)" "what came before the end"
+		session wait web 2>err || contains "there is no session" err
+		no_sessions || fail "sessions are left: $(session list)"
+	done
+	equal "written-$((i - 1))" "$(run --keep web -- cat /srv/file)" "what was written before the end"
+	# those that are nobody's wish leave it alone
+	start web
+	session exec web -- sh -c 'kill -TERM 1; kill -INT 1; kill -HUP 1; kill -KILL 1; true'
+	session exec web true
+	session stop web
+}
+
 test_bytes_are_exact()
 {
 	head -c 3000000 /dev/urandom >bytes
