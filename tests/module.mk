@@ -257,6 +257,12 @@ check-images-run: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 check-mmdebstrap: all
 	@tests/mmdebstrap/suite $(O)/umlcage $(TESTS)
 
+# autopkgtest's own tests of virtualisation servers, of Debian's source package; INIT=no for the small
+# kernel and no init.  Needs a mirror, and most of an hour
+.PHONY: check-autopkgtest
+check-autopkgtest: all
+	@tests/autopkgtest/suite $(if $(filter no,$(INIT)),--no-init) $(O)/umlcage $(TESTS)
+
 # every C file that is ours and runs on the host
 LINT_SRCS = $(sort $(foreach m,$(modules),$(MOD_$(m)_srcs)) $(CMD_SRCS) \
 	$(filter-out tests/wall/hostcall.c,$(wildcard tests/*/*.c)))
