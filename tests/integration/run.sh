@@ -253,6 +253,7 @@ test_second_interrupt_ends_the_stubborn()
 # that holds a lock
 follow()
 {
+	rm -f out	# of the one before, which was ready
 	(
 		exec 9>lock
 		flock -n 9
