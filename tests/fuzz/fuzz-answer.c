@@ -5,13 +5,11 @@
  * out.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rootfs/plan/private.h"
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/base/fd.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SUM "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -22,12 +20,6 @@ static const char text[] =
 	"SHA512: " SUM SUM "\nDescription: x\n Package: c\n .\n\n"
 	"Package: ../c\nVersion: 1\nArchitecture: all\nFilename: pool/c.deb\nSize: 1\n"
 	"SHA256: " SUM "\n\nPackage: d\nVersion: 1\n";
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_plan(const struct plan *plan)
 {

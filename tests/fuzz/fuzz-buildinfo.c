@@ -4,18 +4,10 @@
  * elsewhere, and a variable must be one.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rootfs/debbuild/private.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check_word(const char *s)
 {

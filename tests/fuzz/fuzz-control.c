@@ -13,11 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/support/cage-turn.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/cage/internal.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { CONNECTIONS = 16, COMMANDS = 2, STREAMS = 8, PIECES_MAX = 128 };
 
@@ -27,12 +26,6 @@ struct peer {
 };
 
 static unsigned int ended[COMMANDS];
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void on_output(int channel, const char *data, size_t len, void *arg)
 {

@@ -11,15 +11,8 @@
 #include <unistd.h>
 
 #include "rootfs/deb/private.h"
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/base/fd.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void contents(struct deb *d, struct error *e)
 {

@@ -10,15 +10,8 @@
 #include <unistd.h>
 
 #include "rootfs/debian/private.h"
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/base/fd.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_fields(const struct deb822 *d)
 {

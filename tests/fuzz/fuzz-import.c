@@ -17,9 +17,8 @@
 
 #include "hostfs-bridge/pack/private.h"
 #include "hostfs-bridge/share/share.h"
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/base/fd.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define LIMIT	(1u << 20)
 

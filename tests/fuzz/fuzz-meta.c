@@ -8,14 +8,7 @@
 #include <string.h>
 
 #include "hostfs-bridge/meta/meta.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool right)
-{
-	if (!right)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void fuzz_record(const char *text, size_t size, enum humfs_type host)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hostfs-bridge/oci/private.h"
+#include "tests/fuzz/fuzz.h"
 
 struct image {
 	const char *data, *end;
@@ -34,7 +35,6 @@ static int read_part(void *arg, const char *path, size_t max, struct strbuf *out
 	return err_set(e, ENOENT, "there is no '%s'", path);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct image im = { (const char *)data + 1, (const char *)data + size };

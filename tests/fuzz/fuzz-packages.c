@@ -9,15 +9,8 @@
 #include <string.h>
 
 #include "rootfs/solve/private.h"
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/base/fd.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_versions(struct solve *s)
 {

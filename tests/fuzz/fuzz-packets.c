@@ -12,11 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/base/str.h"
 #include "umlcage/net/nat.h"
 #include "umlcage/net/policy.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FRAMES_MAX = 64 };
 

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/cage/proto.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void encode_again(const struct proto_msg *m, struct strbuf *out)
 {

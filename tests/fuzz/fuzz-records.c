@@ -11,20 +11,13 @@
 #include <sys/stat.h>
 
 #include "rootfs/deb/private.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 struct input {
 	const uint8_t *at, *end;
 	char *slots;
 	unsigned int slot;
 };
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int next(void *arg, size_t *len, struct error *e)
 {

@@ -15,10 +15,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/str.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MAX_CUTS = 512, CHANGES = 500 };
 
