@@ -121,6 +121,7 @@ kill_during()
 	start s --keep changes 2>note
 	pid=$(pid_of)
 	kernel=$(pgrep -P "$pid" | head -n 1)
+	: >out	# of the round before
 	# what it has said has been written back
 	session_exec exec s -- sh -c 'i=$(cat /srv/count 2>/dev/null || echo 0); while :; do i=$((i + 1))
 		echo $i >/srv/count.new; mv /srv/count.new /srv/count; sync; echo $i; done' >out 2>/dev/null &
