@@ -62,7 +62,7 @@ test_for_another_architecture()
 	contains 'on aarch64, for arm64' out/thing_1.0_arm64.build
 	equal arm64 "$(dpkg-deb -f out/thing_1.0_arm64.deb Architecture)"
 	contains 'Build-Architecture: arm64' out/thing_1.0_arm64.buildinfo
-	contains 'Architecture: source arm64' out/thing_1.0_arm64.changes
+	contains 'Architecture: arm64' out/thing_1.0_arm64.changes
 	# e_machine of elf(5): 183 is EM_AARCH64
 	equal 183 "$(dpkg-deb --fsys-tarfile out/thing_1.0_arm64.deb | tar -xO ./usr/bin/thing |
 		od -An -tu2 -j18 -N2 | tr -d ' ')" "the machine of the program"
