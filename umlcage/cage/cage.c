@@ -356,15 +356,13 @@ int cage_unpublish(struct cage *c, const struct cage_forward *f, struct error *e
 int cage_pause(struct cage *c, bool pause, struct error *e)
 {
 	const int64_t until = clock_ms() + PAUSE_TIMEOUT_MS;
-	/* what its kernel traces goes on with it */
-	const pid_t whom = c->traces ? c->pid : -c->pid;
 
-	if (!c->pid || kill(whom, pause ? SIGSTOP : SIGCONT) < 0)
+	if (!c->pid || kill(-c->pid, pause ? SIGSTOP : SIGCONT) < 0)
 		return err_sys(e, c->pid ? errno : ESRCH, "cannot %s the cage", pause ? "pause" : "resume");
 	while (pause && !place_stopped(c->pid) && clock_ms() < until) {
-		if (c->traces)
-			place_stop_traced(c->pid);
 		(void)usleep(500);
+		/* what its kernel traces may have been let go by it before it stopped */
+		(void)kill(-c->pid, SIGSTOP);
 	}
 	return 0;
 }

@@ -29,7 +29,6 @@ struct cage {
 	bool stopping;
 	bool synced;		/* since cage_sync() */
 	struct warden warden;
-	bool traces;		/* its kernel traces its stubs */
 	bool full_wall;		/* its kernel has namespaces of its own */
 	char *failure;		/* what it said about either; NULL: nothing */
 	char *what;		/* "cannot boot the kernel '...'", for errors until it is up */

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,27 +103,6 @@ bool place_stopped(pid_t group)
 	if (proc)
 		closedir(proc);
 	return stopped;
-}
-
-static bool is_traced(int pid)
-{
-	char path[64], text[2048];
-	const char *tracer;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	tracer = read_small(path, text, sizeof(text)) ? strstr(text, "\nTracerPid:\t") : NULL;
-	return tracer && strtol(strchr(tracer, '\t'), NULL, 10) > 0;
-}
-
-void place_stop_traced(pid_t group)
-{
-	DIR *proc = opendir("/proc");
-
-	for (struct process p; next_process(proc, &p);)
-		if (p.group == group && !strchr("tZX", p.state) && is_traced(p.pid))
-			(void)kill(p.pid, SIGALRM);
-	if (proc)
-		closedir(proc);
 }
 
 /* Counts runnable tasks by CPU, leaving out this process and those of @except's group. */

@@ -36,11 +36,5 @@ int64_t place_check(struct place *p, int64_t now_ms);
 
 /* Has every task of the process group @group stopped, as SIGSTOP has it? */
 bool place_stopped(pid_t group);
-/*
- * Has those tasks of @group stop that another one traces, once their tracer has stopped: any signal
- * does that, and SIGALRM is the one that the kernel takes from its stubs without a word.  (A SIGSTOP
- * would be news to it: it ends what runs there.)
- */
-void place_stop_traced(pid_t group);
 
 #endif

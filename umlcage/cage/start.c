@@ -273,7 +273,6 @@ int start_kernel(struct cage *c, const struct cage_config *cfg, struct error *e)
 			   .jail = JAIL_INIT };
 	int ret = 0;
 
-	c->traces = cfg->ptrace_mode;
 	s.fds.cpus = place_list(&c->place);
 	s.kernel = open(cfg->kernel, O_RDONLY | O_CLOEXEC);
 	if (s.kernel < 0)
