@@ -108,20 +108,21 @@ static void use_lintian(struct check_options *o, struct strv *words)
 		o->boot.machine.memory = (uint64_t)MEMORY << 30;
 }
 
+static int check_kinds(char **files, int n, struct error *e)
+{
+	for (int i = 0; i < n; i++)
+		if (!str_ends(files[i], ".deb") && !str_ends(files[i], ".changes"))
+			return err_usage(e, "--piuparts: '%s' is neither a .changes nor a .deb file",
+					 files[i]);
+	return 0;
+}
+
 /* It copies a root of the suite for itself, which goes to the disk. */
-static int use_piuparts(struct check_options *o, char **files, int n, struct strv *words, struct error *e)
+static int use_piuparts(struct check_options *o, struct strv *words, struct error *e)
 {
 	cleanup_free char *suite = o->suite ? xstrdup(o->suite) : fabricate_host_suite(), *base = NULL;
-	int ret = 0;
+	int ret = tool_root(&o->boot, suite, "", &base, e);
 
-	for (int i = 0; i < n && ret == 0; i++)
-		if (!str_ends(files[i], ".deb") && !str_ends(files[i], ".changes"))
-			ret = err_usage(e, "--piuparts: '%s' is neither a .changes nor a .deb file",
-					files[i]);
-	if (ret == 0)
-		ret = machine_check(&o->boot.machine, e);
-	if (ret == 0)
-		ret = tool_root(&o->boot, suite, "", &base, e);
 	if (ret < 0)
 		return ret;
 	strv_add(words, "piuparts");
@@ -134,18 +135,18 @@ static int use_piuparts(struct check_options *o, char **files, int n, struct str
 
 static int check(struct check_options *o, char **files, int n)
 {
-	cleanup_strv struct strv words = STRV_INIT;
+	cleanup_strv struct strv words = STRV_INIT, names = STRV_INIT;
 	cleanup_error struct error e = ERROR_INIT;
 	cleanup_free char *root = NULL;
 	struct guest_options command = { 0 };
 
 	if (!o->piuparts)
 		use_lintian(o, &words);
-	else if (use_piuparts(o, files, n, &words, &e) < 0)
-		return cmd_fail(&e);
-	if (give_files(o, files, n, &words, &e) < 0 || machine_check(&o->boot.machine, &e) < 0 ||
+	if ((o->piuparts && check_kinds(files, n, &e) < 0) || give_files(o, files, n, &names, &e) < 0 ||
+	    machine_check(&o->boot.machine, &e) < 0 || (o->piuparts && use_piuparts(o, &words, &e) < 0) ||
 	    tool_root(&o->boot, o->suite, o->piuparts ? "piuparts" : "lintian", &root, &e) < 0)
 		return cmd_fail(&e);
+	strv_addv(&words, (const char *const *)strv_argv(&names));
 	o->boot.places.root = root;
 	return guest_run_to_end(&o->boot, &command, strv_argv(&words));
 }

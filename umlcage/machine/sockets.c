@@ -102,21 +102,29 @@ void machine_socket_environment(const struct machine *m, struct strv *env)
 
 /* ---- all of them ---- */
 
+static int not_known(const char *text, struct error *e)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_free char *all = NULL;
+	const char *near;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		strv_add(&names, known[i].name);
+	all = strv_join(&names, ", ");
+	err_usage(e, "--socket: '%s' is not one of %s, and not HOST:GUEST", text, all);
+	near = str_closest(text, (const char *const *)strv_argv(&names));
+	return near ? err_hint(e, "did you mean '%s'?", near) : -EINVAL;
+}
+
 static int split(const char *text, char **host, struct cage_socket *s, struct error *e)
 {
 	const char *colon = strrchr(text, ':');
-	static const char *const names[] = { "ssh-auth", "gpg-agent", "x11", NULL };
-	const char *near;
 
 	if (strcmp(text, "wayland") == 0)
 		return err_usage(e, "--socket: wayland's clients and server hand descriptors to each other, "
 				 "which cannot leave a kernel; run waypipe on both sides of a socket");
-	if (!colon) {
-		near = str_closest(text, names);
-		err_usage(e, "--socket: '%s' is not one of ssh-auth, gpg-agent, x11, and not HOST:GUEST",
-			  text);
-		return near ? err_hint(e, "did you mean '%s'?", near) : -EINVAL;
-	}
+	if (!colon)
+		return not_known(text, e);
 	if (colon == text || colon[1] != '/')
 		return err_usage(e, "--socket: '%s' is not HOST:GUEST with an absolute GUEST", text);
 	*host = xstrndup(text, (size_t)(colon - text));

@@ -141,16 +141,17 @@ int places_check_mounts(const char *option, const struct strv *mounts, bool may_
 
 	for (size_t i = 0; i < mounts->n; i++) {
 		cleanup_free char *host = NULL, *guest = NULL;
-		bool read_only;
+		bool read_only, there;
 		int ret = split_mount(option, mounts->v[i], &host, &guest, &read_only, e);
 
 		if (ret < 0)
 			return ret;
-		if (stat(host, &st) < 0 && !(errno == ENOENT && may_be_made && !read_only))
+		there = stat(host, &st) == 0;
+		if (!there && !(errno == ENOENT && may_be_made && !read_only))
 			return err_sys(e, errno, "%s: cannot use '%s'", option, host);
-		if (access(host, F_OK) == 0 && S_ISSOCK(st.st_mode))
+		if (there && S_ISSOCK(st.st_mode))
 			return err_usage(e, "%s: '%s' is a socket; give it with --socket", option, host);
-		if (access(host, F_OK) == 0 && !S_ISDIR(st.st_mode) &&
+		if (there && !S_ISDIR(st.st_mode) &&
 		    !(S_ISREG(st.st_mode) && str_eq(option, "--bind")))
 			return err_usage(e, "%s: '%s' is not a folder%s", option, host,
 					 str_eq(option, "--bind") ? ", nor a regular file" : "");
