@@ -10,7 +10,7 @@
 # promise: minbase, cold, against debootstrap as root: minbase-cold / debootstrap-root <= 0.4
 # promise: the same request again, seconds: minbase-again <= 1
 # ratio: minbase, warm, against mmdebstrap --mode=root: minbase-warm / mmdebstrap-root
-# promise: umlcage debootstrap against debootstrap as root: debootstrap-in-cage / debootstrap-root <= 1.8
+# promise: umlcage debootstrap against debootstrap as root: debootstrap-in-cage / debootstrap-root <= 1.6
 # aim: umlcage debootstrap against debootstrap as root: debootstrap-in-cage / debootstrap-root <= 1.1
 
 suite=bookworm

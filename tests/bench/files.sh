@@ -17,12 +17,10 @@
 # aim: tar -x onto the overlay: tar-x-overlay / tar-x-native <= 2
 # promise: cp -a on the overlay: cp-a-overlay / cp-a-native <= 2.75
 # aim: cp -a on the overlay: cp-a-overlay / cp-a-native <= 2
-# promise: find on the overlay: find-overlay / find-native <= 2.5
-# aim: find on the overlay: find-overlay / find-native <= 2
+# promise: find on the overlay: find-overlay / find-native <= 2
 # promise: du on the overlay: du-overlay / du-native <= 2
 # promise: tar -c of the overlay: tar-c-overlay / tar-c-native <= 2
-# promise: rm -r on the overlay: rm-r-overlay / rm-r-native <= 2.5
-# aim: rm -r on the overlay: rm-r-overlay / rm-r-native <= 2
+# promise: rm -r on the overlay: rm-r-overlay / rm-r-native <= 2
 # ratio: find, du and tar -c in a second cage, share: again-share / again-native
 # ratio: find, du and tar -c in a second cage, overlay: again-overlay / again-native
 # ratio: all of the first cage, share: all-share / all-native
