@@ -16,7 +16,9 @@ test_cflags = $(shell $(PKG_CONFIG) --cflags check)
 test_ldlibs = $(shell $(PKG_CONFIG) --libs check)
 
 UNIT_SRCS := $(sort $(wildcard tests/unit/test-*.c))
-UNIT_PROGS := $(UNIT_SRCS:tests/%.c=$(TEST_OUT)/%)
+# those that wait for most of a minute begin first, and the others run beside them
+UNIT_LONG := $(addprefix $(TEST_OUT)/unit/test-,debian-fetch base-confine)
+UNIT_PROGS := $(UNIT_LONG) $(filter-out $(UNIT_LONG),$(UNIT_SRCS:tests/%.c=$(TEST_OUT)/%))
 # test-meta-codec tests the module meta
 unit_module = $(firstword $(filter $(modules),$(patsubst test-%,%,$(1)) \
 		$(firstword $(subst -, ,$(patsubst test-%,%,$(1))))))
@@ -57,13 +59,13 @@ check-unit: unit-programs
 
 # the same with the address and undefined-behaviour sanitizers
 check-asan:
-	+@$(MAKE) --no-print-directory O=$(O)/asan check-unit OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory O=$(O)/asan check-unit OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
 # the tests of what has threads, with the thread sanitizer
 TSAN_TESTS := test-deb test-deb-taken-over test-pack test-roots test-debian-fetch test-unpack test-unpack-merge test-fetch
 check-tsan:
-	+@$(MAKE) --no-print-directory O=$(O)/tsan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory O=$(O)/tsan OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=thread' check-tsan-run
 
 TSAN_PROGS = $(filter $(addprefix %/,$(TSAN_TESTS)),$(UNIT_PROGS))
@@ -74,7 +76,7 @@ check-tsan-run: $(TSAN_PROGS)
 # what the unit tests and corpora reach, a file a source in $(O)/coverage
 .PHONY: check-tsan check-tsan-run coverage
 coverage:
-	+@$(MAKE) --no-print-directory O=$(O)/cov check-unit OPTIMIZE='-O0 -g' SANITIZE=--coverage
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory O=$(O)/cov check-unit OPTIMIZE='-O0 -g' SANITIZE=--coverage
 	@rm -rf $(O)/coverage && mkdir -p $(O)/coverage
 	@find $(O)/cov/obj -name '*.gcda' ! -path '*/tests/*' | sort | xargs gcov --no-output 2>/dev/null | \
 		awk '/^File /{f=$$2} /^Lines executed/{if (f !~ /^.\//) print $$0, f}' | \
@@ -85,7 +87,7 @@ coverage:
 # FUZZ_SECONDS of libFuzzer for each target; what it finds stays in $(O)/fuzz/tests/found.  Archives
 # may make libarchive ask for 4 GB at once, which a confined import does not get (nor use)
 fuzz:
-	+@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang fuzz-run OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory O=$(O)/fuzz CC=clang fuzz-run OPTIMIZE='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 
 fuzz-run: $(FUZZ_THINGS:%=$(TEST_OUT)/fuzz/fuzz-%)
@@ -144,7 +146,7 @@ INTEGRATION_RUN = -- tests/support/integration $(RUNNER) $(FILTER) $(TEST_OUT)/g
 .PHONY: check check-run check-integration prepare demo
 # installs what is missing or says how, builds, shows what it does on a real system
 demo: prepare-demo
-	+@$(MAKE) --no-print-directory demo-run
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory demo-run
 
 demo-run: all
 	@tests/support/demo $(O)/umlcage
@@ -154,14 +156,14 @@ prepare-demo:
 
 # installs or names what is missing, then builds and runs everything
 check: prepare
-	+@$(MAKE) --no-print-directory check-run
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory check-run
 
 prepare:
 	@tests/support/prepare check
 
 check-run: all unit-programs $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
-	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(UNIT_RUN) \
-		$(SERIES_RUN) $(INTEGRATION_RUN)
+	+@MAKE='$(MAKE)' tests/support/run-tests -l $(TEST_OUT)/log -t '$(TESTS)' $(SERIES_RUN) \
+		$(UNIT_RUN) $(INTEGRATION_RUN)
 
 # everything but the kernel's series, on a host that pretends to lack what walls are made of (each of
 # LACKS in turn): Landlock, namespaces for users, filters of system calls (cages run with --ptrace)
@@ -243,7 +245,7 @@ check-deb: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 # disks and other media, booted in QEMU.  Needs a mirror, QEMU and OVMF; a minute or two a boot.
 .PHONY: check-images prepare-images
 check-images: prepare-images
-	+@$(MAKE) --no-print-directory check-images-run
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory check-images-run
 
 prepare-images:
 	@tests/support/prepare images
@@ -271,7 +273,8 @@ LINT_FLAGS = $(filter-out -DUMLCAGE_VERSION=%,$(CPPFLAGS)) -DUMLCAGE_VERSION=\"$
 	$(PKG_CFLAGS) -std=gnu11 -Wall -Wextra
 
 .PHONY: lint lint-tidy lint-cppcheck lint-sh lint-layers lint-style lint-docs
-lint: lint-prepare lint-layers lint-style lint-sh lint-docs lint-tidy lint-cppcheck
+lint: lint-prepare
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory lint-layers lint-style lint-sh lint-docs lint-tidy lint-cppcheck
 
 # what there is is documented, and the other way round
 lint-docs: all
@@ -310,7 +313,7 @@ $(TEST_OUT)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h)
 .PHONY: bench bench-run bench-prepare
 # BENCH=PATTERN some of them, BENCH_RUNS=N how often
 bench: bench-prepare
-	+@$(MAKE) --no-print-directory bench-run
+	+@$(MAKE) $(ALL_JOBS) --no-print-directory bench-run
 
 bench-prepare:
 	@tests/support/prepare bench
