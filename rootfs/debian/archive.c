@@ -41,24 +41,59 @@ bool debian_stage(const struct debian_archive *a, const char *stage)
 	return true;
 }
 
-void debian_add_urls(const struct debian_archive *a, struct fetch_item *d, const char *base,
-		     const char *path)
+/* What @base is of: the mirror's address itself, or that of a flat archive there. */
+static const struct debian_source *source_of(const struct debian_archive *a, const char *base)
 {
-	strv_take(&d->urls, fetch_url_join(base, path));
 	for (size_t i = 0; i < a->sources.n; i++) {
 		const struct debian_source *s = &a->sources.v[i];
 		size_t len = strlen(s->uri);
 
-		if (!s->alternates.n || strncmp(base, s->uri, len) != 0 ||
-		    (base[len] && base[len] != '/'))
-			continue;
-		for (size_t k = 0; k < s->alternates.n; k++) {
-			cleanup_free char *other = xasprintf("%s%s", s->alternates.v[k],
-							     base + len);
+		if (strncmp(base, s->uri, len) == 0 && (!base[len] || base[len] == '/'))
+			return s;
+	}
+	return NULL;
+}
 
-			strv_take(&d->urls, fetch_url_join(other, path));
+/* Where the service has what the mirror @uri was. */
+static char *snapshot_of(const struct debian_archive *a, const char *uri)
+{
+	static const char id[] = "@SNAPSHOTID@", archive[] = "@ARCHIVE@";
+	const char *slash = strrchr(uri, '/');
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	for (const char *p = a->snapshots; *p;) {
+		if (str_starts(p, id)) {
+			sb_adds(&out, a->snapshot);
+			p += strlen(id);
+		} else if (str_starts(p, archive)) {
+			sb_adds(&out, slash ? slash + 1 : uri);
+			p += strlen(archive);
+		} else {
+			sb_addc(&out, *p++);
 		}
-		break;
+	}
+	return sb_steal(&out);
+}
+
+char *debian_address(const struct debian_archive *a, const char *base, const char *path)
+{
+	const struct debian_source *s = a->snapshot ? source_of(a, base) : NULL;
+	cleanup_free char *kept = s ? snapshot_of(a, s->uri) : NULL;
+	cleanup_free char *there = s ? xasprintf("%s%s", kept, base + strlen(s->uri)) : NULL;
+
+	return fetch_url_join(there ? there : base, path);
+}
+
+void debian_add_urls(const struct debian_archive *a, struct fetch_item *d, const char *base,
+		     const char *path)
+{
+	const struct debian_source *s = a->snapshot ? NULL : source_of(a, base);
+
+	strv_take(&d->urls, debian_address(a, base, path));
+	for (size_t k = 0; s && k < s->alternates.n; k++) {
+		cleanup_free char *other = xasprintf("%s%s", s->alternates.v[k], base + strlen(s->uri));
+
+		strv_take(&d->urls, fetch_url_join(other, path));
 	}
 }
 
@@ -114,7 +149,12 @@ int debian_archive_open(const struct debian_config *config, const struct debian_
 	a->fetch.offline = config->offline;
 	a->fetch.proxy = config->proxy;
 	a->fetch.proxy_arg = config->proxy_arg;
-	a->no_valid_until = config->no_valid_until;
+	if (config->snapshot) {
+		a->snapshot = xstrdup(config->snapshot);
+		a->snapshots = xstrdup(config->snapshots);
+	}
+	/* what it was at some time has expired at some time */
+	a->no_valid_until = config->no_valid_until || config->snapshot;
 	a->no_date = config->no_date;
 	a->allow_insecure = config->allow_insecure;
 	a->allow_unauthenticated = config->allow_unauthenticated;
@@ -188,6 +228,8 @@ void debian_archive_close(struct debian_archive *a)
 	debian_sources_release(&a->sources);
 	strv_release(&a->keyrings);
 	strv_release(&a->architectures);
+	free(a->snapshot);
+	free(a->snapshots);
 	free(a->packages_dir);
 	free(a->indexes_dir);
 	close_fd(&a->packages_fd);

@@ -118,6 +118,12 @@ struct debian_config {
 	bool offline;			/* only what the cache has */
 	bool no_valid_until;		/* do not mind expired Release files */
 	bool no_date;			/* nor those from the future */
+	/*
+	 * Not from the mirrors but from what a service kept of them: at @snapshots, an address with
+	 * @SNAPSHOTID@, for which @snapshot stands, and @ARCHIVE@, for which the last word of a
+	 * mirror's path does.  NULL: from the mirrors.
+	 */
+	const char *snapshot, *snapshots;
 	bool allow_insecure;		/* sources without a signature, as apt's */
 	bool allow_unauthenticated;	/* AllowInsecureRepositories, AllowUnauthenticated: both */
 	bool with_sources;		/* the Sources files, too, where there are some */
@@ -178,6 +184,9 @@ size_t debian_source_indexes(const struct debian_archive *a, const struct debian
 void debian_archive_close(struct debian_archive *a);		/* NULL is fine */
 void debian_archive_closep(struct debian_archive **a);
 #define cleanup_debian_archive __attribute__((cleanup(debian_archive_closep)))
+
+/* Where @path below @base, an index's, is fetched from; malloc'ed. */
+char *debian_address(const struct debian_archive *a, const char *base, const char *path);
 
 /* "amd64" for the machine this program was built for. */
 const char *debian_native_architecture(void);

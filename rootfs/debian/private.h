@@ -17,6 +17,7 @@ struct debian_archive {
 	struct progress *progress;
 	struct fetch_config fetch;
 	bool no_valid_until, no_date, allow_insecure, allow_unauthenticated;
+	char *snapshot, *snapshots;		/* as in the configuration */
 	time_t now;
 	char *packages_dir, *indexes_dir;	/* absolute paths, for messages too */
 	int packages_fd, indexes_fd;		/* the same, open */

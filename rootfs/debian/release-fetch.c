@@ -35,9 +35,9 @@ static char *release_path(const struct debian_release *r, enum part part)
 }
 
 /* Its name in the cache: readable, and as long as a name may be. */
-static char *cache_name(const struct debian_release *r, enum part part)
+static char *cache_name(const struct debian_archive *a, const struct debian_release *r, enum part part)
 {
-	cleanup_free char *path = release_path(r, part), *url = fetch_url_join(r->uri, path);
+	cleanup_free char *path = release_path(r, part), *url = debian_address(a, r->uri, path);
 	struct hash h = { NULL };
 	const char *rest;
 	char hex[SHA256_HEX + 1];
@@ -61,7 +61,7 @@ static char *cache_name(const struct debian_release *r, enum part part)
 static struct fetch_item *new_part(struct debian_archive *a, struct pending *p, enum part part,
 				 bool refresh)
 {
-	cleanup_free char *name = cache_name(p->release, part);
+	cleanup_free char *name = cache_name(a, p->release, part);
 	cleanup_free char *path = release_path(p->release, part);
 	struct fetch_item *d = fetch_item_new(part_names[part]);
 	struct stat st;

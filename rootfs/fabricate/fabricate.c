@@ -201,7 +201,8 @@ static int write_list(const struct fabricate *f, struct error *e)
 
 	for (size_t i = 0; i < f->plan->n; i++) {
 		const struct plan_package *p = &f->plan->packages[i];
-		cleanup_free char *address = p->uri ? path_join(p->uri, p->path) : xstrdup(p->path);
+		cleanup_free char *address = p->uri ? debian_address(f->archive, p->uri, p->path) :
+						      xstrdup(p->path);
 
 		str_hide_passwords(address);
 		sb_addf(&out, "%s %llu %s %s %s %s\n", p->sum, (unsigned long long)p->size, p->name,

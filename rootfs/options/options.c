@@ -188,6 +188,36 @@ static int resolve_target(struct fab_options *o, struct error *e)
 	return r;
 }
 
+/* 20261101, or 20261101T023000Z. */
+static bool is_snapshot(const char *s)
+{
+	static const char form[] = "00000000T000000Z";
+	size_t n = 0;
+
+	while (s[n] && form[n] && (form[n] == '0' ? isdigit((unsigned char)s[n]) : s[n] == form[n]))
+		n++;
+	return !s[n] && (n == 8 || n == sizeof(form) - 1);
+}
+
+static int resolve_snapshot(struct fab_options *o, struct error *e)
+{
+	if (o->snapshot && !is_snapshot(o->snapshot))
+		return err_usage(e, "--snapshot: '%s' is no time such as 20261101 or 20261101T023000Z",
+				 o->snapshot);
+	if (o->snapshots && !o->snapshot)
+		return err_usage(e, "--snapshots is where those of --snapshot=TIME are: give that, too");
+	if (o->snapshot && !o->snapshots)
+		o->snapshots = getenv("UMLCAGE_SNAPSHOTS");
+	if (o->snapshot && !o->snapshots)
+		return err_usage(e, "--snapshot: who keeps what mirrors were? name the service by "
+				 "--snapshots or UMLCAGE_SNAPSHOTS, such as "
+				 "https://HOST/archive/@ARCHIVE@/@SNAPSHOTID@");
+	if (o->snapshots && !strstr(o->snapshots, "@SNAPSHOTID@"))
+		return err_usage(e, "--snapshots: '%s' has no @SNAPSHOTID@ where the time belongs",
+				 o->snapshots);
+	return 0;
+}
+
 int fab_options_resolve(struct fab_options *o, struct progress *progress, struct error *e)
 {
 	int r;
@@ -202,7 +232,9 @@ int fab_options_resolve(struct fab_options *o, struct progress *progress, struct
 		if (!str_eq(o->architectures.v[i], debian_native_architecture()) &&
 		    emulate_check(o->architectures.v[i], e) < 0)
 			return -EINVAL;
-	r = fab_resolve_texts(o, e);
+	r = resolve_snapshot(o, e);
+	if (!r)
+		r = fab_resolve_texts(o, e);
 	if (!r)
 		r = resolve_target(o, e);
 	return r ? r : fab_resolve_sources(o, progress, e);

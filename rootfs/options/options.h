@@ -85,6 +85,8 @@ struct fab_options {
 	struct strv warnings;	/* about what was given; for the command to show */
 	bool simulate;
 	bool no_valid_until;	/* take an expired Release file */
+	const char *snapshot;	/* the time that packages are of, as the service has it; NULL: now */
+	const char *snapshots;	/* the address of that service */
 	bool cache_keys;	/* keep finished trees also if they hold keys made for them alone */
 	bool no_cache;		/* neither answer from nor store finished trees */
 	int64_t source_date_epoch;	/* from the environment; -1: unset */

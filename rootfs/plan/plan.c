@@ -39,6 +39,8 @@ static int open_archive(const struct fab_options *o, bool with_sources,
 		.architectures = &o->architectures,
 		.progress = progress,
 		.no_valid_until = o->no_valid_until,
+		.snapshot = o->snapshot,
+		.snapshots = o->snapshots,
 		.no_date = fab_aptconf_flag(&o->apt, "Acquire::Check-Date") == 0,
 		.allow_insecure =
 			fab_aptconf_flag(&o->apt, "Acquire::AllowInsecureRepositories") == 1,

@@ -312,3 +312,37 @@ test_empty_suite()
 		"deb file://$T/a pen main" >out
 	contains "pen-essential " out
 }
+
+# What a mirror was at a time, of a service that keeps it: what has expired since is taken, and
+# what is made says nothing of the service.
+test_snapshots()
+{
+	local snapshots="$T/kept/@ARCHIVE@/@SNAPSHOTID@"
+	"$TESTS_DIR/support/make-archive" --date 1600000000 --valid-for 60 "$T/a" >made
+	export XDG_CACHE_HOME=$T/cache
+	mkdir -p kept/a more/DEBIAN
+	cp -r a kept/a/20200914
+	printf '%s\n' 'Package: pen-versions' 'Version: 2:1' 'Architecture: all' \
+		'Maintainer: Nobody <nobody@example.org>' 'Description: more' >more/DEBIAN/control
+	dpkg-deb -b more more.deb >/dev/null
+	"$TESTS_DIR/support/make-archive" "$T/a" more.deb >made
+	plans "pen-versions" --variant=custom --include=pen-versions
+	contains "pen-versions 2:1 " out
+	plans "pen-versions" --variant=custom --include=pen-versions --snapshot=20200914 \
+		--snapshots="file://$snapshots"
+	contains "pen-versions 1:0.5-1 " out
+	UMLCAGE_SNAPSHOTS="file://$snapshots" fabricate -q --variant=extract --snapshot=20200914 \
+		--include=pen-plain --package-list=list pen old.tar "$T/a"
+	contains "file://$T/kept/a/20200914/pool/" list
+	tar -xOf old.tar ./etc/apt/sources.list >sources
+	contains "$T/a " sources
+	! grep -q kept sources || fail "the service is in the sources"
+	# what it has not is its fault, and not the mirror's
+	status 3 fabricate --simulate --variant=custom --snapshot=20200101 \
+		--snapshots="file://$snapshots" pen - "$T/a" >out 2>err
+	contains "kept/a/20200101" err
+	refuses "no time such as" --snapshot=yesterday --snapshots="file://$snapshots"
+	refuses "name the service" --snapshot=20200914
+	refuses "has no @SNAPSHOTID@" --snapshot=20200914 --snapshots=file:///x
+	refuses "give that, too" --snapshots="file://$snapshots"
+}

@@ -182,6 +182,12 @@ static const struct opt run_opts[] = {
 	{ OPT_UINT, 'j', "jobs", "N", FAB(jobs, UNSIGNED), "threads that unpack and compress" },
 	{ OPT_FLAG, 0, "no-valid-until", NULL, FAB(no_valid_until, BOOL),
 	  "take indexes that have expired" },
+	{ OPT_STRING, 0, "snapshot", "TIME", FAB(snapshot, STR),
+	  "packages as they were, YYYYMMDDTHHMMSSZ, from a service that keeps them; the root's\n"
+	  "sources stay what they would be" },
+	{ OPT_STRING, 0, "snapshots", "URL", FAB(snapshots, STR),
+	  "that service; @SNAPSHOTID@ in it is TIME, @ARCHIVE@ the last word of a mirror's path\n"
+	  "(default: UMLCAGE_SNAPSHOTS)" },
 	OPT_END,
 };
 
