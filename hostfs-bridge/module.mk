@@ -7,7 +7,7 @@ $(eval $(call module,share,hostfs-bridge/share,attr.c copy.c entry.c links.c mod
 	tree.c verify.c walk.c,,meta base))
 
 # Shares from and to archives, the only user of libarchive for them.
-$(eval $(call module,pack,hostfs-bridge/pack,acl.c export.c gzip.c import.c ring.c stream.c,libarchive zlib,share meta base))
+$(eval $(call module,pack,hostfs-bridge/pack,acl.c compare.c export.c gzip.c import.c ring.c stream.c,libarchive zlib,share meta base))
 
 # Images of containers.
 $(eval $(call module,oci,hostfs-bridge/oci,config.c find.c kind.c layout.c oci.c read.c,\

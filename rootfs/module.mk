@@ -54,8 +54,8 @@ $(O)/obj/rootfs/image/still.so: rootfs/image/still.c
 		-fPIC -shared -nostdlib -s -Wl,-soname,still.so -o $@ $<
 
 # build files
-$(eval $(call module,build,rootfs/build,bom.c file.c json.c keys.c licences.c manifest.c matrix.c packages.c page.c provenance.c publish.c record.c run.c sections.c sign.c spdx.c stage.c status.c step.c sums.c,\
-	json-c,image fabricate emulate machine places cage cache roots target share deb822 base))
+$(eval $(call module,build,rootfs/build,again.c bom.c file.c json.c keys.c licences.c manifest.c matrix.c packages.c page.c provenance.c publish.c record.c run.c sections.c sign.c spdx.c stage.c status.c step.c sums.c,\
+	json-c,image fabricate emulate machine places cage cache roots target pack share deb822 base))
 
 # packages from their sources
 $(eval $(call module,debbuild,rootfs/debbuild,buildinfo.c debbuild.c depends.c log.c nmu.c options.c output.c record.c report.c\

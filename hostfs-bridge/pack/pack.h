@@ -22,6 +22,8 @@ enum share_whiteouts {
 	SHARE_WHITEOUTS_SKIP,	/* unpacks the rest, over whatever is there */
 };
 
+struct strv;
+
 struct share_import_opts {
 	uint64_t limit;		/* bytes on the disk, counting 4096 for each entry; 0: none */
 	struct progress *progress;	/* may be NULL */
@@ -90,6 +92,12 @@ bool share_compresses_in_threads(const char *compression);
 /* An archive read from @from, compressed or not, to @fd as @opts say of compression. */
 int share_recompress(int from, int fd, const char *name, const struct share_export_opts *opts,
 		     struct error *e);
+
+/*
+ * Adds how the archive at @after (tar or cpio, compressed or not) differs from the one at @before to
+ * @out: "PATH: mode 0644 -> 0600, content or attributes", sorted.  -EBADMSG if one is no archive.
+ */
+int share_compare_archives(int before, int after, struct strv *out, struct error *e);
 
 /* Writes all of @s to @fd, which may be a pipe (called @name in messages). */
 int share_export(struct share *s, int fd, const char *name,

@@ -74,6 +74,7 @@ struct build_how {
 	bool check;		/* only whether the files are right */
 	const char *kernel;	/* a file; NULL: found or built */
 	const char *program;	/* umlcage-make itself, for making roots */
+	const struct build_again *again;	/* builds_reproduce()'s own; NULL */
 };
 
 enum build_result {
@@ -114,6 +115,25 @@ void builds_keys(const struct build_tools *tools, FILE *out);
  */
 #define BUILD_COMMAND_TIMEOUT 300000
 int build_sign_folder(const char *folder, const char *command, uint64_t timeout, struct error *e);
+
+/* ---- once more, and compared: again.c ---- */
+
+struct build_reproduction {
+	bool same;		/* every output has the bytes that it had */
+	char *name, *text;	/* of the build; what differs, lines */
+	char *json;		/* all of it, for programs */
+};
+
+/*
+ * Makes what @manifest, a night's folder or the manifest.json of it, says once more: out of nothing
+ * that is kept but packages, with the times of then, and compares.  With @snapshot the packages are
+ * those of that time ("": when the night began), see fabricate; @snapshots may be NULL.  @how->output
+ * gets what is made; NULL: it is thrown away.
+ */
+int builds_reproduce(struct builds *b, const struct build_how *how, const char *manifest,
+		     const char *snapshot, const char *snapshots, struct progress *progress,
+		     struct build_reproduction *r, struct error *e);
+void build_reproduction_release(struct build_reproduction *r);
 
 /* ---- what has been: status.c ---- */
 

@@ -290,6 +290,8 @@ int build_keys(const struct build_env *env, struct build *b, struct build_keys *
 	if (ret < 0)
 		return ret;
 	take_epoch(k);
+	if (env->how->again)
+		k->epoch = env->how->again->epoch;
 	memcpy(k->all, k->trees[b->nsteps], sizeof(k->all));
 	for (size_t i = 1 + b->nsteps; i < k->n; i++) {
 		char before[SHA256_HEX + 1];

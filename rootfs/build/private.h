@@ -130,6 +130,14 @@ int build_keys(const struct build_env *env, struct build *b, struct build_keys *
 	       struct error *e);
 void build_keys_release(struct build_keys *k);
 
+/* ---- again.c ---- */
+
+/* What is made once more is made of nothing that is kept, of one time, and is nobody's night. */
+struct build_again {
+	char *stages;		/* where its trees are, instead of the cache */
+	int64_t epoch;
+};
+
 /* ---- stage.c ---- */
 
 /*
@@ -184,6 +192,8 @@ char *build_folder(const struct build_how *how, const struct build *b);
 void build_sweep(const char *folder);
 /* The manifest that `latest` leads to; NULL: there is none, or not all of what it names. */
 struct json_object *build_latest(const char *folder);
+/* NULL, with the error: there is none, or it is none. */
+struct json_object *build_manifest_read(const char *path, struct error *e);
 /* What is otherwise than in the manifest, a line each; NULL: nothing. malloc'ed. */
 char *build_difference(const struct build *b, const struct build_keys *k,
 		       struct json_object *manifest);

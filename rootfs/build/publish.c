@@ -31,6 +31,7 @@
 #define FAILED_LOG	"failed.log"
 #define NOTIFY_LOG	"notify.log"
 #define PART		".new."
+#define MANIFEST_MAX	((size_t)64 << 20)
 
 char *build_folder(const struct build_how *how, const struct build *b)
 {
@@ -66,15 +67,24 @@ static bool complete(struct json_object *manifest, const char *dir)
 	return true;
 }
 
-struct json_object *build_latest(const char *folder)
+struct json_object *build_manifest_read(const char *path, struct error *e)
 {
-	cleanup_free char *dir = path_join(folder, LATEST), *path = path_join(dir, BUILD_MANIFEST);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	struct json_object *manifest;
 
-	if (file_read(AT_FDCWD, path, 64 << 20, &text, NULL) < 0)
+	if (file_read(AT_FDCWD, path, MANIFEST_MAX, &text, e) < 0)
 		return NULL;
 	manifest = json_tokener_parse(sb_str(&text));
+	if (!manifest)
+		err_set(e, EBADMSG, "'%s' is not a manifest of a build", path);
+	return manifest;
+}
+
+struct json_object *build_latest(const char *folder)
+{
+	cleanup_free char *dir = path_join(folder, LATEST), *path = path_join(dir, BUILD_MANIFEST);
+	struct json_object *manifest = build_manifest_read(path, NULL);
+
 	if (manifest && !complete(manifest, dir)) {
 		json_object_put(manifest);
 		manifest = NULL;
@@ -421,7 +431,7 @@ static int finish(struct night *n, struct build_report *r, struct build_run *run
 	free(n->what);
 	n->what = xstrdup("manifest");
 	ret = build_manifest(n, &run->changes, e);
-	if (ret == 0 && n->b->publish.sign) {
+	if (ret == 0 && n->b->publish.sign && !n->env->how->again) {
 		free(n->what);
 		n->what = xstrdup("signature");
 		ret = build_sign(n, e);
@@ -482,7 +492,7 @@ static void notify(const struct night *n, const char *text)
 	int status;
 	pid_t pid;
 
-	if (!n->b->publish.notify || in < 0)
+	if (!n->b->publish.notify || n->env->how->again || in < 0)
 		return;
 	out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
 	if (out < 0)
@@ -526,7 +536,7 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 		ret = build_tree(env, b, k, &n.tree, &n.what, e);
 	if (ret == 0)
 		ret = make_outputs(&n, e);
-	if (ret == 0)
+	if (ret == 0 && !env->how->again)
 		ret = run_checks(&n, e);
 	if (ret == 0)
 		ret = finish(&n, r, &run, e);

@@ -368,11 +368,15 @@ int build_tree(const struct build_env *env, struct build *b, const struct build_
 {
 	cleanup_free char *top = NULL;
 	int64_t epoch = k->epoch;
-	int held = -1, ret = xdg_dir(XDG_CACHE, "stages", &top, e);
+	const struct build_again *again = env->how->again;
+	int held = -1, ret = again ? make_dirs(AT_FDCWD, again->stages, 0700, e) :
+				     xdg_dir(XDG_CACHE, "stages", &top, e);
 	size_t i = b->nsteps + 1;
 
 	if (ret < 0)
 		return ret;
+	if (again)
+		top = xstrdup(again->stages);
 	sweep(top);
 	*path = NULL;
 	while (held < 0 && i > 0 && !(k->never && i == 1)) {

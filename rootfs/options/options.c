@@ -202,7 +202,7 @@ static bool is_snapshot(const char *s)
 static int resolve_snapshot(struct fab_options *o, struct error *e)
 {
 	if (o->snapshot && !is_snapshot(o->snapshot))
-		return err_usage(e, "--snapshot: '%s' is no time such as 20261101 or 20261101T023000Z",
+		return err_usage(e, "--snapshot: '%s' is not a time such as 20261101 or 20261101T023000Z",
 				 o->snapshot);
 	if (o->snapshots && !o->snapshot)
 		return err_usage(e, "--snapshots is where those of --snapshot=TIME are: give that, too");

@@ -249,6 +249,84 @@ sums()
 			"$(cut -c67- SHA256SUMS | sort)" "files with a sum")
 }
 
+again()
+{
+	"$UMLCAGE" build reproduce ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@" 2>err
+}
+
+# Made once more, out of nothing that is kept, and what differs is named by its entry.
+test_reproduced()
+{
+	make_build
+	printf '[Output root.cpio.gz]\n[Publish]\n%s\n' \
+		'notify = echo >>notified' >>one.build
+	build -q
+	again output/one/latest || fail "it is not the same: $(cat err)"
+	contains "one: reproduced" err
+	contains "root.tar: the same bytes" err
+	contains "root.cpio.gz: the same bytes" err
+	equal 1 "$(wc -l <notified)" "notifications"
+	no_parts
+	equal "" "$(find output -name '.*')" "left beside the night"
+	# a step that goes by the clock and by chance
+	printf '[Step when]\nrun = cat /proc/uptime /proc/sys/kernel/random/uuid >/etc/when\n' >>one.build
+	printf '    cp -p /etc/first /etc/same; cat /etc/when >/etc/more\n' >>one.build
+	build -q
+	status 1 again --json output/one/latest >result
+	contains "one: not reproduced" err
+	contains "root.tar: differs" err
+	contains "  ./etc/when: content" err
+	! grep -q "etc/same\|since then" err || fail "more than what differs: $(cat err)"
+	python3 -c 'import json; r = json.load(open("result"))
+assert r["name"] == "one" and not r["reproduced"] and not r["inputs"], r
+assert [o["file"] for o in r["outputs"] if not o["same"]] == ["root.tar", "root.cpio.gz"], r
+assert len(r["outputs"][0]["differences"]) == 2, r'
+	no_parts
+	# what it is made of is not what it was; the manifest alone does, too
+	sed -i 's/echo first/echo other/' one.build
+	cp output/one/latest/manifest.json .
+	status 1 again manifest.json one.build
+	contains "what it was is not beside the manifest" err
+	contains "since then: step first is another one" err
+	# what was made was changed since
+	echo >>output/one/latest/root.tar
+	status 1 again output/one/latest
+	contains "'output/one/latest' is not what was made: 'root.tar' is not what 'SHA256SUMS' says" err
+	# and what cannot be made again
+	printf '[Step fails]\nrun = echo because >&2; exit 3\n' >>one.build
+	status 5 again --output kept manifest.json
+	contains "it cannot be made again: one: step fails: " err
+	contains because kept/one/failed.log
+	mv one.build two.build
+	status 2 again manifest.json
+	contains "there is no build 'one'" err
+	no_parts
+}
+
+# The packages of then, of a service that keeps them.
+test_reproduced_with_the_packages_of_then()
+{
+	"$TESTS_DIR/support/make-archive" a >made
+	pen_source "$PWD/a" >pen.build
+	printf '%s\n' 'include = pen-versions' '[Output pen.tar]' >>pen.build
+	build -q
+	again output/pen/latest || fail "it is not the same: $(cat err)"
+	mkdir -p kept/a more/DEBIAN
+	cp -r a "kept/a/$(readlink output/pen/latest)"
+	printf '%s\n' 'Package: pen-versions' 'Version: 2:1' 'Architecture: all' \
+		'Maintainer: Nobody <nobody@example.org>' 'Description: more' >more/DEBIAN/control
+	dpkg-deb --root-owner-group -b more more.deb >/dev/null
+	"$TESTS_DIR/support/make-archive" --date "$(date -d '+5 seconds' +%s)" a more.deb >made
+	status 1 again output/pen/latest
+	contains "since then: ~ pen-versions 1:0.5-1 -> 2:1" err
+	contains "./usr/share/pen-versions: is not there any more" err
+	contains "the packages of then: --snapshot" err
+	UMLCAGE_SNAPSHOTS="file://$PWD/kept/@ARCHIVE@/@SNAPSHOTID@" again --snapshot output/pen/latest ||
+		fail "it is not the same: $(cat err)"
+	contains "pen: reproduced" err
+	status 2 again --snapshot output/pen/latest
+}
+
 test_manifest_says_what_was_made_of_what()
 {
 	make_build

@@ -44,7 +44,7 @@ static const struct opt look_opts[] = {
 
 static const struct opt_spec build_spec = {
 	.usage = "umlcage build [options] [FILE|DIR...]\n"
-		 "       umlcage build sign|status|timer ...",
+		 "       umlcage build reproduce|sign|status|timer ...",
 	.summary = "Makes what build files (NAME.build) describe, as far as it is not up to date.",
 	.groups = OPT_GROUPS({ "what is built", what_opts, 0 }, { "what is said", look_opts, 0 }),
 	.epilogue = "A build file has sections: [Source], [Step NAME], [Output FILE], [Verify NAME],\n"
@@ -231,7 +231,8 @@ static int cmd_build(const struct command *self, int argc, char **argv)
 }
 
 static const struct command *const sub_commands[] = {
-	&command_build_sign, &command_build_status, &command_build_timer, NULL,
+	&command_build_reproduce, &command_build_sign, &command_build_status, &command_build_timer,
+	NULL,
 };
 
 const struct command command_build = {

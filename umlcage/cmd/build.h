@@ -7,7 +7,8 @@
 
 struct build_tools;
 
-extern const struct command command_build_sign, command_build_status, command_build_timer;
+extern const struct command command_build_reproduce, command_build_sign, command_build_status,
+	command_build_timer;
 
 const struct build_tools *cmd_build_tools(void);
 

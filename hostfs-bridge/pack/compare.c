@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How two archives differ, entry by entry: see pack.h. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostfs-bridge/pack/pack.h"
+#include "umlcage/base/fd.h"
+#include "umlcage/base/hash.h"
+#include "umlcage/base/str.h"
+
+enum { BLOCK = 1 << 16 };
+
+/* What an entry is, a text each. */
+enum what { KIND, MODE, OWNER, TIME, SIZE, LINK, DEVICE, CONTENT, NWHAT };
+
+static const char *const words[] = {
+	[KIND] = "kind", [MODE] = "mode", [OWNER] = "owner", [TIME] = "time", [SIZE] = "size",
+	[LINK] = "link", [DEVICE] = "device", [CONTENT] = "content or attributes",
+};
+
+struct item {
+	char *path;
+	char *what[NWHAT];
+};
+
+struct items {
+	struct item *v;
+	size_t n, cap;
+};
+
+static void items_release(struct items *items)
+{
+	for (size_t i = 0; i < items->n; i++) {
+		free(items->v[i].path);
+		for (int k = 0; k < NWHAT; k++)
+			free(items->v[i].what[k]);
+	}
+	free(items->v);
+}
+
+static void add_xattrs(struct hash *h, struct archive_entry *entry)
+{
+	const char *name;
+	const void *value;
+	size_t len;
+
+	archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+		hash_add_field(h, name);
+		hash_add(h, value, len);
+	}
+	archive_entry_acl_reset(entry, ARCHIVE_ENTRY_ACL_TYPE_POSIX1E);
+	if (archive_entry_acl_types(entry)) {
+		char *text = archive_entry_acl_to_text(entry, NULL, 0);
+
+		hash_add_field(h, text ? text : "");
+		free(text);
+	}
+}
+
+/* Contents, and what is beside them, as one hash. */
+static int read_content(struct archive *a, struct archive_entry *entry, char sum[SHA256_HEX + 1])
+{
+	struct hash h = { NULL };
+	const void *data;
+	la_int64_t at;
+	size_t len;
+	int ret;
+
+	hash_start(&h);
+	add_xattrs(&h, entry);
+	while ((ret = archive_read_data_block(a, &data, &len, &at)) == ARCHIVE_OK || ret == ARCHIVE_WARN)
+		hash_add(&h, data, len);
+	hash_end(&h, sum);
+	hash_release(&h);
+	return ret == ARCHIVE_EOF ? 0 : -EBADMSG;
+}
+
+static int read_item(struct archive *a, struct archive_entry *entry, struct item *item)
+{
+	const char *path = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry);
+	const char *target = archive_entry_symlink(entry);
+	char sum[SHA256_HEX + 1];
+
+	*item = (struct item){ .path = str_utf8(path ? path : "") };
+	item->what[KIND] = xasprintf("%o", (unsigned int)archive_entry_filetype(entry));
+	item->what[MODE] = xasprintf("%04o", (unsigned int)archive_entry_perm(entry));
+	item->what[OWNER] = xasprintf("%lld:%lld", (long long)archive_entry_uid(entry),
+				      (long long)archive_entry_gid(entry));
+	item->what[TIME] = xasprintf("%lld.%09ld", (long long)archive_entry_mtime(entry),
+				     archive_entry_mtime_nsec(entry));
+	item->what[SIZE] = xasprintf("%lld", (long long)archive_entry_size(entry));
+	item->what[LINK] = xasprintf("%s%s", link ? "to " : "", link ? link : target ? target : "");
+	item->what[DEVICE] = xasprintf("%llu:%llu", (unsigned long long)archive_entry_rdevmajor(entry),
+				       (unsigned long long)archive_entry_rdevminor(entry));
+	if (read_content(a, entry, sum) < 0)
+		return -EBADMSG;
+	item->what[CONTENT] = xstrdup(sum);
+	return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(((const struct item *)a)->path, ((const struct item *)b)->path);
+}
+
+/* All of the archive at @fd; -EBADMSG if it is none. */
+static int read_items(int fd, struct items *items, struct error *e)
+{
+	struct archive *a = archive_read_new();
+	struct archive_entry *entry;
+	int ret;
+
+	archive_read_support_filter_all(a);
+	archive_read_support_format_tar(a);
+	archive_read_support_format_cpio(a);
+	ret = lseek(fd, 0, SEEK_SET) < 0 ? -errno : archive_read_open_fd(a, fd, BLOCK);
+	while (ret == ARCHIVE_OK) {
+		ret = archive_read_next_header(a, &entry);
+		if (ret != ARCHIVE_OK && ret != ARCHIVE_WARN)
+			break;
+		if (items->n == items->cap) {
+			items->cap = items->cap ? items->cap * 2 : 256;
+			items->v = xreallocarray(items->v, items->cap, sizeof(*items->v));
+		}
+		ret = read_item(a, entry, &items->v[items->n++]);
+	}
+	if (ret != ARCHIVE_EOF)
+		err_set(e, EBADMSG, "it is not a tar or cpio archive, or a damaged one");
+	archive_read_free(a);
+	if (items->n)
+		qsort(items->v, items->n, sizeof(*items->v), compare_paths);
+	return ret == ARCHIVE_EOF ? 0 : -EBADMSG;
+}
+
+static void compare_two(const struct item *one, const struct item *other, struct strv *out)
+{
+	cleanup_strbuf struct strbuf said = STRBUF_INIT;
+
+	for (int k = 0; k < NWHAT; k++)
+		if (!str_eq(one->what[k], other->what[k]))
+			sb_addf(&said, k == CONTENT ? ", %s" : ", %s %s -> %s", words[k], one->what[k],
+				other->what[k]);
+	if (said.len)
+		strv_addf(out, "%s: %s", one->path, sb_str(&said) + 2);
+}
+
+int share_compare_archives(int before, int after, struct strv *out, struct error *e)
+{
+	struct items a = { NULL, 0, 0 }, b = { NULL, 0, 0 };
+	size_t i = 0, k = 0;
+	int ret = read_items(before, &a, e);
+
+	if (ret == 0)
+		ret = read_items(after, &b, e);
+	while (ret == 0 && (i < a.n || k < b.n)) {
+		int which = i == a.n ? 1 : k == b.n ? -1 : strcmp(a.v[i].path, b.v[k].path);
+
+		if (which < 0)
+			strv_addf(out, "%s: is not there any more", a.v[i++].path);
+		else if (which > 0)
+			strv_addf(out, "%s: was not there", b.v[k++].path);
+		else
+			compare_two(&a.v[i++], &b.v[k++], out);
+	}
+	items_release(&a);
+	items_release(&b);
+	return ret;
+}
