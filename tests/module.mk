@@ -295,8 +295,9 @@ lint-prepare:
 	@tests/support/prepare lint
 
 lint-tidy:
+	@tests/support/tidy-test
 	@printf '%s\n' $(or $(LINT_FILES),$(LINT_SRCS)) | xargs -P $$(nproc) -n 4 sh -c \
-		'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' sh
+		'exec tests/support/tidy "$$@" -- $(LINT_FLAGS)' sh
 
 lint-cppcheck:
 	@cppcheck --quiet --enable=warning,performance,portability --inline-suppr -j $$(nproc) \
