@@ -8,9 +8,11 @@ its_file()
 	cat "$XDG_DATA_HOME/umlcage/roots/base/$1" 2>/dev/null || echo none
 }
 
+# COMMAND: makes the root "base", out of a small one and what COMMAND does
 based()
 {
-	run --commit base -- sh -c "$1"
+	small_tree sh cat cp mv rm ln ls chown mkdir touch stat printf readlink grep getent mount umount
+	UMLCAGE_TEST_ROOT=small.tar run --commit base -- sh -c "$1"
 }
 
 # umlcage run, on the root "base"

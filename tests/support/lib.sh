@@ -22,6 +22,8 @@
 #	little MB			a size for --memory; a debugging kernel needs more than any other
 #	faulty KIND AT COMMAND...	calls to the C library fail from then on: fault-shim.c
 #	in_image FILE			what the image has in it, as got.tar: a cage mounts and copies it
+#	small_tree PROGRAM...		makes ./tree, a root of a few megabytes out of the host's own programs;
+#					small.tar is an archive of it, the same each time
 #	free_port			prints a TCP port of the loopback that nobody has
 #	mirrored			ends the test where no mirror can be reached
 
@@ -137,6 +139,23 @@ host_settings()
 little()
 {
 	echo $(($1 ${UMLCAGE_TEST_REPORTS:+ + 320}))M
+}
+
+small_tree()
+{
+	local program library
+	mkdir -p tree/bin tree/dev tree/proc tree/sys tree/tmp tree/run tree/etc tree/root
+	echo root:x:0:0::/root:/bin/sh >tree/etc/passwd
+	echo root:x:0: >tree/etc/group
+	echo hosts: files dns >tree/etc/nsswitch.conf
+	for program in "$@"; do
+		cp "$(type -P "$program")" tree/bin/
+		for library in $(ldd "$(type -P "$program")" | grep -o '/[^ ]*'); do
+			mkdir -p "tree${library%/*}"
+			cp -L "$library" "tree$library"
+		done
+	done
+	tar -C tree --sort=name --owner=0 --group=0 --mtime=@1600000000 -cf small.tar .
 }
 
 free_port()
