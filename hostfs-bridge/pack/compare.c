@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/hash.h"
 #include "umlcage/base/str.h"
+#include "umlcage/base/worker.h"
 
 enum { BLOCK = 1 << 16 };
 
@@ -138,7 +140,14 @@ static int read_items(int fd, struct items *items, struct error *e)
 	return ret == ARCHIVE_EOF ? 0 : -EBADMSG;
 }
 
-static void compare_two(const struct item *one, const struct item *other, struct strv *out)
+/* With a NUL behind it, as names may have everything else. */
+static void say(struct strbuf *out, const char *path, const char *what)
+{
+	sb_addf(out, "%s: %s", path, what);
+	sb_add(out, "", 1);
+}
+
+static void compare_two(const struct item *one, const struct item *other, struct strbuf *out)
 {
 	cleanup_strbuf struct strbuf said = STRBUF_INIT;
 
@@ -147,28 +156,82 @@ static void compare_two(const struct item *one, const struct item *other, struct
 			sb_addf(&said, k == CONTENT ? ", %s" : ", %s %s -> %s", words[k], one->what[k],
 				other->what[k]);
 	if (said.len)
-		strv_addf(out, "%s: %s", one->path, sb_str(&said) + 2);
+		say(out, one->path, sb_str(&said) + 2);
 }
 
-int share_compare_archives(int before, int after, struct strv *out, struct error *e)
+/* ---- in a process of its own ---- */
+
+enum { DIFFERENCES_MAX = 64 << 20 };	/* bytes of what is said about them */
+
+struct job {
+	int before, after;
+};
+
+static void prepare(void *arg)
 {
+	(void)arg;
+	/* loads the library: nothing is opened for it later */
+	archive_read_free(archive_read_new());
+}
+
+static int work(void *arg, struct strbuf *result, struct error *e)
+{
+	const struct job *j = arg;
 	struct items a = { NULL, 0, 0 }, b = { NULL, 0, 0 };
 	size_t i = 0, k = 0;
-	int ret = read_items(before, &a, e);
+	int ret = read_items(j->before, &a, e);
 
 	if (ret == 0)
-		ret = read_items(after, &b, e);
+		ret = read_items(j->after, &b, e);
 	while (ret == 0 && (i < a.n || k < b.n)) {
 		int which = i == a.n ? 1 : k == b.n ? -1 : strcmp(a.v[i].path, b.v[k].path);
 
 		if (which < 0)
-			strv_addf(out, "%s: is not there any more", a.v[i++].path);
+			say(result, a.v[i++].path, "is not there any more");
 		else if (which > 0)
-			strv_addf(out, "%s: was not there", b.v[k++].path);
+			say(result, b.v[k++].path, "was not there");
 		else
-			compare_two(&a.v[i++], &b.v[k++], out);
+			compare_two(&a.v[i++], &b.v[k++], result);
 	}
 	items_release(&a);
 	items_release(&b);
+	return ret;
+}
+
+/* It may say what it likes, but not to the terminal. */
+static void take_lines(const struct strbuf *result, struct strv *out)
+{
+	const char *at = sb_str(result), *end = at + result->len;
+
+	while (at < end) {
+		size_t len = strnlen(at, (size_t)(end - at));
+		char *line = xstrndup(at, len);
+
+		str_make_printable(line);
+		strv_take(out, line);
+		at += len + 1;
+	}
+}
+
+int share_compare_archives(int before, int after, struct strv *out, struct error *e)
+{
+	cleanup_close int one = fcntl(before, F_DUPFD_CLOEXEC, 3);
+	cleanup_close int other = fcntl(after, F_DUPFD_CLOEXEC, 3);
+	const int fds[] = { one, other };
+	struct job job = { one, other };
+	const struct confine confine = { .memory = 3ULL << 30 };
+	const struct worker worker = {
+		.what = "compare the archives", .confine = &confine, .fds = fds, .nfds = ARRAY_SIZE(fds),
+		.max_result = DIFFERENCES_MAX, .patience = WORKER_PATIENCE, .prepare = prepare,
+		.work = work, .arg = &job,
+	};
+	cleanup_strbuf struct strbuf result = STRBUF_INIT;
+	int ret;
+
+	if (one < 0 || other < 0)
+		return err_sys(e, errno, "cannot compare the archives");
+	ret = worker_run(&worker, &result, e);
+	if (ret == 0)
+		take_lines(&result, out);
 	return ret;
 }

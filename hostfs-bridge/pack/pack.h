@@ -95,7 +95,8 @@ int share_recompress(int from, int fd, const char *name, const struct share_expo
 
 /*
  * Adds how the archive at @after (tar or cpio, compressed or not) differs from the one at @before to
- * @out: "PATH: mode 0644 -> 0600, content or attributes", sorted.  -EBADMSG if one is no archive.
+ * @out: "PATH: mode 0644 -> 0600, content or attributes", sorted, without control characters.
+ * They are read in a process that is confined.  -EBADMSG if one is not an archive.
  */
 int share_compare_archives(int before, int after, struct strv *out, struct error *e);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Modes and owners as texts, names of archives, and walking what is there. */
+#include <archive.h>
+#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -233,6 +235,54 @@ START_TEST(stage_appears_whole_or_not)
 }
 END_TEST
 
+/* An archive of the files of @names, with @mode each; the name of the file it is in. */
+static char *make_archive(const char *name, const char *const *names, mode_t mode)
+{
+	char *path = path_join(top, name);
+	struct archive *a = archive_write_new();
+	struct archive_entry *entry = archive_entry_new();
+
+	archive_write_set_format_pax_restricted(a);
+	ck_assert_int_eq(archive_write_open_filename(a, path), ARCHIVE_OK);
+	for (; *names; names++) {
+		archive_entry_clear(entry);
+		archive_entry_set_pathname(entry, *names);
+		archive_entry_set_filetype(entry, AE_IFREG);
+		archive_entry_set_perm(entry, mode);
+		archive_entry_set_size(entry, 1);
+		ck_assert_int_eq(archive_write_header(a, entry), ARCHIVE_OK);
+		ck_assert_int_eq(archive_write_data(a, "x", 1), 1);
+	}
+	archive_entry_free(entry);
+	archive_write_free(a);
+	return path;
+}
+
+START_TEST(archives_are_compared)
+{
+	static const char *const some[] = { "./both", "./gone", "./up\033[2J", NULL };
+	static const char *const others[] = { "./both", "./new", "./up\033[2J", NULL };
+	cleanup_free char *before = make_archive("before.tar", some, 0644);
+	cleanup_free char *same = make_archive("same.tar", some, 0644);
+	cleanup_free char *after = make_archive("after.tar", others, 0600);
+	cleanup_close int one = open(before, O_RDONLY), alike = open(same, O_RDONLY);
+	cleanup_close int other = open(after, O_RDONLY), none = open(top, O_RDONLY);
+	cleanup_strv struct strv out = STRV_INIT;
+
+	ck_ok(share_compare_archives(one, alike, &out, &err), &err);
+	ck_assert_uint_eq(out.n, 0);
+	ck_ok(share_compare_archives(one, other, &out, &err), &err);
+	ck_assert_uint_eq(out.n, 4);
+	ck_assert_str_eq(out.v[0], "./both: mode 0644 -> 0600");
+	ck_assert_str_eq(out.v[1], "./gone: is not there any more");
+	ck_assert_str_eq(out.v[2], "./new: was not there");
+	ck_assert_str_eq(out.v[3], "./up?[2J: mode 0644 -> 0600");
+	ck_assert_int_eq(ftruncate(open(same, O_RDWR | O_CLOEXEC), 700), 0);
+	ck_fails(share_compare_archives(one, alike, &out, &err), EBADMSG, "not a tar", &err);
+	ck_assert_int_lt(share_compare_archives(one, none, &out, &err), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("share-pack");
@@ -249,6 +299,7 @@ int main(void)
 	tcase_add_test(trees, walk_is_sorted_and_deep);
 	tcase_add_test(trees, walk_names_bad_records);
 	tcase_add_test(trees, stage_appears_whole_or_not);
+	tcase_add_test(trees, archives_are_compared);
 	suite_add_tcase(s, trees);
 	return unit_run(s);
 }

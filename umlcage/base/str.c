@@ -550,3 +550,10 @@ const char *str_closest(const char *word, const char *const *list)
 	}
 	return best;
 }
+
+void str_make_printable(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = '?';
+}

@@ -140,4 +140,7 @@ void sb_json_str(struct strbuf *sb, const char *s, size_t len);
 /* A copy of @s that is UTF-8: what is not becomes U+FFFD; malloc'ed. */
 char *str_utf8(const char *s);
 
+/* Control characters become '?': nothing that a terminal would obey. */
+void str_make_printable(char *s);
+
 #endif

@@ -175,14 +175,6 @@ static bool read_some(int fd, struct strbuf *sb, size_t max, bool *too_much)
 	return got > 0;
 }
 
-/* Nothing that a terminal would obey. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}
-
 /* Passes its warnings on. */
 static void relay(const struct worker *w, struct talk *t)
 {
@@ -194,7 +186,7 @@ static void relay(const struct worker *w, struct talk *t)
 		cleanup_free char *line = xstrndup(start, (size_t)(end - start));
 
 		t->told = (size_t)(end + 1 - t->words.s);
-		make_printable(line);
+		str_make_printable(line);
 		if (str_starts(line, warning))
 			progress_warn(w->progress, "%s", line + sizeof(warning) - 1);
 	}
@@ -238,7 +230,7 @@ static char *last_words(const struct strbuf *words)
 	while (lines.n && str_starts(lines.v[lines.n - 1], warning))
 		free_ptr(&lines.v[--lines.n]);
 	last = xstrdup(lines.n ? lines.v[lines.n - 1] : "");
-	make_printable(last);
+	str_make_printable(last);
 	last[strnlen(last, 200)] = '\0';
 	return last;
 }
