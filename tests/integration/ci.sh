@@ -112,3 +112,69 @@ test_roots_that_are_not_made_for_it()
 	# a step without a root is run as it was
 	equal "$(id -u)" "$(BUILDKITE_COMMAND='id -u' "$scripts/buildkite-command")"
 }
+
+# Slurm's sbatch, as far as it is asked here: each task of an array, unless what it waits for failed.
+stand_in_for_sbatch()
+{
+	mkdir -p bin jobs
+	cat >bin/sbatch <<-'END'
+	#!/bin/sh
+	cd jobs
+	job=$(($(cat last 2>/dev/null || echo 0) + 1))
+	echo $job >last
+	cat >$job.sh
+	echo "$*" >$job.args
+	after= i=0
+	for a; do
+		case $a in
+		--array=0-*) last=${a#--array=0-} ;;
+		--dependency=afterok:*) after=${a#*:} ;;
+		esac
+	done
+	while [ $i -le "$last" ]; do
+		if [ -z "$after" ] || [ -e "ok-$after" ]; then
+			SLURM_ARRAY_TASK_ID=$i sh ./$job.sh >${job}_$i.log 2>&1 && : >ok-${job}_$i
+		fi
+		i=$((i + 1))
+	done
+	echo "$job;cluster"
+	END
+	# with the kernel of the tests
+	cat >bin/umlcage <<-END
+	#!/bin/sh
+	case "\$*" in
+	*--only*) exec "$UMLCAGE" "\$@" ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} ;;
+	*) exec "$UMLCAGE" "\$@" ;;
+	esac
+	END
+	chmod 755 bin/sbatch bin/umlcage
+}
+
+test_slurm()
+{
+	local name
+	stand_in_for_sbatch
+	mkdir -p "my builds" tree/etc
+	tar -C tree -cf "my builds/root.tar" .
+	printf '[Source]\nroot = root.tar\n[Output base.tar]\n' >"my builds/base.build"
+	printf '[Source]\nroot = absent.tar\n[Output bad.tar]\n' >"my builds/bad.build"
+	for name in one two; do
+		printf '[Source]\nbuild = base\n[Output x.tar]\n' >"my builds/$name.build"
+	done
+	printf '[Source]\nbuild = two\n[Output x.tar]\n' >"my builds/three.build"
+	printf '[Source]\nbuild = bad\n[Output x.tar]\n' >"my builds/four.build"
+	PATH=$T/bin:$PATH UMLCAGE=umlcage "$scripts/slurm-submit" "my builds" --mem=2G >out
+	printf '%s\n' "1 bad base" "2 four" "3 one two" "4 three" | diff - out
+	contains "--array=0-1 --job-name=my builds --mem=2G" jobs/1.args
+	contains "--dependency=afterok:1_1" jobs/3.args
+	for name in base one two three; do
+		[ -e "my builds/output/$name/latest/manifest.json" ] || fail "'$name' is not made"
+	done
+	[ ! -e jobs/2_0.log ] || fail "what builds on what failed was begun"
+	# a folder that is none, and a service that says no, are told
+	status 3 env PATH="$T/bin:$PATH" UMLCAGE=umlcage "$scripts/slurm-submit" absent
+	printf '#!/bin/sh\nexit 7\n' >bin/sbatch
+	status 7 env PATH="$T/bin:$PATH" UMLCAGE=umlcage "$scripts/slurm-submit" "my builds"
+	status 1 "$scripts/slurm-submit" 2>err
+	contains "slurm-submit FOLDER" err
+}
