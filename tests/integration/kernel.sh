@@ -104,6 +104,27 @@ assert k["version"] == "7.3.99" and k["current"] and k["units"] == 2, k'
 	contains "umlcage kernel build" err
 }
 
+# How far it is where no such kernel has been built before: on a terminal, in the middle of 2,000 files.
+test_progress_of_the_full_kernel()
+{
+	command -v script >/dev/null || host_cannot "there is no script(1)"
+	source_tree
+	cat >linux/hook <<-'END'
+	i=0
+	while [ $i -lt 1100 ]; do
+		echo "  CC      many/$i.o"
+		i=$((i + 1))
+	done
+	sleep 0.5
+	echo "  CC      half/way.o"
+	sleep 0.5
+	END
+	script -qec "'$UMLCAGE' kernel build --source linux --config full" typescript </dev/null >screen ||
+		{ cat screen; fail "it is not built"; }
+	tr '\r' '\n' <screen | grep -F half/way.o >line
+	grep ' 5[0-9] %' line || fail "this is the half: $(cat line)"
+}
+
 test_tarball()
 {
 	source_tree
