@@ -110,6 +110,12 @@ static void copy_times(const char *root)
 				(struct timespec[]){ st.st_atim, st.st_mtim }, 0);
 }
 
+/*
+ * An answer that was lost on the host's way costs a second: the usual five are long for who looks a
+ * name up for each of a hundred packages.
+ */
+#define RESOLVER_OPTIONS "options timeout:1 attempts:5\n"
+
 int etc_prepare(const char *root, const struct proto_msg *m, struct error *e)
 {
 	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME);
@@ -121,8 +127,8 @@ int etc_prepare(const char *root, const struct proto_msg *m, struct error *e)
 	ret = make_folder(root, e);
 	if (ret == 0 && dns)
 		ret = own(&files[0], proto_get_number(m, F_IPV6, 0) ?
-			  "nameserver " NET_DNS "\nnameserver " NET6_DNS "\n" :
-			  "nameserver " NET_DNS "\n", e);
+			  "nameserver " NET_DNS "\nnameserver " NET6_DNS "\n" RESOLVER_OPTIONS :
+			  "nameserver " NET_DNS "\n" RESOLVER_OPTIONS, e);
 	if (ret == 0 && booted && hostname)
 		ret = own_hosts(root, hostname, e);
 	copy_times(root);

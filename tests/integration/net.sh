@@ -218,8 +218,9 @@ test_a_list_with_the_mirror_only()
 	! grep -q refused log || fail "refused: $(cat log)"
 }
 
-# a DNS server that knows private.test, which is 10.9.8.7, and what the host does; cages that are
-# started from now on ask it (support/nameserver.c)
+# a DNS server that knows private.test, which is 10.9.8.7, and what the host does, and that does not
+# answer the first NUMBER times; cages that are started from now on ask it (support/nameserver.c)
+# private_names [NUMBER]
 private_names()
 {
 	perl -MIO::Socket::INET -e '
@@ -227,6 +228,7 @@ private_names()
 		open my $f, ">", "dns.new" or die; print $f $s->sockport; close $f; rename "dns.new", "dns" or die;
 		$SIG{ALRM} = sub { exit }; alarm 600;
 		while (defined $s->recv(my $q, 512)) {
+			next if $ARGV[0]-- > 0;
 			my ($at, @name) = 12;
 			while (my $n = ord substr $q, $at, 1) { push @name, substr $q, $at + 1, $n; $at += 1 + $n }
 			my ($type, $name) = (unpack("n", substr $q, $at + 1, 2), lc join ".", @name);
@@ -234,7 +236,7 @@ private_names()
 			my $answer = $type == 1 && $a ? "\xc0\x0c" . pack("nnNn", 1, 1, 60, 4) . $a : "";
 			$s->send(substr($q, 0, 2) . pack("n5", $a ? 0x8180 : 0x8183, 1, length $answer ? 1 : 0, 0, 0) .
 				substr($q, 12, $at + 5 - 12) . $answer);
-		}' &
+		}' "${1:-0}" &
 	within 10 test -s dns
 	export LD_PRELOAD=${LD_PRELOAD-}:$HOST_PROGRAMS/nameserver.so UMLCAGE_TEST_NAMESERVER
 	UMLCAGE_TEST_NAMESERVER=$(cat dns)
@@ -248,6 +250,15 @@ tries()
 		my $s = IO::Socket::IP->new(PeerHost => $to, PeerPort => $port, Proto => $proto, Timeout => 5);
 		if ($s && $proto eq "udp") { $s->send("x"); sleep 1; $s->send("x") or undef $s; }
 		print "$proto $to $port ", $s ? "open" : "shut", "\n"; }'
+}
+
+# Two addresses, asked of two servers, twice: what a resolver sends by itself before it gives up.
+test_answers_that_are_lost()
+{
+	private_names 8
+	run -- getent ahosts private.test >out || fail "nothing: $(cat out)"
+	contains "10.9.8.7" out
+	end_servers
 }
 
 # A name that is answered with a private address opens nothing, whoever wrote it on the list.

@@ -290,7 +290,7 @@ static int import_here(int fd, void *arg, struct error *e)
 /* Is it what a cage puts in the place of the root's own: see the agent's etc.c. */
 static bool is_cages(const char *path, const char *now, const char *before)
 {
-	static const char *const lines[] = { "nameserver ", "127.0.0.1\tlocalhost",
+	static const char *const lines[] = { "nameserver ", "options timeout:", "127.0.0.1\tlocalhost",
 					     "::1\tlocalhost ip6-localhost", "127.0.1.1\t" };
 	size_t had = strlen(before);
 
