@@ -341,7 +341,7 @@ test_snapshots()
 	status 3 fabricate --simulate --variant=custom --snapshot=20200101 \
 		--snapshots="file://$snapshots" pen - "$T/a" >out 2>err
 	contains "kept/a/20200101" err
-	refuses "no time such as" --snapshot=yesterday --snapshots="file://$snapshots"
+	refuses "not a time such as" --snapshot=yesterday --snapshots="file://$snapshots"
 	refuses "name the service" --snapshot=20200914
 	refuses "has no @SNAPSHOTID@" --snapshot=20200914 --snapshots=file:///x
 	refuses "give that, too" --snapshots="file://$snapshots"
