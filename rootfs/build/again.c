@@ -150,24 +150,11 @@ static int build_once_more(struct builds *all, struct again *a, const struct bui
 
 /* ---- compared ---- */
 
-static struct json_object *list_of(struct json_object *o, const char *key)
-{
-	struct json_object *list = NULL;
-
-	return json_object_object_get_ex(o, key, &list) && json_object_is_type(list, json_type_array) ?
-	       list : NULL;
-}
-
-static size_t length(struct json_object *list)
-{
-	return list ? json_object_array_length(list) : 0;
-}
-
 static struct json_object *output_of(struct json_object *manifest, const char *file)
 {
-	struct json_object *list = list_of(manifest, "outputs");
+	struct json_object *list = json_list(manifest, "outputs");
 
-	for (size_t i = 0; i < length(list); i++) {
+	for (size_t i = 0; i < json_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 
 		if (str_eq(json_text(o, "file"), file))
@@ -223,10 +210,10 @@ static void add_lines(struct strbuf *text, const char *before, const struct strv
 
 static void compare_outputs(struct again *a, struct build_reproduction *r, struct strbuf *text)
 {
-	struct json_object *list = list_of(a->before, "outputs"), *results = json_new_list();
+	struct json_object *list = json_list(a->before, "outputs"), *results = json_new_list();
 
-	r->same = length(list) > 0;
-	for (size_t i = 0; i < length(list); i++) {
+	r->same = json_length(list) > 0;
+	for (size_t i = 0; i < json_length(list); i++) {
 		struct json_object *was = json_object_array_get_idx(list, i), *o = json_new();
 		const char *file = json_text(was, "file"), *sum = json_text(was, "sha256");
 		struct json_object *is = output_of(a->after, file);
@@ -251,8 +238,8 @@ static void compare_outputs(struct again *a, struct build_reproduction *r, struc
 /* Inputs that are not what they were, which may be why. */
 static void compare_inputs(struct again *a, bool same, struct strbuf *text)
 {
-	struct json_object *then = NULL, *packages = list_of(a->before, "packages");
-	struct json_object *now = list_of(a->after, "packages"), *changes;
+	struct json_object *then = NULL, *packages = json_list(a->before, "packages");
+	struct json_object *now = json_list(a->after, "packages"), *changes;
 	cleanup_strv struct strv parts = STRV_INIT, lines = STRV_INIT;
 	cleanup_free char *changed = NULL;
 
@@ -263,10 +250,7 @@ static void compare_inputs(struct again *a, bool same, struct strbuf *text)
 		strv_add(&parts, "the kernel is another one");
 	if (json_object_object_get_ex(a->after, "parts", &then)) {
 		json_object_object_foreach(then, name, key) {
-			struct json_object *old = NULL;
-
-			if (json_object_object_get_ex(a->before, "parts", &old) &&
-			    !str_eq(json_text(old, name), json_object_get_string(key)))
+			if (!str_eq(build_part(a->before, name), json_object_get_string(key)))
 				strv_addf(&parts, "%s is another one%s", name, str_eq(name, "source") ?
 					  " (packages, options, or umlcage itself)" : "");
 		}

@@ -67,6 +67,19 @@ struct json_object *json_of_list(const struct strv *v)
 	return list;
 }
 
+struct json_object *json_list(struct json_object *o, const char *key)
+{
+	struct json_object *list = NULL;
+
+	return o && json_object_object_get_ex(o, key, &list) && json_object_is_type(list, json_type_array) ?
+	       list : NULL;
+}
+
+size_t json_length(struct json_object *list)
+{
+	return list ? json_object_array_length(list) : 0;
+}
+
 const char *json_text(struct json_object *o, const char *key)
 {
 	struct json_object *v = NULL;

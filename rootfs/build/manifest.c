@@ -59,11 +59,9 @@ void build_note_tools(struct night *n, const char *output, const char *root)
 
 static bool names(struct json_object *entry, const char *output)
 {
-	struct json_object *list = NULL;
-	size_t count = json_object_object_get_ex(entry, "outputs", &list) &&
-		       json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	struct json_object *list = json_list(entry, "outputs");
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < json_length(list); i++)
 		if (str_eq(json_object_get_string(json_object_array_get_idx(list, i)), output))
 			return true;
 	return false;
@@ -71,12 +69,9 @@ static bool names(struct json_object *entry, const char *output)
 
 void build_keep_tools(struct night *n, const char *output)
 {
-	struct json_object *list = NULL, *packages = NULL;
+	struct json_object *list = json_list(n->former, "tools"), *packages = NULL;
 
-	if (!json_object_object_get_ex(n->former, "tools", &list) ||
-	    !json_object_is_type(list, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
+	for (size_t i = 0; i < json_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 
 		if (names(o, output) && json_object_object_get_ex(o, "packages", &packages) && packages)

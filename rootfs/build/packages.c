@@ -138,9 +138,7 @@ void build_note_debs(struct json_object *packages, const char *tree)
 
 static const char *version_of(struct json_object *list, const char *name, const char *arch)
 {
-	size_t n = list ? json_object_array_length(list) : 0;
-
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < json_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 
 		if (str_eq(json_text(o, "name"), name) && str_eq(json_text(o, "architecture"), arch))

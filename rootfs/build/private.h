@@ -194,6 +194,8 @@ void build_sweep(const char *folder);
 struct json_object *build_latest(const char *folder);
 /* NULL, with the error: there is none, or it is none. */
 struct json_object *build_manifest_read(const char *path, struct error *e);
+/* What it says its part @name was made of; "" if there was none. */
+const char *build_part(struct json_object *manifest, const char *name);
 /* What is otherwise than in the manifest, a line each; NULL: nothing. malloc'ed. */
 char *build_difference(const struct build *b, const struct build_keys *k,
 		       struct json_object *manifest);
@@ -247,6 +249,9 @@ const char *json_print(struct json_object *o, int flags);
 struct json_object *json_of_text(const char *value);
 void json_add_text(struct json_object *o, const char *key, const char *value);
 struct json_object *json_of_list(const struct strv *v);
+/* An array of an object, NULL if it has none; and how many there are in it. */
+struct json_object *json_list(struct json_object *o, const char *key);
+size_t json_length(struct json_object *list);
 /* A string of an object, "" if it has none. */
 const char *json_text(struct json_object *o, const char *key);
 int64_t json_number(struct json_object *o, const char *key);

@@ -48,12 +48,11 @@ char *build_folder(const struct build_how *how, const struct build *b)
 /* Every file that it names is there, as large as it was. */
 static bool complete(struct json_object *manifest, const char *dir)
 {
-	struct json_object *list = NULL;
+	struct json_object *list = json_list(manifest, "outputs");
 
-	if (!json_object_object_get_ex(manifest, "outputs", &list) ||
-	    !json_object_is_type(list, json_type_array))
+	if (!list)
 		return false;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
+	for (size_t i = 0; i < json_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		cleanup_free char *path = path_join(dir, json_text(o, "file"));
 		cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -92,7 +91,7 @@ struct json_object *build_latest(const char *folder)
 	return manifest;
 }
 
-static const char *old_part(struct json_object *manifest, const char *name)
+const char *build_part(struct json_object *manifest, const char *name)
 {
 	struct json_object *parts = NULL;
 
@@ -111,7 +110,7 @@ char *build_difference(const struct build *b, const struct build_keys *k,
 	if (k->never)
 		sb_adds(&out, "source: a hook or an input of it cannot be compared\n");
 	for (size_t i = 0; i < k->n; i++) {
-		const char *old = old_part(manifest, k->parts[i].name);
+		const char *old = build_part(manifest, k->parts[i].name);
 
 		if (!*old)
 			sb_addf(&out, "%s: new\n", k->parts[i].name);
@@ -193,7 +192,7 @@ static bool reuse(struct night *n, const struct build_output *o, const char *par
 {
 	cleanup_free char *name = xasprintf("output %s", o->name);
 
-	if (!n->former || n->env->how->force || !str_eq(old_part(n->former, name), part_key) ||
+	if (!n->former || n->env->how->force || !str_eq(build_part(n->former, name), part_key) ||
 	    !str_eq(json_text(n->former, "tree"), n->b->tree_key))
 		return false;
 	/* what failed half-way is replaced when it is made */
@@ -387,11 +386,9 @@ static bool is_night(const char *name)
  */
 static void in_order(const struct night *n, struct strv *names, struct strv *out)
 {
-	struct json_object *records = build_records(n->folder), *runs = NULL;
-	size_t count = records && json_object_object_get_ex(records, "runs", &runs) &&
-		       json_object_is_type(runs, json_type_array) ? json_object_array_length(runs) : 0;
+	struct json_object *records = build_records(n->folder), *runs = json_list(records, "runs");
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < json_length(runs); i++) {
 		const char *name = json_text(json_object_array_get_idx(runs, i), "folder");
 
 		if (strv_has(names, name) && !strv_has(out, name))

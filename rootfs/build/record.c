@@ -37,7 +37,7 @@ static struct json_object *run_object(const struct build_run *run)
 
 void build_record(const char *folder, const char *name, const struct build_run *run)
 {
-	struct json_object *old = build_records(folder), *list = NULL;
+	struct json_object *old = build_records(folder), *list = json_list(old, "runs");
 	struct json_object *o = json_new(), *runs = json_new_list();
 	cleanup_free char *path = path_join(folder, RECORDS);
 	const char *text;
@@ -46,14 +46,12 @@ void build_record(const char *folder, const char *name, const struct build_run *
 	json_add(o, "checked", json_object_new_int64((int64_t)time(NULL)));
 	if (run)
 		json_push(runs, run_object(run));
-	if (old && json_object_object_get_ex(old, "runs", &list) &&
-	    json_object_is_type(list, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(list) && i < RUNS_MAX; i++) {
-			struct json_object *former = json_object_array_get_idx(list, i);
+	for (size_t i = 0; i < json_length(list) && i < RUNS_MAX; i++) {
+		struct json_object *former = json_object_array_get_idx(list, i);
 
-			if (former)
-				json_push(runs, json_object_get(former));
-		}
+		if (former)
+			json_push(runs, json_object_get(former));
+	}
 	json_add(o, "runs", runs);
 	text = json_print(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 	(void)file_replace(AT_FDCWD, path, text, strlen(text), 0644, NULL);
