@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hostfs-bridge/pack/pack.h"
+#include "hostfs-bridge/pack/private.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/hash.h"
 #include "umlcage/base/str.h"
@@ -118,7 +118,7 @@ static int read_items(int fd, struct items *items, struct error *e)
 	struct archive_entry *entry;
 	int ret;
 
-	archive_read_support_filter_all(a);
+	pack_filters(a);
 	archive_read_support_format_tar(a);
 	archive_read_support_format_cpio(a);
 	ret = lseek(fd, 0, SEEK_SET) < 0 ? -errno : archive_read_open_fd(a, fd, BLOCK);
@@ -166,13 +166,6 @@ enum { DIFFERENCES_MAX = 64 << 20 };	/* bytes of what is said about them */
 struct job {
 	int before, after;
 };
-
-static void prepare(void *arg)
-{
-	(void)arg;
-	/* loads the library: nothing is opened for it later */
-	archive_read_free(archive_read_new());
-}
 
 static int work(void *arg, struct strbuf *result, struct error *e)
 {
@@ -222,7 +215,7 @@ int share_compare_archives(int before, int after, struct strv *out, struct error
 	const struct confine confine = { .memory = 3ULL << 30 };
 	const struct worker worker = {
 		.what = "compare the archives", .confine = &confine, .fds = fds, .nfds = ARRAY_SIZE(fds),
-		.max_result = DIFFERENCES_MAX, .patience = WORKER_PATIENCE, .prepare = prepare,
+		.max_result = DIFFERENCES_MAX, .patience = WORKER_PATIENCE, .prepare = pack_prepare,
 		.work = work, .arg = &job,
 	};
 	cleanup_strbuf struct strbuf result = STRBUF_INIT;

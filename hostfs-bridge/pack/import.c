@@ -528,12 +528,11 @@ struct job {
 	uint64_t size;		/* of the archive; 0: unknown */
 };
 
-static void prepare(void *arg)
+void pack_prepare(void *arg)
 {
 	locale_t utf8 = import_locale();
 
 	(void)arg;
-	/* loads the libraries and what the locale needs: nothing is opened for them later */
 	archive_read_free(archive_read_new());
 	if (utf8)
 		freelocale(utf8);
@@ -574,7 +573,7 @@ int share_import(struct share *s, int fd, const char *name,
 	const struct worker worker = {
 		.what = what, .confine = &confine, .fds = &in, .nfds = 1,
 		.max_result = sizeof(*totals), .progress = opts->progress, .tick = show,
-		.prepare = prepare, .work = work, .arg = &job,
+		.prepare = pack_prepare, .work = work, .arg = &job,
 	};
 	struct stat st;
 	int ret;

@@ -21,6 +21,11 @@ int import_in_place(struct share *s, int fd, const char *name,
 		    const struct share_import_opts *opts, struct share_totals *totals,
 		    struct error *e);
 
+/* Loads libarchive and what the locale needs, for a worker: nothing is opened for them later. */
+void pack_prepare(void *arg);
+/* What @a may be compressed by: what needs no other program. */
+void pack_filters(struct archive *a);
+
 struct stream;
 
 /* Starts decompressing (or copying) @fd, which stays the caller's. */

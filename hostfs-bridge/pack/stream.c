@@ -169,7 +169,7 @@ static struct stream *stream_new(int fd, const char *name)
 	return st;
 }
 
-int stream_reader(struct stream **out, int fd, const char *name, struct error *e)
+void pack_filters(struct archive *a)
 {
 	static int (*const filters[])(struct archive *) = {
 		archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
@@ -177,14 +177,20 @@ int stream_reader(struct stream **out, int fd, const char *name, struct error *e
 		archive_read_support_filter_lzip, archive_read_support_filter_zstd,
 		archive_read_support_filter_lz4, archive_read_support_filter_compress,
 	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
+		filters[i](a);
+}
+
+int stream_reader(struct stream **out, int fd, const char *name, struct error *e)
+{
 	struct stream *st = stream_new(fd, name);
 	int ret;
 
 	st->archive = archive_read_new();
 	archive_read_support_format_raw(st->archive);
 	archive_read_support_format_empty(st->archive);
-	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
-		filters[i](st->archive);
+	pack_filters(st->archive);
 	st->in = xmalloc(RING_CHUNK);
 	st->stop = eventfd(0, EFD_CLOEXEC);
 	ret = archive_read_open(st->archive, st, NULL, read_fd, NULL);

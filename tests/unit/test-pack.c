@@ -277,7 +277,7 @@ START_TEST(archives_are_compared)
 	ck_assert_str_eq(out.v[1], "./gone: is not there any more");
 	ck_assert_str_eq(out.v[2], "./new: was not there");
 	ck_assert_str_eq(out.v[3], "./up?[2J: mode 0644 -> 0600");
-	ck_assert_int_eq(ftruncate(open(same, O_RDWR | O_CLOEXEC), 700), 0);
+	ck_assert_int_eq(truncate(same, 700), 0);
 	ck_fails(share_compare_archives(one, alike, &out, &err), EBADMSG, "not a tar", &err);
 	ck_assert_int_lt(share_compare_archives(one, none, &out, &err), 0);
 }
