@@ -61,13 +61,7 @@ static int reproduce(struct reproduce_options *o, int argc, char **argv)
 		ret = builds_order(&b, &e);
 	if (ret < 0)
 		return cmd_fail(&e);
-	/* the builds change the current folder */
-	if (o->how.output && o->how.output[0] != '/') {
-		cleanup_free char *here = getcwd(NULL, 0);
-
-		output = path_join(here ? here : ".", o->how.output);
-		o->how.output = output;
-	}
+	cmd_build_output(&o->how, &output);
 	o->how.program = program;
 	progress_init(&progress, STDERR_FILENO, o->quiet ? -1 : 0);
 	ret = builds_reproduce(&b, &o->how, argv[0], o->snapshot, o->snapshots, &progress, &r, &e);

@@ -164,6 +164,17 @@ static char *own_program(void)
 	return realpath("/proc/self/exe", NULL);
 }
 
+void cmd_build_output(struct build_how *how, char **full)
+{
+	cleanup_free char *here = NULL;
+
+	if (!how->output || how->output[0] == '/')
+		return;
+	here = getcwd(NULL, 0);
+	*full = path_join(here ? here : ".", how->output);
+	how->output = *full;
+}
+
 static int build(struct build_options *o, int argc, char **argv)
 {
 	cleanup_builds struct builds b = BUILDS_INIT;
@@ -177,15 +188,9 @@ static int build(struct build_options *o, int argc, char **argv)
 
 	if (ret == 0)
 		ret = builds_order(&b, &e);
-	/* the builds change the current folder */
-	if (ret == 0 && o->how.output && o->how.output[0] != '/') {
-		cleanup_free char *here = getcwd(NULL, 0);
-
-		output = path_join(here ? here : ".", o->how.output);
-		o->how.output = output;
-	}
 	if (ret < 0)
 		return cmd_fail(&e);
+	cmd_build_output(&o->how, &output);
 	if (o->list) {
 		list_builds(&b, o->json);
 		return EXIT_OK;

@@ -12,4 +12,9 @@ extern const struct command command_build_reproduce, command_build_sign, command
 
 const struct build_tools *cmd_build_tools(void);
 
+struct build_how;
+
+/* The builds change the current folder: where they go is said in full, by @full if it was not. */
+void cmd_build_output(struct build_how *how, char **full);
+
 #endif
