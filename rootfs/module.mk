@@ -39,7 +39,7 @@ $(eval $(call module,cache,rootfs/cache,list.c recipe.c secrets.c trees.c,libcry
 
 # from a plan to a target
 $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabricate.c hooks.c hooks-pack.c \
-	hooks-text.c kept.c replan.c request.c second.c setup.c tools.c work.c,libarchive,machine cache plan unpack emulate cage roots target share debian))
+	hooks-text.c kept.c replan.c request.c second.c setup.c table.c tools.c work.c,libarchive,machine cache plan unpack emulate cage roots target share debian))
 
 # images of file systems by tools in a cage
 $(eval $(call module,image,rootfs/image,commands.c disk.c ext4.c image.c kernel.c measure.c,,fabricate machine cage target share base))
@@ -54,8 +54,8 @@ $(O)/obj/rootfs/image/still.so: rootfs/image/still.c
 		-fPIC -shared -nostdlib -s -Wl,-soname,still.so -o $@ $<
 
 # build files
-$(eval $(call module,build,rootfs/build,again.c bom.c file.c json.c keys.c licences.c manifest.c matrix.c packages.c page.c provenance.c publish.c record.c run.c sections.c sign.c spdx.c stage.c status.c step.c sums.c,\
-	json-c,image fabricate emulate machine places cage cache roots target pack share deb822 base))
+$(eval $(call module,build,rootfs/build,again.c bom.c file.c json.c keys.c licences.c manifest.c matrix.c packages.c page.c provenance.c publish.c record.c run.c sections.c sign.c spdx.c stage.c status.c step.c sums.c tool.c,\
+	json-c,image fabricate debian emulate machine places cage cache roots target pack share deb822 base))
 
 # packages from their sources
 $(eval $(call module,debbuild,rootfs/debbuild,buildinfo.c debbuild.c depends.c log.c nmu.c options.c output.c record.c report.c\

@@ -349,8 +349,7 @@ int share_open_entry(struct share_tree *t, const char *path, struct error *e)
 	return fd < 0 ? err_sys(e, errno, "cannot open '%s'", path) : fd;
 }
 
-int share_read(struct share_tree *t, const char *path, size_t max, struct strbuf *out,
-	       struct error *e)
+int share_open_file(struct share_tree *t, const char *path, struct error *e)
 {
 	cleanup_close int fd = share_open_entry(t, path, e);
 	struct share_attr a;
@@ -364,6 +363,17 @@ int share_read(struct share_tree *t, const char *path, size_t max, struct strbuf
 	if (!S_ISREG(a.mode))
 		return err_set(e, S_ISLNK(a.mode) ? ELOOP : EINVAL, "cannot read '%s': it is not a "
 			       "regular file", path);
+	return steal_fd(&fd);
+}
+
+int share_read(struct share_tree *t, const char *path, size_t max, struct strbuf *out,
+	       struct error *e)
+{
+	cleanup_close int fd = share_open_file(t, path, e);
+	int ret;
+
+	if (fd < 0)
+		return fd;
 	ret = fd_read_all(fd, max, out);
 	return ret < 0 ? err_sys(e, -ret, "cannot read '%s'", path) : 0;
 }

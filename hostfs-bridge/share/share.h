@@ -220,9 +220,11 @@ int share_file_end(struct share_tree *t, const char *path, int fd, const struct 
 void share_file_abort(struct share_tree *t, const char *path, int fd);
 
 /*
- * The contents of a regular file, at most @max bytes (-EFBIG beyond), appended to @out.  A link
- * is not followed (-ELOOP): what a guest wrote may lead anywhere.
+ * A regular file, to be read; the descriptor is the caller's.  A link is not followed (-ELOOP): what
+ * a guest wrote may lead anywhere.
  */
+int share_open_file(struct share_tree *t, const char *path, struct error *e);
+/* The contents of such a file, at most @max bytes (-EFBIG beyond), appended to @out. */
 int share_read(struct share_tree *t, const char *path, size_t max, struct strbuf *out,
 	       struct error *e);
 /* What the guest sees of @path (last component not followed), without xattrs. */

@@ -124,6 +124,7 @@ static int build_once_more(struct builds *all, struct again *a, const struct bui
 	int status, ret;
 
 	a->how.epoch = json_number(a->before, "source_date_epoch");
+	a->how.began = json_number(a->before, "started");
 	a->output = given->output ? xstrdup(given->output) : path_join(a->work, "output");
 	how.output = a->output;
 	how.again = &a->how;

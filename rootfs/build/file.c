@@ -18,12 +18,12 @@
 #define ENDING	".build"
 #define INCLUDES_MAX 16
 
-enum section { S_BUILD, S_SOURCE, S_STEP, S_OUTPUT, S_VERIFY, S_PUBLISH, S_LIMITS, S_MATRIX,
+enum section { S_BUILD, S_SOURCE, S_RUN, S_STEP, S_OUTPUT, S_VERIFY, S_PUBLISH, S_LIMITS, S_MATRIX,
 	       S_NONE };
 
 static const char *const section_names[] = {
-	[S_BUILD] = "build", [S_SOURCE] = "source", [S_STEP] = "step", [S_OUTPUT] = "output",
-	[S_VERIFY] = "verify", [S_PUBLISH] = "publish", [S_LIMITS] = "limits",
+	[S_BUILD] = "build", [S_SOURCE] = "source", [S_RUN] = "run", [S_STEP] = "step",
+	[S_OUTPUT] = "output", [S_VERIFY] = "verify", [S_PUBLISH] = "publish", [S_LIMITS] = "limits",
 	[S_MATRIX] = "matrix", [S_NONE] = NULL,
 };
 
@@ -119,7 +119,8 @@ static struct build_step *add_step(struct build_step **v, size_t *n, const char 
 
 	*v = xreallocarray(*v, *n + 1, sizeof(**v));
 	s = &(*v)[(*n)++];
-	*s = (struct build_step){ .machine = MACHINE_INIT, .places = PLACES_OPTIONS_INIT };
+	*s = (struct build_step){ .machine = MACHINE_INIT, .places = PLACES_OPTIONS_INIT,
+				  .renew = BUILD_RENEW_UNSET };
 	s->name = *name ? xstrdup(name) : xasprintf("%zu", *n);
 	return s;
 }
@@ -161,6 +162,10 @@ static int begin_section(struct reader *r, const struct ini_entry *entry, struct
 		if (str_eq(section_names[r->section], kind))
 			break;
 	switch (r->section) {
+	case S_RUN:
+		if (!r->b->run)
+			add_step(&r->b->run, &r->b->nrun, name);
+		return 0;
 	case S_STEP:
 		add_step(&r->b->steps, &r->b->nsteps, name);
 		return 0;
@@ -176,8 +181,9 @@ static int begin_section(struct reader *r, const struct ini_entry *entry, struct
 		const char *near = str_closest(kind, section_names);
 
 		return ini_error(r->ini, entry, e, "there is no section '[%s]'%s%s%s; there are Build, "
-				 "Source, Step, Output, Verify, Publish, Limits and Matrix", entry->section,
-				 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+				 "Source, Run, Step, Output, Verify, Publish, Limits and Matrix",
+				 entry->section, near ? "; did you mean '" : "", near ? near : "",
+				 near ? "'?" : "");
 	}
 	default:
 		return 0;
@@ -263,19 +269,22 @@ static int set_key(struct reader *r, const struct ini_entry *entry, struct error
 		return ret;
 	/* options point to it */
 	strv_take(&b->values, value);
-	if (str_eq(key, "include"))
-		return entry->section[0] == '\0' || r->section == S_BUILD ? include(r, entry, value, e) :
-		       set_source(r, entry, key, value, e);
+	if (str_eq(key, "include") && (entry->section[0] == '\0' || r->section == S_BUILD))
+		return include(r, entry, value, e);
 	switch (r->section) {
 	case S_BUILD:
 		return set(r, entry, &build_build_spec, b, key, value, e);
 	case S_SOURCE:
 		return set_source(r, entry, key, value, e);
+	case S_RUN:
+		strv_addf(&b->run->given, "%s=%s", key, value);
+		return set(r, entry, &build_run_spec, b->run, key, value, e);
 	case S_STEP:
 	case S_VERIFY:
 		s = r->section == S_STEP ? &b->steps[b->nsteps - 1] : &b->checks[b->nchecks - 1];
 		strv_addf(&s->given, "%s=%s", key, value);
-		return set(r, entry, &build_step_spec, s, key, value, e);
+		return set(r, entry, r->section == S_STEP ? &build_step_spec : &build_check_spec, s, key,
+			   value, e);
 	case S_OUTPUT:
 		o = &b->outputs[b->noutputs - 1];
 		strv_addf(&o->given, "%s=%s", key, value);
@@ -337,11 +346,13 @@ static int include(struct reader *r, const struct ini_entry *entry, const char *
 static int check_source(struct builds *all, struct build *b, struct error *e)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
-	size_t sources = !!b->suite + !!b->root + !!b->base;
+	size_t sources = !!b->suite + !!b->root + !!b->base + b->nrun;
 
+	if (sources > 1 && b->run)
+		return err_usage(e, "%s: [Run] is the source, and [Source] names another one", b->file);
 	if (sources != 1)
 		return err_usage(e, "%s: [Source] needs one of suite, root and build, and has %s", b->file,
-				 sources ? "more" : "none");
+				 sources ? "more" : "none; or there is a [Run]");
 	if (!b->suite && (b->options.n || b->mirrors.n))
 		return err_usage(e, "%s: [Source]: '%s' is for a suite", b->file,
 				 b->options.n ? b->options.v[0] : "mirror");
@@ -357,25 +368,42 @@ static int check_source(struct builds *all, struct build *b, struct error *e)
 static int check_step(const struct build *b, const char *kind, struct build_step *s,
 		      struct error *e)
 {
-	if (!s->script && !s->files)
-		return err_usage(e, "%s: [%s %s] has nothing to do: give it run = ... or files = ...",
-				 b->file, kind, s->name);
-	if (machine_check(&s->machine, e) < 0)
-		return err_wrap(e, "%s: [%s %s]", b->file, kind, s->name);
-	if (places_check(&s->places, true, e) < 0)
-		return err_wrap(e, "%s: [%s %s]", b->file, kind, s->name);
+	bool source = s == b->run;
+	cleanup_free char *where = source ? xasprintf("%s: [%s]", b->file, kind) :
+				   xasprintf("%s: [%s %s]", b->file, kind, s->name);
+
+	if (!s->script && (source || !s->files))
+		return err_usage(e, "%s has nothing to do: give it run = ...%s", where,
+				 source ? "" : " or files = ...");
+	if (source && !build_has_tool(s))
+		return err_usage(e, "%s: where does it run? Give it tool = ..., packages = ... or root = ...",
+				 where);
+	if (machine_check(&s->machine, e) < 0 || places_check(&s->places, true, e) < 0 ||
+	    build_tool_check(s, e) < 0)
+		return err_wrap(e, "%s", where);
 	if (s->files && access(s->files, R_OK | X_OK) < 0) {
-		err_sys(e, errno, "%s: [%s %s]: files: cannot read '%s'", b->file, kind, s->name,
-			s->files);
+		err_sys(e, errno, "%s: files: cannot read '%s'", where, s->files);
 		return err_mark(e, ERR_ABSENT);
 	}
+	return 0;
+}
+
+/* A file of the tree is not made: nothing can be asked of how. */
+static int check_taken(const struct build *b, const struct build_output *o, struct error *e)
+{
+	if (o->given.n > 1)
+		return err_usage(e, "%s: [Output %s]: '%s' is taken as it is: no other key has a meaning",
+				 b->file, o->name, o->file);
+	if (!o->file[strspn(o->file, "/")])
+		return err_usage(e, "%s: [Output %s]: file: '%s' is not the name of a file", b->file, o->name,
+				 o->file);
 	return 0;
 }
 
 /* From the folder of the file, which all its paths are relative to. */
 static int check_rest(struct build *b, struct error *e)
 {
-	int ret = 0;
+	int ret = b->run ? check_step(b, "Run", b->run, e) : 0;
 
 	for (size_t i = 0; i < b->nsteps && ret == 0; i++)
 		ret = check_step(b, "Step", &b->steps[i], e);
@@ -390,6 +418,10 @@ static int check_rest(struct build *b, struct error *e)
 		};
 		cleanup_target struct target t = TARGET_INIT;
 
+		if (o->file) {
+			ret = check_taken(b, o, e);
+			continue;
+		}
 		ret = target_parse(&t, &request, e);
 		if (ret == 0 && t.format->kind == TARGET_NOTHING)
 			ret = err_usage(e, "nothing would be made");
@@ -421,7 +453,9 @@ struct build_info builds_info(const struct builds *all, size_t i)
 	return (struct build_info){
 		.name = b->name, .file = b->file, .outputs = b->noutputs,
 		.source = b->suite ? xasprintf("suite %s", b->suite) :
-			  b->root ? xasprintf("root %s", b->root) : xasprintf("build %s", b->base),
+			  b->root ? xasprintf("root %s", b->root) :
+			  b->base ? xasprintf("build %s", b->base) :
+			  b->run->tool_name ? xasprintf("tool %s", b->run->tool_name) : xstrdup("run"),
 	};
 }
 
@@ -590,6 +624,7 @@ static void step_release(struct build_step *v, size_t n)
 
 static void build_free(struct build *b)
 {
+	step_release(b->run, b->nrun);
 	step_release(b->steps, b->nsteps);
 	step_release(b->checks, b->nchecks);
 	for (size_t i = 0; i < b->noutputs; i++) {
@@ -606,6 +641,7 @@ static void build_free(struct build *b)
 	free(b->name);
 	free(b->file);
 	free(b->dir);
+	free(b->tools);
 	free(b);
 }
 

@@ -158,23 +158,24 @@ static int suite_key(const struct build_env *env, struct build *b, struct build_
 	return ret < 0 ? ret : take_recipe(k, h, &out, e);
 }
 
-static int root_key(struct build *b, struct build_keys *k, struct hash *h, struct error *e)
+static int root_key(const struct build *b, const char *section, const char *root, struct build_keys *k,
+		    struct hash *h, struct error *e)
 {
 	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
 	cleanup_share struct share s = SHARE_INIT;
 	char id[SHARE_ID_MAX + 1];
-	int ret = root_find(&spec, b->root, false, NULL, e);
+	int ret = root_find(&spec, root, false, NULL, e);
 
 	if (ret < 0)
 		return ret;
 	if (spec.kind != ROOT_SHARE)
-		return err_usage(e, "%s: [Source]: '%s' is a disk image; make a root of it first", b->file,
-				 b->root);
+		return err_usage(e, "%s: %s: '%s' is a disk image; make a root of it first", b->file,
+				 section, root);
 	/* an archive is kept by its contents */
 	if (spec.cached) {
 		const char *sum = strrchr(spec.path, '/') + 1;
 
-		strv_addf(&k->sources, "%s %s", b->root, sum);
+		strv_addf(&k->sources, "%s %s", root, sum);
 		hash_add_field(h, sum);
 		return 0;
 	}
@@ -182,13 +183,28 @@ static int root_key(struct build *b, struct build_keys *k, struct hash *h, struc
 	if (ret < 0)
 		return ret;
 	if (share_id(&s, id) < 0) {
-		strv_add(&k->sources, b->root);
+		strv_add(&k->sources, root);
 		k->never = true;
 		return 0;
 	}
-	strv_addf(&k->sources, "%s %s", b->root, id);
+	strv_addf(&k->sources, "%s %s", root, id);
 	hash_add_field(h, id);
 	return 0;
+}
+
+/* By contents, like any step; of its own root, if it has one that exists, too. */
+static int run_key(const struct build_env *env, struct build *b, struct build_keys *k,
+		   struct hash *h, struct error *e)
+{
+	struct build_step *s = b->run;
+	cleanup_strv struct strv more = STRV_INIT;
+	int ret = s->root ? root_key(b, "[Run]", s->root, k, h, e) : 0;
+
+	if (s->tool_name)
+		strv_addf(&k->sources, "tool %s", s->tool_name);
+	build_tool_key(env, s, &more);
+	add_list(h, &more);
+	return ret < 0 ? ret : add_step(h, s, e);
 }
 
 static int source_key(const struct build_env *env, struct build *b, struct build_keys *k,
@@ -201,7 +217,9 @@ static int source_key(const struct build_env *env, struct build *b, struct build
 	if (b->suite) {
 		ret = suite_key(env, b, k, &h, e);
 	} else if (b->root) {
-		ret = root_key(b, k, &h, e);
+		ret = root_key(b, "[Source]", b->root, k, &h, e);
+	} else if (b->run) {
+		ret = run_key(env, b, k, &h, e);
 	} else {
 		hash_add_field(&h, b->on->tree_key);
 		strv_addf(&k->sources, "build %s %s", b->base, b->on->tree_key);

@@ -8,6 +8,7 @@
 
 #include "hostfs-bridge/target/target.h"
 #include "rootfs/build/build.h"
+#include "rootfs/fabricate/fabricate.h"
 #include "umlcage/base/hash.h"
 #include "umlcage/base/ini.h"
 #include "umlcage/machine/machine.h"
@@ -15,9 +16,14 @@
 
 /* ---- sections, keys.c of the options: sections.c ---- */
 
-/* A step, or a check: a script in a cage. */
+/* A step, a check, or the source that a tool makes: a script in a cage. */
 struct build_step {
 	char *name;
+	/* what it runs in, if that is not the tree: one of these */
+	const char *tool_name, *packages, *root;
+	const struct fabricate_tool *tool;
+	const char *tools_suite;
+	uint64_t renew;		/* milliseconds; BUILD_RENEW_UNSET: as the network says */
 	const char *script;
 	const char *files;	/* a folder that is copied into the root first; NULL */
 	const char *user, *workdir;
@@ -26,8 +32,14 @@ struct build_step {
 	struct strv given;	/* "key=value" as written, for its hash */
 };
 
+#define BUILD_RENEW_UNSET UINT64_MAX
+/* Where a tool fills the tree, and where its checks find the outputs; in the cage. */
+#define BUILD_TARGET	"/target"
+#define BUILD_OUTPUTS	"/outputs"
+
 struct build_output {
 	char *name;		/* of the file */
+	const char *file;	/* of the tree, which is taken as it is; NULL: it is made */
 	const char *format, *level;
 	unsigned int jobs;
 	bool sparse;
@@ -53,6 +65,8 @@ struct build {
 	const char *description;
 	/* the source: one of these */
 	const char *suite, *root, *base;
+	struct build_step *run;	/* NULL, or the one of [Run] */
+	size_t nrun;
 	struct strv mirrors;
 	struct strv options;	/* of fabricate, "--key=value" */
 	struct strv values;	/* what options point to */
@@ -75,10 +89,11 @@ struct build {
 	/* known once it is done, for those that build on it */
 	char tree_key[SHA256_HEX + 1];
 	int64_t epoch;
+	char *tools;		/* the root that its tool ran in just now; NULL */
 };
 
-extern const struct opt_spec build_step_spec, build_output_spec, build_source_spec,
-	build_publish_spec, build_limits_spec, build_build_spec;
+extern const struct opt_spec build_step_spec, build_output_spec, build_source_spec, build_run_spec,
+	build_check_spec, build_publish_spec, build_limits_spec, build_build_spec;
 
 /* ---- file.c ---- */
 
@@ -136,6 +151,7 @@ void build_keys_release(struct build_keys *k);
 struct build_again {
 	char *stages;		/* where its trees are, instead of the cache */
 	int64_t epoch;
+	int64_t began;		/* when it was made first */
 };
 
 /* ---- stage.c ---- */
@@ -157,11 +173,32 @@ int build_program(const struct build_env *env, const struct build *b, struct str
 /* ---- step.c ---- */
 
 /*
- * The script in a cage on the root @root (a share, or an image): with @into on a copy that
- * becomes the share @into, else on something that is thrown away.
+ * The script in a cage on a copy of the share @root, which becomes the share @into.  The one of [Run]
+ * is in a cage on @root itself, whose changes are thrown away, and fills @into at BUILD_TARGET.
  */
 int build_step(const struct build_env *env, const struct build *b, const struct build_step *s,
 	       const char *root, const char *into, int64_t epoch, struct error *e);
+/*
+ * A check, on something that is thrown away: on @root, a share or an image, or, if it has a tool, on
+ * the root of that, with the folder @outputs at BUILD_OUTPUTS.
+ */
+int build_check(const struct build_env *env, const struct build *b, const struct build_step *s,
+		const char *root, const char *outputs, int64_t epoch, struct error *e);
+
+/* ---- tool.c ---- */
+
+bool build_has_tool(const struct build_step *s);
+/* Finds the row of tool =; usage errors, without the name of the section. */
+int build_tool_check(struct build_step *s, struct error *e);
+/* What it depends on beside its keys. */
+void build_tool_key(const struct build_env *env, const struct build_step *s, struct strv *out);
+/* Its variables, of the source or of a check: where things are, and the mirror, if there is one. */
+void build_tool_environment(const struct build_step *s, bool source, struct strv *out);
+/* The root that it runs in, made if need be; *@path is malloc'ed. */
+int build_tool_root(const struct build_env *env, const struct build_step *s, char **path, struct error *e);
+/* The kernel that a script asks for, or the one of all; *@path is @k's or @env's. */
+int build_kernel(const struct build_env *env, const struct build_step *s, struct kernel_info *k,
+		 const char **path, struct error *e);
 
 /* ---- publish.c ---- */
 

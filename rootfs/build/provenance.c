@@ -75,6 +75,8 @@ static struct json_object *external(const struct night *n)
 		json_add_text(o, "root", b->root);
 	if (b->base)
 		json_add_text(o, "build", b->base);
+	if (b->run)
+		json_add(o, "run", json_of_list(&b->run->given));
 	json_add(o, "mirrors", json_of_list(&b->mirrors));
 	json_add(o, "options", json_of_list(&b->options));
 	for (size_t i = 0; i < b->nsteps; i++)

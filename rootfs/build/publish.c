@@ -239,6 +239,20 @@ static int write_output(struct night *n, const struct build_output *o, const cha
 	return ret;
 }
 
+/* A file of the tree as it is: a tool may have made it, which nobody trusts with more than its bytes. */
+static int take_file(const struct build_output *o, const char *path, struct share *tree, struct error *e)
+{
+	cleanup_share_tree struct share_tree *files = share_tree_new(tree->fd, 0);
+	cleanup_close int from = share_open_file(files, o->file, e), to = -1;
+
+	if (from < 0)
+		return err_wrap(e, "file = %s", o->file);
+	to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (to < 0)
+		return err_sys(e, errno, "cannot write '%s'", path);
+	return share_copy_file(from, to, e) < 0 ? err_wrap(e, "cannot write '%s'", path) : 0;
+}
+
 /* A file of the night, into the manifest. */
 static int note_file(struct night *n, const char *name, struct error *e)
 {
@@ -307,7 +321,7 @@ static int make_outputs(struct night *n, struct error *e)
 		if (interrupted())
 			return err_set(e, EINTR, "interrupted");
 		if (!reuse(n, o, n->k->parts[1 + n->b->nsteps + i].key))
-			ret = write_output(n, o, path, &tree, e);
+			ret = o->file ? take_file(o, path, &tree, e) : write_output(n, o, path, &tree, e);
 		if (ret == 0)
 			ret = note_output(n, o, e);
 	}
@@ -323,7 +337,9 @@ static char *checked_root(const struct night *n)
 		const char *name = n->b->outputs[i].name;
 		const char *format = n->b->outputs[i].format;
 
-		if (str_ends(name, ".ext4") || str_ends(name, ".squashfs") || str_ends(name, ".img") ||
+		/* what a tool calls disk.img has partitions, more often than not */
+		if (str_ends(name, ".ext4") || str_ends(name, ".squashfs") ||
+		    (str_ends(name, ".img") && !n->b->outputs[i].file) ||
 		    str_eq(format, "ext4") || str_eq(format, "squashfs"))
 			return path_join(n->part, name);
 	}
@@ -339,7 +355,7 @@ static int run_checks(struct night *n, struct error *e)
 		free(n->what);
 		n->what = xasprintf("check %s", n->b->checks[i].name);
 		progress_note(n->env->progress, "%s", n->what);
-		ret = build_step(n->env, n->b, &n->b->checks[i], root, NULL, n->b->epoch, e);
+		ret = build_check(n->env, n->b, &n->b->checks[i], root, n->part, n->b->epoch, e);
 	}
 	return ret;
 }
@@ -518,6 +534,15 @@ static void describe(const struct night *n, const struct build_run *run, struct 
 			    packages);
 }
 
+/* Which packages made the tree: of the root that was used now, or of the one of then. */
+static void note_tool(struct night *n)
+{
+	if (n->b->tools)
+		build_note_tools(n, "source", n->b->tools);
+	else
+		build_keep_tools(n, "source");
+}
+
 int build_make(struct build_env *env, struct build *b, const struct build_keys *k,
 	       struct build_report *r, struct error *e)
 {
@@ -531,6 +556,8 @@ int build_make(struct build_env *env, struct build *b, const struct build_keys *
 	n.former = build_latest(n.folder);
 	if (ret == 0)
 		ret = build_tree(env, b, k, &n.tree, &n.what, e);
+	if (ret == 0 && b->run && !b->run->root)
+		note_tool(&n);
 	if (ret == 0)
 		ret = make_outputs(&n, e);
 	if (ret == 0 && !env->how->again)

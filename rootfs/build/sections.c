@@ -30,6 +30,10 @@ static const struct opt step_opts[] = {
 	  "a folder whose files are put into the root before that, as root's" },
 	{ OPT_STRING, 0, "user", "USER[:GROUP]", STEP(user, STR), "who runs it (default: root)" },
 	{ OPT_STRING, 0, "workdir", "DIR", STEP(workdir, STR), "where it starts (default: /)" },
+	OPT_END,
+};
+
+static const struct opt place_opts[] = {
 	{ OPT_LIST, 0, "bind", "HOSTDIR:GUESTDIR[:ro]", STEP(places.binds, STRV),
 	  "a folder of the host for the script; its contents count as input" },
 	{ OPT_STRING, 0, "bind-owner", "USER[:GROUP]", STEP(places.owner, STR),
@@ -38,10 +42,38 @@ static const struct opt step_opts[] = {
 	OPT_END,
 };
 
+/* What a script runs in that is not about the tree's own programs. */
+static const struct opt tool_opts[] = {
+	{ OPT_STRING, 0, "tool", "NAME", STEP(tool_name, STR),
+	  "runs where 'umlcage tool NAME' does: its packages, kernel, memory" },
+	{ OPT_STRING, 0, "packages", "NAME,...", STEP(packages, STR),
+	  "or in a small root with those packages" },
+	{ OPT_STRING, 0, "root", "ROOT", STEP(root, STR), "or in a root that exists" },
+	{ OPT_STRING, 0, "tools-suite", "SUITE", STEP(tools_suite, STR),
+	  "whose packages these are (default: this machine's own, else stable)" },
+	{ OPT_STRING, 0, "scratch", "WHERE", STEP(places.scratch, STR),
+	  "where that root is written to: memory, or disk (default: what the tool needs)" },
+	OPT_END,
+};
+
+static const struct opt run_opts[] = {
+	{ OPT_STRING, 0, "run", "SCRIPT", STEP(script, STR),
+	  "what sh runs as root, in an empty folder; it fills the folder $TARGET" },
+	{ OPT_STRING, 0, "files", "DIR", STEP(files, STR),
+	  "a folder whose files are put where it starts, before that" },
+	{ OPT_STRING, 0, "workdir", "DIR", STEP(workdir, STR), "where it starts instead" },
+	{ OPT_DURATION, 0, "renew", "TIME", STEP(renew, U64),
+	  "how long what it fetches is taken as what it would fetch (default: a day;\n"
+	  "without a network, and with 0: until the build file changes)" },
+	OPT_END,
+};
+
 static const struct opt output_opts[] = {
 	{ OPT_STRING, 0, "format", "NAME", OUT(format, STR),
 	  "where the file's name does not tell; one of these, of\n"
 	  "which tar and cpio may have a compression, as in tar.zst:", .words = target_words },
+	{ OPT_STRING, 0, "file", "PATH", OUT(file, STR),
+	  "a file of the tree as it is, instead: an image that a tool made, a kernel" },
 	{ OPT_STRING, 0, "level", "N", OUT(level, STR), "of the compression" },
 	{ OPT_UINT, 0, "jobs", "N", OUT(jobs, UNSIGNED), "threads that compress" },
 	{ OPT_FLAG, 0, "sparse", NULL, OUT(sparse, BOOL), "tar: leave out the holes of files" },
@@ -70,13 +102,20 @@ static const struct opt limit_opts[] = {
 
 const struct opt_spec build_build_spec = { .groups = OPT_GROUPS({ NULL, build_opts, 0 }) };
 const struct opt_spec build_source_spec = { .groups = OPT_GROUPS({ NULL, source_opts, 0 }) };
-const struct opt_spec build_step_spec = {
-	.groups = OPT_GROUPS({ NULL, step_opts, 0 },
-			     { NULL, machine_env_opts, offsetof(struct build_step, machine) },
-			     { NULL, machine_net_opts, offsetof(struct build_step, machine) },
-			     { NULL, machine_port_opts, offsetof(struct build_step, machine) },
-			     { NULL, machine_policy_opts, offsetof(struct build_step, machine) },
-			     { NULL, machine_opts, offsetof(struct build_step, machine) }),
+#define STEP_GROUPS \
+	{ NULL, place_opts, 0 }, \
+	{ NULL, machine_env_opts, offsetof(struct build_step, machine) }, \
+	{ NULL, machine_net_opts, offsetof(struct build_step, machine) }, \
+	{ NULL, machine_port_opts, offsetof(struct build_step, machine) }, \
+	{ NULL, machine_policy_opts, offsetof(struct build_step, machine) }, \
+	{ NULL, machine_opts, offsetof(struct build_step, machine) }
+
+const struct opt_spec build_step_spec = { .groups = OPT_GROUPS({ NULL, step_opts, 0 }, STEP_GROUPS) };
+const struct opt_spec build_run_spec = {
+	.groups = OPT_GROUPS({ NULL, run_opts, 0 }, { NULL, tool_opts, 0 }, STEP_GROUPS),
+};
+const struct opt_spec build_check_spec = {
+	.groups = OPT_GROUPS({ NULL, step_opts, 0 }, { NULL, tool_opts, 0 }, STEP_GROUPS),
 };
 const struct opt_spec build_output_spec = {
 	.groups = OPT_GROUPS({ NULL, output_opts, 0 },
@@ -105,7 +144,9 @@ void builds_keys(const struct build_tools *tools, FILE *out)
 		{ "[Build]", &build_build_spec },
 		{ "[Source]", &build_source_spec },
 		{ "[Source] of a suite, the options of umlcage fabricate:", tools->fabricate },
-		{ "[Step NAME], [Verify NAME], those of umlcage run, too:", &build_step_spec },
+		{ "[Run], those of umlcage run, too:", &build_run_spec },
+		{ "[Step NAME], the same:", &build_step_spec },
+		{ "[Verify NAME], the same:", &build_check_spec },
 		{ "[Output FILE]", &build_output_spec },
 		{ "[Publish]", &build_publish_spec },
 		{ "[Limits]", &build_limits_spec },

@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/roots/roots.h"
@@ -272,6 +273,19 @@ static int fabricate(const struct build_env *env, struct build *b, const char *i
 	return build_program(env, b, &argv, epoch, NULL, e);
 }
 
+/* Nothing that it makes is newer than when it began, or than the time that its cage is told. */
+static int run_tool(const struct build_env *env, struct build *b, const char *into, int64_t *epoch,
+		    struct error *e)
+{
+	int ret;
+
+	free_ptr(&b->tools);
+	ret = build_tool_root(env, b->run, &b->tools, e);
+	if (*epoch < 0)
+		*epoch = b->run->machine.clock_at ? b->run->machine.clock_at : (int64_t)time(NULL);
+	return ret < 0 ? ret : build_step(env, b, b->run, b->tools, into, *epoch, e);
+}
+
 /* What a tree was made of, what was made of it is made of, too. */
 static int copy_list(const char *before, const char *into, struct error *e)
 {
@@ -292,6 +306,8 @@ static int fill_part(const struct build_env *env, struct build *b, const char *p
 		return -e->errnum;
 	if (i)
 		return build_step(env, b, &b->steps[i - 1], before, into, *epoch, e);
+	if (b->run)
+		return run_tool(env, b, into, epoch, e);
 	return b->suite ? fabricate(env, b, into, *epoch, e) : copy_root(b->root, into, epoch, e);
 }
 

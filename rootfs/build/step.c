@@ -15,7 +15,8 @@
 
 #define FILES	"/run/umlcage-files"
 #define MEMORY	((uint64_t)2 << 30)
-#define COPY	"cp -dR --preserve=mode,timestamps,links " FILES "/. /\n"
+#define COPY	"cp -dR --preserve=mode,timestamps,links " FILES "/. "
+#define WORK	"/work"
 #define LINE_MAX_LEN 400
 
 struct listener {
@@ -67,13 +68,15 @@ static void environment(const struct build *b, const struct build_step *s, int64
 	if (!s->user)
 		strv_add(env, "HOME=/root");
 	strv_addf(env, "UMLCAGE_BUILD=%s", b->name);
+	if (build_has_tool(s))
+		build_tool_environment(s, s == b->run, env);
 	if (epoch >= 0)
 		strv_addf(env, "SOURCE_DATE_EPOCH=%lld", (long long)epoch);
 	machine_environment(&s->machine, false, env);
 }
 
-static int ended_badly(const struct build *b, const struct build_step *s,
-		       const struct cage_exit *ended, struct listener *l, struct error *e)
+static int ended_badly(const struct build *b, const struct cage_exit *ended, struct listener *l,
+		       struct error *e)
 {
 	const char *last;
 
@@ -85,20 +88,38 @@ static int ended_badly(const struct build *b, const struct build_step *s,
 	if (ended->timed_out)
 		err_set(e, ETIMEDOUT, "it took longer than %g s", (double)b->limits.timeout / 1000);
 	else if (ended->oom || ended->full)
-		err_set(e, EIO, "the cage ran out of memory; give it more with memory = in [Step %s]",
-			s->name);
+		err_set(e, EIO, "the cage ran out of memory; give it more with memory = in its section");
 	else
 		err_set(e, EIO, "exit status %d%s%s", ended->status, last ? ": " : "", last ? last : "");
 	return err_mark(e, ERR_PACKAGES);
 }
 
-/* Each command is in the log before it runs: one that fails without a word is named by it. */
+/*
+ * Each command is in the log before it runs: one that fails without a word is named by it.  A tool
+ * works in a folder that is its own, in a root that has been made ready for it.
+ */
+static char *script_of(const struct build *b, const struct build_step *s)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	bool source = s == b->run;
+
+	if (s->tool)
+		sb_addf(&text, "%s%s", fabricate_tool_before, s->tool->before ? s->tool->before : "");
+	sb_adds(&text, "set -e\n");
+	if (source && !s->workdir)
+		sb_adds(&text, "mkdir -p " WORK "; cd " WORK "\n");
+	sb_adds(&text, "set -x\n");
+	if (s->files)
+		sb_addf(&text, COPY "%s\n", source ? "." : "/");
+	sb_addf(&text, "%s\n", s->script ? s->script : "");
+	return sb_steal(&text);
+}
+
 static int run_script(const struct build_env *env, const struct build *b,
 		      const struct build_step *s, struct cage *cage, int64_t epoch,
 		      struct error *e)
 {
-	cleanup_free char *script = xasprintf("set -ex\n%s%s\n", s->files ? COPY : "",
-					      s->script ? s->script : "");
+	cleanup_free char *script = script_of(b, s);
 	char *argv[] = { (char *)"/bin/sh", (char *)"-c", script, NULL };
 	cleanup_strv struct strv vars = STRV_INIT;
 	struct listener l = { .log = env->log };
@@ -114,7 +135,7 @@ static int run_script(const struct build_env *env, const struct build *b,
 	exec.env = strv_argv(&vars);
 	ret = cage_exec(cage, &exec, &ended, e);
 	if (ret == 0)
-		ret = ended_badly(b, s, &ended, &l, e);
+		ret = ended_badly(b, &ended, &l, e);
 	cage_exit_release(&ended);
 	sb_release(&l.line);
 	free(l.command);
@@ -122,34 +143,43 @@ static int run_script(const struct build_env *env, const struct build *b,
 	return ret;
 }
 
-int build_step(const struct build_env *env, const struct build *b, const struct build_step *s,
-	       const char *root, const char *into, int64_t epoch, struct error *e)
+/* Where it runs: on a copy that becomes @into, or on its own root with @into or @root in it. */
+static void place(const struct build *b, const struct build_step *s, const char *root, const char *into,
+		  struct places_options *where)
 {
-	struct places_options where = s->places;
-	cleanup_strv struct strv binds = STRV_INIT;
+	strv_addv(&where->binds, (const char *const *)strv_argv(&s->places.binds));
+	strv_addv(&where->shares, (const char *const *)strv_argv(&s->places.shares));
+	where->root = root;
+	where->owner = s->places.owner;
+	where->scratch = s->places.scratch;
+	if (s->files)
+		strv_addf(&where->binds, "%s:" FILES ":ro", s->files);
+	if (s == b->run)
+		strv_addf(&where->shares, "%s:" BUILD_TARGET, into);
+	else
+		where->commit_path = into;
+}
+
+static int in_cage(const struct build_env *env, const struct build *b, const struct build_step *s,
+		   const struct places_options *where, const char *kernel, int64_t epoch, struct error *e)
+{
 	cleanup_root_spec struct root_spec spec = ROOT_SPEC_INIT;
 	cleanup_free char *suite = fabricate_host_suite();
 	cleanup_emulators struct emulators emulators = EMULATORS_INIT;
 	struct places places = PLACES_INIT;
 	struct cage_config cfg = CAGE_CONFIG_INIT;
 	struct cage *cage = NULL;
-	int ret = root_find(&spec, root, false, NULL, e);
+	int ret = root_resolve(&spec, where->root, env->progress, e);
 
 	if (ret < 0)
 		return ret;
-	strv_addv(&binds, (const char *const *)strv_argv(&s->places.binds));
-	if (s->files)
-		strv_addf(&binds, "%s:" FILES ":ro", s->files);
-	where.root = root;
-	where.binds = binds;
-	where.commit_path = into;
-	cfg.memory = MEMORY;
+	cfg.memory = s->tool && s->tool->memory ? s->tool->memory : MEMORY;
 	machine_configure(&s->machine, &cfg);
-	cfg.kernel = env->kernel;
+	cfg.kernel = kernel;
 	cfg.hostname = "build";
 	cfg.booted = true;
 	cfg.progress = env->progress;
-	ret = places_open(&places, &where, &spec, &cfg, e);
+	ret = places_open(&places, where, &spec, &cfg, e);
 	if (ret == 0)
 		ret = emulate_ensure_root(&emulators, spec.kind == ROOT_SHARE ? places.root.fd : -1,
 					  &s->machine.emulate, suite, NULL, env->progress, e);
@@ -165,5 +195,40 @@ int build_step(const struct build_env *env, const struct build *b, const struct 
 	if (ret == 0)
 		ret = places_finish(&places, true, e);
 	places_close(&places);
+	return ret;
+}
+
+int build_step(const struct build_env *env, const struct build *b, const struct build_step *s,
+	       const char *root, const char *into, int64_t epoch, struct error *e)
+{
+	cleanup_kernel_info struct kernel_info own = KERNEL_INFO_INIT;
+	struct places_options where = PLACES_OPTIONS_INIT;
+	const char *kernel;
+	int ret = build_kernel(env, s, &own, &kernel, e);
+
+	place(b, s, root, into, &where);
+	if (ret == 0)
+		ret = in_cage(env, b, s, &where, kernel, epoch, e);
+	places_options_release(&where);
+	return ret;
+}
+
+int build_check(const struct build_env *env, const struct build *b, const struct build_step *s,
+		const char *root, const char *outputs, int64_t epoch, struct error *e)
+{
+	cleanup_kernel_info struct kernel_info own = KERNEL_INFO_INIT;
+	struct places_options where = PLACES_OPTIONS_INIT;
+	cleanup_free char *tools = NULL;
+	const char *kernel;
+	int ret = build_kernel(env, s, &own, &kernel, e);
+
+	if (ret == 0 && build_has_tool(s))
+		ret = build_tool_root(env, s, &tools, e);
+	place(b, s, tools ? tools : root, NULL, &where);
+	if (tools)
+		strv_addf(&where.binds, "%s:" BUILD_OUTPUTS ":ro", outputs);
+	if (ret == 0)
+		ret = in_cage(env, b, s, &where, kernel, epoch, e);
+	places_options_release(&where);
 	return ret;
 }

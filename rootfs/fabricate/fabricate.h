@@ -102,6 +102,25 @@ int fabricate_tools_find(const char *suite, const char *include, bool check, cha
 			 struct error *e);
 /* The packages of a root that is made when it is first asked for, "default" or "tools"; NULL. */
 const char *fabricate_tools_named(const char *name);
+/* A tool that wants root, for who runs it in a cage on a root with its packages. */
+struct fabricate_tool {
+	const char *name, *what;
+	const char *packages;
+	const char *suite;	/* that they are of; NULL: the host's release */
+	const char *before;	/* of a shell: what has to be there before it runs; NULL: nothing */
+	const char *script;	/* of a shell, with the arguments as its own: runs it in the user's folder */
+	uint64_t memory;	/* bytes; 0: as any cage */
+	bool own;		/* a command of umlcage does it all */
+	bool full;		/* needs the full kernel */
+	bool disk;		/* works on more than memory holds: on a disk thrown away */
+};
+
+extern const struct fabricate_tool fabricate_tool_table[];	/* ends with a NULL name */
+/* Of a shell: before any of them. */
+extern const char fabricate_tool_before[];
+/* NULL, with a usage error: there is none of that name. */
+const struct fabricate_tool *fabricate_tool_find(const char *name, struct error *e);
+
 /* VERSION_CODENAME of a Debian host, else "stable"; malloc'ed. */
 char *fabricate_host_suite(void);
 

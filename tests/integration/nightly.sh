@@ -434,6 +434,93 @@ test_signed_later_elsewhere()
 }
 
 # An image whose hashes are beside it: they are outputs like it, in all that is said of it.
+# A tool makes the tree as root, owners and devices and all, in a root of its own.
+test_tool_is_a_source()
+{
+	small_tree sh cat cp mkdir chown chmod mknod ln dd grep sleep test
+	mv small.tar tools.tar
+	mkdir recipe
+	echo one >recipe/names
+	cat >make.build <<-'END'
+	[Run]
+	root = tools.tar
+	files = recipe
+	run = cd "$TARGET"; mkdir etc bin dev; cp /bin/sh /bin/cat /bin/grep bin/; cp -R /lib* .
+	    test ! -d /usr || cp -R /usr .
+	    cat /work/names >etc/names; chown 5:6 etc/names; chmod 4750 etc/names
+	    mknod dev/null c 1 3
+	    dd if=/dev/zero of=disk.img bs=1 count=0 seek=8000000; echo made >>disk.img
+	[Step more]
+	run = echo more >/etc/more
+	[Output root.tar]
+	[Output machine.img]
+	file = /disk.img
+	[Verify tree]
+	run = grep -q one /etc/names
+	[Verify image]
+	root = tools.tar
+	run = grep -q made "$OUTPUTS/machine.img"
+	    ! test -e /etc/names
+	END
+	build 2>err || fail "it is not made: $(cat err output/make/failed.log)"
+	tar --numeric-owner -tvf output/make/latest/root.tar >list
+	grep -q -- "-rwsr-x--- 5/6 .* ./etc/names" list || fail "the owner: $(cat list)"
+	grep -q "crw.* 1,3 .* ./dev/null" list || fail "the device"
+	contains ./etc/more list
+	equal made "$(tail -c 5 output/make/latest/machine.img)"
+	equal 8000005 "$(stat -c %s output/make/latest/machine.img)" "the size of the image"
+	[ "$(stat -c %b output/make/latest/machine.img)" -lt 100 ] || fail "its holes are filled"
+	sums output/make/latest
+	no_parts
+	build 2>err
+	contains "make: up to date" err
+	# a step changes what it made, not what it is made of
+	sed -i 's/echo more/echo others/' make.build
+	build -q
+	! grep -q "mknod" output/make/latest/log || fail "the tool ran again"
+	# what it fetched may be another one after a day
+	printf '[Run]\nrenew = 1s\n' >>make.build
+	build -q
+	contains mknod output/make/latest/log
+	sleep 1.1
+	build --dry-run --explain 2>err
+	contains "source: changed" err
+	sed -i 's/renew = 1s/net = none/' make.build
+	build -q
+	build --dry-run 2>err
+	contains "make: up to date" err
+	echo two >recipe/names
+	build --dry-run 2>err
+	contains "make: would be built" err
+}
+
+# A guest may leave anything under the name of an output.
+test_files_of_a_tool_are_only_that()
+{
+	small_tree sh ln mkdir mknod
+	mv small.tar tools.tar
+	echo secret >secret
+	local left
+	for left in 'ln -s '"$PWD"'/secret $TARGET/disk.img' 'ln -s .. $TARGET/up; ln -s up/up/'"$PWD"'/secret $TARGET/disk.img' \
+		'mkdir $TARGET/disk.img' 'mknod $TARGET/disk.img b 7 0' 'mknod $TARGET/disk.img p' ':'; do
+		printf '[Run]\nroot = tools.tar\nrun = %s\n[Output disk.img]\nfile = disk.img\n' "$left" >x.build
+		! build 2>err || fail "$left: it is made"
+		contains "output disk.img: file = disk.img: cannot" err
+		[ ! -e output/x/latest ] || fail "something was published"
+		no_parts
+		rm -rf output
+	done
+	printf '[Run]\nroot = tools.tar\nrun = mkdir $TARGET/a; ln -s %s $TARGET/a/b\n[Output x]\nfile = a/b/secret\n' \
+		"$PWD" >x.build
+	status 3 build 2>err
+	contains "file = a/b/secret: cannot" err
+	# one that fails is told as any step, and leaves nothing
+	printf '[Run]\nroot = tools.tar\nrun = echo some >$TARGET/some; false\n[Output x.tar]\n' >x.build
+	status 5 build 2>err
+	contains "source: exit status 1: false" err
+	no_parts
+}
+
 test_hashes_of_verity_are_outputs()
 {
 	local file
@@ -578,8 +665,21 @@ test_circles_and_slips_are_refused()
 	refused "variant" 2 "[Source]\nsuite = trixie\nvariant = minbas\n"
 	refused "cannot tell a format" 2 "[Source]\nroot = root.tar\n[Output a.zip]\n"
 	refused "one of suite, root and build" 2 "[Source]\n"
+	refused "or there is a [Run]" 2 "[Source]\n"
 	refused "has nothing to do" 2 "[Source]\nroot = root.tar\n[Step a]\n"
 	refused "--size is for file systems" 2 "[Source]\nroot = root.tar\n[Output a.tar]\nsize = 1G\n"
+	refused "x.build:2: there is no key 'tols' in [Run]; did you mean 'tool'" 2 "[Run]\ntols = vmdb2\n"
+	refused "[Run]: tool: there is no tool 'vmdb'; did you mean 'vmdb2'" 2 \
+		"[Run]\ntool = vmdb\nrun = x\n[Output a.tar]\n"
+	refused "x.build: [Run]: where does it run?" 2 "[Run]\nrun = x\n[Output a.tar]\n"
+	refused "x.build: [Run] has nothing to do" 2 "[Run]\ntool = vmdb2\n[Output a.tar]\n"
+	refused "three ways to say what it runs in" 2 "[Run]\ntool = vmdb2\npackages = a\nrun = x\n[Output a.tar]\n"
+	refused "[Run] is the source, and [Source] names another one" 2 \
+		"[Source]\nsuite = trixie\n[Run]\ntool = vmdb2\nrun = x\n[Output a.tar]\n"
+	refused "taken as it is: no other key has a meaning" 2 \
+		"[Source]\nroot = root.tar\n[Output a.tar]\nfile = a\nlevel = 3\n"
+	refused "x.build:2: there is no key 'tool' in [Step a]" 2 "[Step a]\ntool = vmdb2\n"
+	refused "x.build:2: there is no key 'include' in [Step a]" 2 "[Step a]\ninclude = vmdb2\n"
 	refused "included too deep" 2 "include = x.build\n"
 	printf '[Source]\nroot = root.tar\n[Output a.tar]\n' >x.build
 	status 2 build --only=y 2>err

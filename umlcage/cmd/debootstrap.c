@@ -27,7 +27,6 @@
 #include "umlcage/machine/machine.h"
 
 #define GUEST_OUT "/out"
-#define TOOLS "debootstrap,ca-certificates,gpgv,xz-utils,zstd,debian-archive-keyring"
 #define MAX_MOUNTS 8
 
 struct job {
@@ -318,8 +317,8 @@ static int run(struct job *j, struct progress *progress, int *status, struct err
 	if (r >= 0 && !j->no_target)
 		r = target_prepare(&j->target, progress, e);
 	if (r >= 0)
-		r = fabricate_tools_root(j->tools_suite, TOOLS, NULL, &j->machine, progress,
-					 &path, e);
+		r = fabricate_tools_root(j->tools_suite, fabricate_tool_find("debootstrap", e)->packages,
+					 NULL, &j->machine, progress, &path, e);
 	if (!r)
 		r = share_open(&tools, path, SHARE_READ, e);
 	if (r)
