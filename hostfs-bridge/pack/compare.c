@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* How two archives differ, entry by entry: see pack.h. */
+/* How two archives, or two shares, differ, entry by entry: see pack.h. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -106,6 +106,15 @@ static int read_item(struct archive *a, struct archive_entry *entry, struct item
 	return 0;
 }
 
+static struct item *new_item(struct items *items)
+{
+	if (items->n == items->cap) {
+		items->cap = items->cap ? items->cap * 2 : 256;
+		items->v = xreallocarray(items->v, items->cap, sizeof(*items->v));
+	}
+	return &items->v[items->n++];
+}
+
 static int compare_paths(const void *a, const void *b)
 {
 	return strcmp(((const struct item *)a)->path, ((const struct item *)b)->path);
@@ -126,11 +135,7 @@ static int read_items(int fd, struct items *items, struct error *e)
 		ret = archive_read_next_header(a, &entry);
 		if (ret != ARCHIVE_OK && ret != ARCHIVE_WARN)
 			break;
-		if (items->n == items->cap) {
-			items->cap = items->cap ? items->cap * 2 : 256;
-			items->v = xreallocarray(items->v, items->cap, sizeof(*items->v));
-		}
-		ret = read_item(a, entry, &items->v[items->n++]);
+		ret = read_item(a, entry, new_item(items));
 	}
 	if (ret != ARCHIVE_EOF)
 		err_set(e, EBADMSG, "it is not a tar or cpio archive, or a damaged one");
@@ -159,7 +164,24 @@ static void compare_two(const struct item *one, const struct item *other, struct
 		say(out, one->path, sb_str(&said) + 2);
 }
 
-/* ---- in a process of its own ---- */
+/* Both are sorted. */
+static void compare_all(const struct items *a, const struct items *b, struct strbuf *out)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a->n || k < b->n) {
+		int which = i == a->n ? 1 : k == b->n ? -1 : strcmp(a->v[i].path, b->v[k].path);
+
+		if (which < 0)
+			say(out, a->v[i++].path, "is not there any more");
+		else if (which > 0)
+			say(out, b->v[k++].path, "was not there");
+		else
+			compare_two(&a->v[i++], &b->v[k++], out);
+	}
+}
+
+/* ---- archives: in a process of its own ---- */
 
 enum { DIFFERENCES_MAX = 64 << 20 };	/* bytes of what is said about them */
 
@@ -171,21 +193,12 @@ static int work(void *arg, struct strbuf *result, struct error *e)
 {
 	const struct job *j = arg;
 	struct items a = { NULL, 0, 0 }, b = { NULL, 0, 0 };
-	size_t i = 0, k = 0;
 	int ret = read_items(j->before, &a, e);
 
 	if (ret == 0)
 		ret = read_items(j->after, &b, e);
-	while (ret == 0 && (i < a.n || k < b.n)) {
-		int which = i == a.n ? 1 : k == b.n ? -1 : strcmp(a.v[i].path, b.v[k].path);
-
-		if (which < 0)
-			say(result, a.v[i++].path, "is not there any more");
-		else if (which > 0)
-			say(result, b.v[k++].path, "was not there");
-		else
-			compare_two(&a.v[i++], &b.v[k++], result);
-	}
+	if (ret == 0)
+		compare_all(&a, &b, result);
 	items_release(&a);
 	items_release(&b);
 	return ret;
@@ -226,5 +239,85 @@ int share_compare_archives(int before, int after, struct strv *out, struct error
 	ret = worker_run(&worker, &result, e);
 	if (ret == 0)
 		take_lines(&result, out);
+	return ret;
+}
+
+/* ---- shares ---- */
+
+struct reader {
+	struct items items;
+	struct share_links *links;
+};
+
+static int share_content(const struct share_entry *ent, char sum[SHA256_HEX + 1])
+{
+	struct hash h = { NULL };
+	char contents[SHA256_HEX + 1];
+	int ret = S_ISREG(ent->attr.mode) ? hash_fd(ent->fd, contents) : 0;
+
+	if (ret < 0)
+		return ret;
+	hash_start(&h);
+	if (S_ISREG(ent->attr.mode))
+		hash_add_field(&h, contents);
+	for (size_t i = 0; i < ent->attr.nxattrs; i++) {
+		hash_add_field(&h, ent->attr.xattrs[i].name);
+		hash_add(&h, ent->attr.xattrs[i].value, ent->attr.xattrs[i].len);
+	}
+	hash_end(&h, sum);
+	hash_release(&h);
+	return 0;
+}
+
+static int add_entry(const struct share_entry *ent, void *arg, struct error *e)
+{
+	struct reader *r = arg;
+	const struct share_attr *a = &ent->attr;
+	const char *first = S_ISDIR(a->mode) || ent->host.st_nlink < 2 ? NULL :
+			    share_links_first(r->links, ent->host.st_dev, ent->host.st_ino, ent->path);
+	struct item *item = new_item(&r->items);
+	char sum[SHA256_HEX + 1];
+	int ret;
+
+	*item = (struct item){ .path = xasprintf("./%s", ent->path) };
+	item->what[KIND] = xasprintf("%o", a->mode & S_IFMT);
+	item->what[MODE] = xasprintf("%04o", a->mode & 07777);
+	item->what[OWNER] = xasprintf("%u:%u", a->uid, a->gid);
+	item->what[TIME] = xasprintf("%lld.%09ld", (long long)a->mtime.tv_sec, a->mtime.tv_nsec);
+	item->what[SIZE] = xasprintf("%lld", S_ISREG(a->mode) ? (long long)ent->host.st_size : 0);
+	item->what[LINK] = xasprintf("%s%s", first ? "to " : "",
+				     first ? first : ent->target ? ent->target : "");
+	item->what[DEVICE] = xasprintf("%u:%u", a->major, a->minor);
+	ret = share_content(ent, sum);
+	item->what[CONTENT] = xstrdup(ret < 0 ? "" : sum);
+	return ret < 0 ? err_sys(e, -ret, "cannot read '%s'", ent->path) : 0;
+}
+
+static int read_share(int rootfd, struct items *items, struct error *e)
+{
+	struct reader r = { .links = share_links_new() };
+	int ret = share_walk(rootfd, 0, add_entry, &r, e);
+
+	share_links_free(&r.links);
+	*items = r.items;
+	if (items->n)
+		qsort(items->v, items->n, sizeof(*items->v), compare_paths);
+	return ret;
+}
+
+int share_compare(int before, int after, struct strv *out, struct error *e)
+{
+	struct items a = { NULL, 0, 0 }, b = { NULL, 0, 0 };
+	cleanup_strbuf struct strbuf result = STRBUF_INIT;
+	int ret = read_share(before, &a, e);
+
+	if (ret == 0)
+		ret = read_share(after, &b, e);
+	if (ret == 0) {
+		compare_all(&a, &b, &result);
+		take_lines(&result, out);
+	}
+	items_release(&a);
+	items_release(&b);
 	return ret;
 }

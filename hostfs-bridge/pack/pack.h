@@ -99,6 +99,8 @@ int share_recompress(int from, int fd, const char *name, const struct share_expo
  * They are read in a process that is confined.  -EBADMSG if one is not an archive.
  */
 int share_compare_archives(int before, int after, struct strv *out, struct error *e);
+/* The same for two open shares. */
+int share_compare(int before, int after, struct strv *out, struct error *e);
 
 /* Writes all of @s to @fd, which may be a pipe (called @name in messages). */
 int share_export(struct share *s, int fd, const char *name,

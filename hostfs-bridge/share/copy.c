@@ -298,3 +298,20 @@ int share_copy(int from, int to, struct error *e)
 	sb_release(&c.path);
 	return r;
 }
+
+static int clamp(const struct share_entry *ent, void *arg, struct error *e)
+{
+	const int64_t *newest = arg;
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = *newest } };
+
+	if (ent->attr.mtime.tv_sec < *newest ||
+	    (ent->attr.mtime.tv_sec == *newest && !ent->attr.mtime.tv_nsec) ||
+	    utimensat(ent->dirfd, ent->name, times, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return err_sys(e, errno, "cannot set the time of '%s'", ent->path);
+}
+
+int share_clamp_times(int rootfd, int64_t newest, struct error *e)
+{
+	return share_walk(rootfd, SHARE_WALK_NO_XATTRS, clamp, &newest, e);
+}

@@ -360,6 +360,8 @@ int share_verify(const char *path, bool repair, bool adopt,
 
 /* All of @from into the existing empty directory @to; -EINTR after a signal. */
 int share_copy(int from, int to, struct error *e);
+/* No time of modification in the share is later than @newest, in seconds since the epoch, any more. */
+int share_clamp_times(int rootfd, int64_t newest, struct error *e);
 /* All of @from into the empty @to, in the kernel where possible, holes as holes; -EINTR. */
 int share_copy_file(int from, int to, struct error *e);
 

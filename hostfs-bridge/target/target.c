@@ -377,6 +377,13 @@ static int write_oci(struct target *t, struct share *s, int fd, struct progress 
 			 oci_write_archive(s, fd, t->label, &opts, totals, e);
 }
 
+static int copy_share(const struct target *t, const struct share *s, struct error *e)
+{
+	int ret = share_copy(s->fd, t->stage.share.fd, e);
+
+	return ret == 0 && t->epoch >= 0 ? share_clamp_times(t->stage.share.fd, t->epoch, e) : ret;
+}
+
 int target_write(struct target *t, struct share *s, struct progress *progress,
 		 struct share_totals *totals, struct error *e)
 {
@@ -387,7 +394,7 @@ int target_write(struct target *t, struct share *s, struct progress *progress,
 	if (t->format->kind == TARGET_NOTHING)
 		return 0;
 	if (t->format->kind == TARGET_DIRECTORY)
-		return s == target_share(t) ? 0 : share_copy(s->fd, t->stage.share.fd, e);
+		return s == target_share(t) ? 0 : copy_share(t, s, e);
 	if (t->part)
 		return write_oci(t, s, -1, progress, totals, e);
 	fd = open_output(t, &opened, e);

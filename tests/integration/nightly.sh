@@ -4,7 +4,7 @@
 
 make_root()
 {
-	small_tree sh cat cp test sleep grep
+	small_tree sh cat cp test sleep grep chown chmod mknod
 	mv small.tar root.tar
 }
 
@@ -247,13 +247,15 @@ again()
 test_reproduced()
 {
 	make_build
-	printf '[Output root.cpio.gz]\n[Publish]\n%s\n' \
+	printf '[Output root.cpio.gz]\n[Output tree]\nformat = directory\n[Publish]\n%s\n' \
 		'notify = echo >>notified' >>one.build
+	printf '[Step odd]\nrun = cd /etc; cat second >odd; chown 5:6 odd; chmod 4750 odd; mknod null c 1 3\n' >>one.build
 	build -q
 	again output/one/latest || fail "it is not the same: $(cat err)"
 	contains "one: reproduced" err
 	contains "root.tar: the same bytes" err
 	contains "root.cpio.gz: the same bytes" err
+	contains "tree: the same entries" err
 	equal 1 "$(wc -l <notified)" "notifications"
 	no_parts
 	equal "" "$(find output -name '.*')" "left beside the night"
@@ -265,10 +267,12 @@ test_reproduced()
 	contains "one: not reproduced" err
 	contains "root.tar: differs" err
 	contains "  ./etc/when: content" err
+	contains "tree: differs" err
+	equal 3 "$(grep -c "etc/when: content" err)" "outputs in which it differs"
 	! grep -q "etc/same\|since then" err || fail "more than what differs: $(cat err)"
 	python3 -c 'import json; r = json.load(open("result"))
 assert r["name"] == "one" and not r["reproduced"] and not r["inputs"], r
-assert [o["file"] for o in r["outputs"] if not o["same"]] == ["root.tar", "root.cpio.gz"], r
+assert [o["file"] for o in r["outputs"] if not o["same"]] == ["root.tar", "root.cpio.gz", "tree"], r
 assert len(r["outputs"][0]["differences"]) == 2, r'
 	no_parts
 	# what it is made of is not what it was; the manifest alone does, too
