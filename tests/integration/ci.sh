@@ -178,3 +178,92 @@ test_slurm()
 	status 1 "$scripts/slurm-submit" 2>err
 	contains "slurm-submit FOLDER" err
 }
+
+# The rules of Kubernetes' security level "restricted" (Pod Security Standards), each by its field, and
+# that there is nothing else in the pod than what was looked at.
+restricted()
+{
+	cat >restricted.py <<-'END'
+	import json, sys
+	job = json.load(open(sys.argv[1]))
+	assert job["apiVersion"] == "batch/v1" and job["kind"] == "Job", job
+	spec = job["spec"]
+	assert spec["completionMode"] == "Indexed" and spec["completions"] == int(sys.argv[2]), spec
+	pod = spec["template"]["spec"]
+	known = {"restartPolicy", "automountServiceAccountToken", "enableServiceLinks", "securityContext",
+	         "terminationGracePeriodSeconds", "containers", "volumes"}
+	# no hostNetwork, hostPID, hostIPC, hostUsers, initContainers, ephemeralContainers
+	assert set(pod) == known, set(pod) ^ known
+	assert pod["restartPolicy"] == "Never" and pod["automountServiceAccountToken"] is False, pod
+	allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
+	           "projected", "secret"}
+	for volume in pod["volumes"]:
+	    assert set(volume) - {"name"} <= allowed and len(volume) == 2, volume
+	whole = pod["securityContext"]
+	assert set(whole) == {"runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy",
+	                      "seccompProfile"}, whole	# no sysctls, no options of SELinux or AppArmor
+	assert whole["runAsNonRoot"] is True and whole["runAsUser"] > 0, whole
+	assert whole["seccompProfile"] == {"type": "RuntimeDefault"}, whole
+	[c] = pod["containers"]
+	assert set(c) == {"name", "image", "command", "env", "resources", "securityContext", "volumeMounts"}, c
+	assert c["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
+	    "readOnlyRootFilesystem": True, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}, c
+	mounted = {m["name"]: m["mountPath"] for m in c["volumeMounts"]}
+	assert set(mounted) == {v["name"] for v in pod["volumes"]}, mounted
+	# no device is asked for
+	assert set(c["resources"]["requests"]) | set(c["resources"]["limits"]) == {"memory", "cpu"}, c
+	# what the pod runs, with its variables and nothing else, its volumes being folders here
+	def here(text):
+	    for path in mounted.values():
+	        text = text.replace(path, sys.argv[3] + path) if path != "/tmp" else text
+	    return text
+	open("command", "w").write(here(c["command"][2]))
+	assert c["command"][:2] == ["/bin/sh", "-c"], c
+	open("env", "w").write("".join(here(f"{v['name']}={v['value']}\n") for v in c["env"]))
+	END
+	python3 restricted.py "$@"
+}
+
+test_kubernetes()
+{
+	local index name vars
+	stand_in_for_sbatch
+	mkdir -p pod/work pod/images tree/etc
+	tar -C tree -cf pod/images/root.tar .
+	printf '[Source]\nroot = root.tar\n[Output base.tar]\n' >pod/images/base.build
+	for name in one two; do
+		printf '[Source]\nbuild = base\n[Output x.tar]\n' >pod/images/$name.build
+	done
+	# the image has the kernel; here it is in the cache
+	mkdir -p pod/work/cache/umlcage
+	ln -s "$XDG_CACHE_HOME/umlcage/kernels" pod/work/cache/umlcage/
+	printf '[Source]\nbuild = two\n[Output x.tar]\n' >pod/images/three.build
+	printf '[Source]\nroot = root.tar\n[Output x.tar]\n' >pod/images/alone.build
+	printf '[Source]\nroot = root.tar\n[Output x.tar]\n[Verify]\nrun = false\n' >pod/images/bad.build
+	UMLCAGE=$UMLCAGE "$scripts/kubernetes-job" pod/images --image=registry.example/umlcage --claim=images >job.json
+	restricted job.json 3 "$PWD/pod"
+	mapfile -t vars <env
+	for index in 0 1 2; do
+		# a failed index is not another one's; the volumes are all that may be written to
+		env -i PATH="$PWD/bin:$PATH" JOB_COMPLETION_INDEX=$index "${vars[@]}" sh -c "$(cat command)" \
+			>$index.log 2>&1 || echo "$index" >>failed
+	done
+	[ "$(grep -c . failed)" -eq 1 ] || { cat ./*.log >&2; fail "more than the one failed"; }
+	equal 3 "$(grep -l "base: built\|three: built\|alone: built\|bad: failed" ./*.log | grep -c .)" "builds of an index"
+	for name in base one two three alone; do
+		[ -e pod/images/output/$name/latest/manifest.json ] || { cat ./*.log >&2; fail "'$name' is not made"; }
+	done
+	[ ! -e pod/images/output/bad/latest ] || fail "what failed its check is published"
+	[ -d pod/work/cache/umlcage/stages ] || fail "the cache is not where there is room for it"
+	# at another place of the volume
+	UMLCAGE=$UMLCAGE "$scripts/kubernetes-job" pod/images --image=x --claim=y --at=nightly/all >job.json
+	restricted job.json 3 "$PWD/pod"
+	contains "\"\$@\" $PWD/pod/images/nightly/all" command
+	status 1 env UMLCAGE="$UMLCAGE" "$scripts/kubernetes-job" pod/images --image=x --claim=y --at=../etc 2>err
+	contains "not below the volume" err
+	status 2 env UMLCAGE="$UMLCAGE" "$scripts/kubernetes-job" pod/images --image=x --claim=y --uid=0 2>err
+	contains "do not run as root" err
+	status 3 env UMLCAGE="$UMLCAGE" "$scripts/kubernetes-job" absent --image=x --claim=y
+	status 2 "$scripts/kubernetes-job" pod/images 2>err
+	contains "kubernetes-job FOLDER --image=IMAGE" err
+}
