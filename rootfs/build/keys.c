@@ -225,6 +225,8 @@ static int source_key(const struct build_env *env, struct build *b, struct build
 		strv_addf(&k->sources, "build %s %s", b->base, b->on->tree_key);
 		k->epoch = b->on->epoch;
 	}
+	if (k->never)
+		hash_add_field(&h, env->run);
 	part_end(k, &h, xstrdup("source"));
 	return ret;
 }

@@ -129,7 +129,7 @@ struct build_keys {
 	char all[SHA256_HEX + 1];
 	int64_t epoch;		/* -1: not known before the source is made */
 	struct strv sources;	/* "URL ... SHA256", "ROOT SHA256", "SHARE ID", "build NAME TREE" */
-	bool never;		/* something in it cannot be told: it is always to be made */
+	bool never;		/* something in it cannot be told: the keys are of this run alone */
 };
 
 struct build_env {
@@ -138,6 +138,7 @@ struct build_env {
 	struct progress *progress;
 	int log;		/* where commands and tools write; -1 */
 	int turn;		/* who gives turns to make something is there */
+	char run[17];		/* this run's own: what cannot be compared is another thing in each */
 	char *kernel, *kernel_key;
 };
 

@@ -109,7 +109,7 @@ char *build_difference(const struct build *b, const struct build_keys *k,
 		return xstrdup("there is no latest that is whole\n");
 	if (k->never)
 		sb_adds(&out, "source: a hook or an input of it cannot be compared\n");
-	for (size_t i = 0; i < k->n; i++) {
+	for (size_t i = k->never; i < k->n; i++) {
 		const char *old = build_part(manifest, k->parts[i].name);
 
 		if (!*old)

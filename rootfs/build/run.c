@@ -428,6 +428,7 @@ int builds_run(struct builds *all, const struct build_how *how, struct progress 
 	int ret = choose(all, how, e);
 
 	*status = 0;
+	snprintf(env.run, sizeof(env.run), "%016llx", (unsigned long long)random_u64());
 	machine.kernel = how->kernel;
 	if (ret == 0)
 		ret = machine_check(&machine, e);

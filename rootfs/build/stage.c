@@ -395,7 +395,7 @@ int build_tree(const struct build_env *env, struct build *b, const struct build_
 		top = xstrdup(again->stages);
 	sweep(top);
 	*path = NULL;
-	while (held < 0 && i > 0 && !(k->never && i == 1)) {
+	while (held < 0 && i > 0) {
 		i--;
 		held = find_tree(top, k->trees[i], path, &epoch);
 	}
@@ -421,7 +421,7 @@ int build_tree(const struct build_env *env, struct build *b, const struct build_
 		if (lock < 0)
 			return lock;
 		/* somebody else may have made it meanwhile */
-		held = k->never && !i ? -1 : find_tree(top, k->trees[i], path, &epoch);
+		held = find_tree(top, k->trees[i], path, &epoch);
 		if (held >= 0)
 			continue;
 		ret = make_tree(env, b, k, top, i, before, *what, &epoch, e);

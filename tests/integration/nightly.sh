@@ -230,6 +230,28 @@ test_packages_have_their_sums()
 assert len(d["digest"]["sha256"]) == 64, d'
 }
 
+# What umlcage cannot compare is made each time, and so is what is made of it.
+test_what_cannot_be_compared_is_made_again()
+{
+	"$TESTS_DIR/support/make-archive" a >made
+	pen_source "$PWD/a" >pen.build
+	mkdir "a folder"
+	echo one >"a folder/file"
+	printf '%s\n' 'setup-hook = copy-in "'"$PWD"'/a folder/file" /' '[Output pen.tar]' >>pen.build
+	printf '[Source]\nbuild = pen\n[Output x.tar]\n' >on.build
+	build -q
+	echo two >"a folder/file"
+	build 2>err
+	contains "pen: built in" err
+	contains "on: built in" err
+	equal two "$(tar -xOf output/pen/latest/pen.tar ./file)"
+	equal two "$(tar -xOf output/on/latest/x.tar ./file)" "in what is made of it"
+	build --dry-run 2>err
+	contains "source: a hook or an input of it cannot be compared" err
+	equal 1 "$(grep -c "source: a hook" err)"
+	no_parts
+}
+
 # sums FOLDER: SHA256SUMS is right, and names all there is but itself and its signature.
 sums()
 {
