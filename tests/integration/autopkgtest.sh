@@ -87,6 +87,35 @@ test_every_restriction()
 	nothing_left
 }
 
+# An init that takes its time, and clears /tmp before it says that it is up, is waited for, at a reboot too.
+test_an_init_is_waited_for()
+{
+	need_autopkgtest
+	local kernel=()
+	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || kernel=(--kernel "$("$UMLCAGE" kernel build)")
+	cat >init <<-'EOT'
+		#!/bin/sh
+		trap 'exit 0' TERM INT
+		sleep 2
+		rm -rf /tmp/*
+		echo running >/run/state
+		while :; do sleep 1 & wait $!; done
+	EOT
+	cat >systemctl <<-'EOT'
+		#!/bin/sh
+		[ -e /run/state ] && cat /run/state || echo starting
+	EOT
+	run --bind "$T:/mnt:ro" --commit slow -- install -m 755 /mnt/init /mnt/systemctl /sbin
+	{
+		printf 'open\n'
+		sleep 4
+		printf 'reboot\nrevert\n'
+	} | "$server" slow "${machine[@]}" "${kernel[@]}" --init >answers 2>err || fail "$(cat err)"
+	# the first is its greeting
+	equal 4 "$(grep -cx 'ok\( /tmp/autopkgtest\..*\)\?' answers)" "answers: $(cat answers err)"
+	nothing_left
+}
+
 test_ends_with_its_caller()
 {
 	need_autopkgtest
