@@ -81,9 +81,12 @@ int root_mount_point(const char *where, bool file, struct error *e);
 
 struct user;
 
-/* Makes the sockets of MSG_SETUP, before the switch to the new root; has them there, after it. */
+/*
+ * Makes the sockets of MSG_SETUP, before the switch to the new root; has them there, after it, and
+ * so that an @init of the root does not hide them.
+ */
 int sockets_make(const struct proto_msg *m, struct error *e);
-int sockets_place(struct error *e);
+int sockets_place(bool init, struct error *e);
 /* Those that programs look for below /run/user/UID, for a user who is about to run some. */
 void sockets_for_user(const struct user *user);
 void sockets_fill(struct pollset *ps);

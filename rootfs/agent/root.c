@@ -328,7 +328,7 @@ int root_setup(const struct proto_msg *m, int user_net, struct error *e)
 	if (ret == 0)
 		ret = mount_shares(m, e);
 	if (ret == 0)
-		ret = sockets_place(e);
+		ret = sockets_place(proto_get_number(m, F_INIT, 0) != 0, e);
 	if (ret < 0)
 		return ret;
 	if (hostname)

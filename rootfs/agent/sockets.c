@@ -72,10 +72,29 @@ int sockets_make(const struct proto_msg *m, struct error *e)
 	return ret;
 }
 
-int sockets_place(struct error *e)
+/*
+ * systemd mounts a file system of its own on /tmp, above what is there, unless something has been
+ * mounted on it: then that is what it is.
+ */
+static int keep_tmp(struct error *e)
+{
+	bool used = false;
+	int ret;
+
+	for (size_t i = 0; i < nsockets; i++)
+		used = used || str_starts(sockets[i].where, "/tmp/");
+	if (!used)
+		return 0;
+	ret = root_mount_point("/tmp", false, e);
+	if (ret == 0 && mount("/tmp", "/tmp", NULL, MS_BIND | MS_REC, NULL) < 0)
+		ret = err_sys(e, errno, "cannot keep the root's init from mounting something on '/tmp'");
+	return ret;
+}
+
+int sockets_place(bool init, struct error *e)
 {
 	char source[64];
-	int ret = 0;
+	int ret = init ? keep_tmp(e) : 0;
 
 	for (size_t i = 0; i < nsockets && ret == 0; i++) {
 		const struct own_socket *s = &sockets[i];

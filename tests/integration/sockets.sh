@@ -143,6 +143,31 @@ test_x11()
 	contains "DISPLAY is 'elsewhere:0', which is not a socket of this host" err
 }
 
+test_x11_beside_an_init()
+{
+	backwards "$T/X"
+	local kernel=()
+	[ -n "${UMLCAGE_TEST_KERNEL-}" ] || kernel=(--kernel "$("$UMLCAGE" kernel build)")
+	# which takes /tmp for itself, as systemd does
+	cat >init <<-'EOT'
+		#!/bin/sh
+		trap 'exit 0' TERM INT
+		mountpoint -q /tmp || mount -t tmpfs tmpfs /tmp
+		echo up >/run/init
+		while :; do sleep 1 & wait $!; done
+	EOT
+	run --keep web --bind "$PWD:/mnt:ro" -- install -m 755 /mnt/init /sbin/init
+	start web "${kernel[@]}" --keep web --init --socket "$T/X:/tmp/.X11-unix/X0"
+	within 20 session exec web test -e /run/init
+	session exec web test -S /tmp/.X11-unix/X0 || fail "there is no socket"
+	session stop web
+	# where nothing of the host is there, /tmp is what the init makes of it
+	start web "${kernel[@]}" --keep web --init
+	within 20 session exec web test -e /run/init
+	session exec web mountpoint -q /tmp
+	session stop web
+}
+
 test_nothing_stays_in_the_root()
 {
 	backwards "$T/socket"
