@@ -66,11 +66,10 @@ test_debos()
 	printf '5:6\ntext\n' | diff - out
 }
 
-# limit: 3600
-test_vmdb2()
+# recipe FILE: of vmdb2, for a disk with the root of base()
+recipe()
 {
-	base
-	cat >image.vmdb <<-'END'
+	cat >"$1" <<-'END'
 	steps:
 	  - mkimg: "{{ output }}"
 	    size: 700M
@@ -91,10 +90,46 @@ test_vmdb2()
 	      echo text >/etc/made
 	      chown 5:6 /etc/made
 	END
+}
+
+# limit: 3600
+test_vmdb2()
+{
+	base
+	recipe image.vmdb
 	tool vmdb2 image.vmdb --output out.img --rootfs-tarball base.tar.gz --log log ||
 		{ cat log >&2; fail "vmdb2: see above"; }
 	look out.img etc/made >out
 	printf '5:6\ntext\n' | diff - out
+}
+
+# limit: 3600
+test_vmdb2_is_a_source()
+{
+	base
+	mkdir recipe
+	recipe recipe/image.vmdb
+	mv base.tar.gz recipe/
+	cat >disk.build <<-'END'
+	[Run]
+	tool = vmdb2
+	files = recipe
+	run = vmdb2 image.vmdb --output "$TARGET/out.img" --rootfs-tarball base.tar.gz --log /dev/stderr
+	[Output out.img]
+	file = out.img
+	[Verify partition]
+	tool = vmdb2
+	run = loop=$(losetup -r -P -f --show "$OUTPUTS/out.img")
+	    mount -o ro "${loop}p1" /mnt
+	    chroot /mnt dpkg -s bash | grep 'ok installed'
+	    umount /mnt
+	END
+	"$UMLCAGE" build --kernel "$UMLCAGE_TEST_KERNEL" || { cat output/disk/failed.log >&2; fail "vmdb2: see above"; }
+	cp --sparse=always output/disk/latest/out.img .
+	look out.img etc/made >out
+	printf '5:6\ntext\n' | diff - out
+	"$UMLCAGE" build --kernel "$UMLCAGE_TEST_KERNEL" 2>err
+	contains "disk: up to date" err
 }
 
 # limit: 3600
