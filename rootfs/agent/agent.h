@@ -47,8 +47,11 @@ int kernelfs_mount(int user_net, bool booted, struct error *e);
 
 /* ---- etc.c ---- */
 
-/* Makes the files that MSG_SETUP asks for in ETC_LAYER, seeing what @root has: 1; 0: none. */
-int etc_prepare(const char *root, const struct proto_msg *m, struct error *e);
+/*
+ * Makes the files that MSG_SETUP asks for in ETC_LAYER, seeing what @root has, and for an init's name
+ * of the machine the @changes (or NULL) that come over it: 1; 0: none.
+ */
+int etc_prepare(const char *root, const char *changes, const struct proto_msg *m, struct error *e);
 /* In the finished root: mounts them where no overlay has them already. */
 void etc_place(bool layered, bool booted);
 /* Before the end: what was made in the root for their sake goes. */

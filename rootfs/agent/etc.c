@@ -24,7 +24,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/net/addresses.h"
 
-enum { HOSTS_MAX = 1 << 20 };
+enum { HOSTS_MAX = 1 << 20, HOSTNAME_FILE_MAX = 4096 };
 
 static struct own_file {
 	const char *path;
@@ -65,8 +65,33 @@ static bool has_host(const char *hosts, const char *name)
 	return false;
 }
 
+static void add_host(struct strbuf *hosts, const char *name)
+{
+	if (!has_host(sb_str(hosts), name))
+		sb_addf(hosts, "127.0.1.1\t%s\n", name);
+}
+
+/* The name that an init gives the machine: systemd prefers hostname(5) to what it finds. */
+static char *name_in(const char *root)
+{
+	static const char valid[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+	cleanup_free char *path = xasprintf("%s/etc/hostname", root);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_strv struct strv lines = STRV_INIT;
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    file_read(AT_FDCWD, path, HOSTNAME_FILE_MAX, &text, NULL) < 0)
+		return NULL;
+	strv_split(&lines, sb_str(&text), "\r\n\t ");
+	for (size_t i = 0; i < lines.n; i++)
+		if (lines.v[i][0] && !lines.v[i][strspn(lines.v[i], valid)])
+			return xstrdup(lines.v[i]);
+	return NULL;
+}
+
 /* What the root has, and the names it lacks. */
-static int own_hosts(const char *root, const char *hostname, struct error *e)
+static int own_hosts(const char *root, const char *hostname, const char *given, struct error *e)
 {
 	cleanup_free char *path = xasprintf("%s/etc/hosts", root);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -80,8 +105,9 @@ static int own_hosts(const char *root, const char *hostname, struct error *e)
 	had = text.len;
 	if (!has_host(sb_str(&text), "localhost"))
 		sb_addf(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-	if (!has_host(sb_str(&text), hostname))
-		sb_addf(&text, "127.0.1.1\t%s\n", hostname);
+	add_host(&text, hostname);
+	if (given)
+		add_host(&text, given);
 	return text.len > had ? own(&files[1], sb_str(&text), e) : 0;
 }
 
@@ -116,9 +142,9 @@ static void copy_times(const char *root)
  */
 #define RESOLVER_OPTIONS "options timeout:1 attempts:5\n"
 
-int etc_prepare(const char *root, const struct proto_msg *m, struct error *e)
+int etc_prepare(const char *root, const char *changes, const struct proto_msg *m, struct error *e)
 {
-	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME);
+	cleanup_free char *hostname = proto_get_string(m, F_HOSTNAME), *given = NULL;
 	bool dns = proto_get_number(m, F_DNS, 0) != 0, booted = proto_get_number(m, F_BOOTED, 0) != 0;
 	int ret = 0;
 
@@ -129,8 +155,13 @@ int etc_prepare(const char *root, const struct proto_msg *m, struct error *e)
 		ret = own(&files[0], proto_get_number(m, F_IPV6, 0) ?
 			  "nameserver " NET_DNS "\nnameserver " NET6_DNS "\n" RESOLVER_OPTIONS :
 			  "nameserver " NET_DNS "\n" RESOLVER_OPTIONS, e);
+	if (proto_get_number(m, F_INIT, 0)) {
+		given = changes ? name_in(changes) : NULL;
+		if (!given)
+			given = name_in(root);
+	}
 	if (ret == 0 && booted && hostname)
-		ret = own_hosts(root, hostname, e);
+		ret = own_hosts(root, hostname, given, e);
 	copy_times(root);
 	return ret < 0 ? ret : 1;
 }

@@ -79,8 +79,16 @@ static void accept_volatile(void)
  */
 static int mount_overlay(const char *upper, const struct proto_msg *m, bool nosync, struct error *e)
 {
-	int ret = etc_prepare(LOWER, m, e);
+	int ret = 0;
 
+	if (strcmp(upper, "memory") == 0) {
+		if (mount(MEMORY, UPPER, NULL, MS_BIND, NULL) < 0)
+			return err_sys(e, errno, "cannot use guest memory for changes");
+	} else {
+		ret = mount_humfs(upper, UPPER, nosync ? "nosync" : "", false, e);
+	}
+	if (ret == 0)
+		ret = etc_prepare(LOWER, UPPER "/upper", m, e);
 	if (ret < 0)
 		return ret;
 
@@ -88,14 +96,6 @@ static int mount_overlay(const char *upper, const struct proto_msg *m, bool nosy
 					    UPPER "/work,xino=off%s", ret ? ETC_LAYER ":" : "",
 					    nosync ? ",volatile" : "");
 
-	if (strcmp(upper, "memory") == 0) {
-		if (mount(MEMORY, UPPER, NULL, MS_BIND, NULL) < 0)
-			return err_sys(e, errno, "cannot use guest memory for changes");
-	} else {
-		ret = mount_humfs(upper, UPPER, nosync ? "nosync" : "", false, e);
-		if (ret < 0)
-			return ret;
-	}
 	if ((mkdir(UPPER "/upper", 0755) < 0 && errno != EEXIST) ||
 	    (mkdir(UPPER "/work", 0755) < 0 && errno != EEXIST))
 		return err_sys(e, errno, "cannot prepare the place for changes");
@@ -142,7 +142,7 @@ static int mount_root(const struct proto_msg *m, bool *layered, struct error *e)
 	if (!none)
 		return mount_overlay(str_starts(upper, "share ") ? upper + 6 : upper, m, nosync, e);
 	*layered = false;
-	ret = etc_prepare(LOWER, m, e);
+	ret = etc_prepare(LOWER, NULL, m, e);
 	if (ret < 0)
 		return ret;
 	if (mount(LOWER, ROOT, NULL, MS_MOVE, NULL) < 0)

@@ -56,9 +56,13 @@ test_init_of_the_root()
 	session exec web -- sh -c 'test -d /proc/$$ && test $$ -gt 1 && exit 7' && fail "no status"
 	equal 7 $? status
 	session exec web -- sh -c 'kill -9 1' && within 20 session exec web true
+	# systemd takes the root's name for that of the machine
+	session exec web -- sh -c 'getent hosts of-the-root' && fail "a name that nobody gave"
+	session exec web -- sh -c 'echo of-the-root >/etc/hostname'
 	session stop web
 	start web "${kernel[@]}" --keep web --init
 	within 20 session exec web test -e /run/init
+	equal "127.0.1.1 of-the-root" "$(session exec web getent hosts of-the-root | tr -s ' ')"
 	# init that ends takes the machine along, in order
 	session exec web -- sh -c 'echo kept >/srv/kept; kill -TERM 1' || true
 	session wait web 2>err || contains "there is no session" err
