@@ -45,6 +45,13 @@ static void items_release(struct items *items)
 	free(items->v);
 }
 
+static void add_xattr(struct hash *h, const char *name, const void *value, uint64_t len)
+{
+	hash_add_field(h, name);
+	hash_add(h, &len, sizeof(len));
+	hash_add(h, value, len);
+}
+
 static void add_xattrs(struct hash *h, struct archive_entry *entry)
 {
 	const char *name;
@@ -52,10 +59,8 @@ static void add_xattrs(struct hash *h, struct archive_entry *entry)
 	size_t len;
 
 	archive_entry_xattr_reset(entry);
-	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
-		hash_add_field(h, name);
-		hash_add(h, value, len);
-	}
+	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK)
+		add_xattr(h, name, value, len);
 	archive_entry_acl_reset(entry, ARCHIVE_ENTRY_ACL_TYPE_POSIX1E);
 	if (archive_entry_acl_types(entry)) {
 		char *text = archive_entry_acl_to_text(entry, NULL, 0);
@@ -89,7 +94,7 @@ static int read_item(struct archive *a, struct archive_entry *entry, struct item
 	const char *target = archive_entry_symlink(entry);
 	char sum[SHA256_HEX + 1];
 
-	*item = (struct item){ .path = str_utf8(path ? path : "") };
+	*item = (struct item){ .path = xstrdup(path ? path : "") };
 	item->what[KIND] = xasprintf("%o", (unsigned int)archive_entry_filetype(entry));
 	item->what[MODE] = xasprintf("%04o", (unsigned int)archive_entry_perm(entry));
 	item->what[OWNER] = xasprintf("%lld:%lld", (long long)archive_entry_uid(entry),
@@ -204,14 +209,15 @@ static int work(void *arg, struct strbuf *result, struct error *e)
 	return ret;
 }
 
-/* It may say what it likes, but not to the terminal. */
+/* It may say what it likes, but not to the terminal, and whatever reads it as JSON gets UTF-8. */
 static void take_lines(const struct strbuf *result, struct strv *out)
 {
 	const char *at = sb_str(result), *end = at + result->len;
 
 	while (at < end) {
 		size_t len = strnlen(at, (size_t)(end - at));
-		char *line = xstrndup(at, len);
+		cleanup_free char *raw = xstrndup(at, len);
+		char *line = str_utf8(raw);
 
 		str_make_printable(line);
 		strv_take(out, line);
@@ -260,10 +266,8 @@ static int share_content(const struct share_entry *ent, char sum[SHA256_HEX + 1]
 	hash_start(&h);
 	if (S_ISREG(ent->attr.mode))
 		hash_add_field(&h, contents);
-	for (size_t i = 0; i < ent->attr.nxattrs; i++) {
-		hash_add_field(&h, ent->attr.xattrs[i].name);
-		hash_add(&h, ent->attr.xattrs[i].value, ent->attr.xattrs[i].len);
-	}
+	for (size_t i = 0; i < ent->attr.nxattrs; i++)
+		add_xattr(&h, ent->attr.xattrs[i].name, ent->attr.xattrs[i].value, ent->attr.xattrs[i].len);
 	hash_end(&h, sum);
 	hash_release(&h);
 	return 0;

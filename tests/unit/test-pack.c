@@ -283,6 +283,49 @@ START_TEST(archives_are_compared)
 }
 END_TEST
 
+static void put_file(struct share *s, const char *name, mode_t mode)
+{
+	cleanup_share_tree struct share_tree *t = share_tree_new(s->fd, 0);
+	const struct share_attr attr = { .mode = S_IFREG | mode };
+
+	ck_ok(share_file(t, name, &attr, "x", 1, &err), &err);
+}
+
+static void put_xattr(const struct share *s, const char *file, const char *name, const char *value,
+		      size_t len)
+{
+	char proc[64];
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d/%s", s->fd, file);
+	ck_assert_int_eq(setxattr(proc, name, value, len, 0), 0);
+}
+
+START_TEST(shares_are_compared)
+{
+	cleanup_free char *path = path_join(top, "t");
+	cleanup_share struct share other = SHARE_INIT;
+	cleanup_strv struct strv out = STRV_INIT;
+
+	ck_ok(share_create(&other, path, &err), &err);
+	put_file(&share, "f", 0644);
+	put_file(&other, "f", 0644);
+	put_file(&share, "\xff", 0644);
+	put_file(&other, "\xff", 0600);
+	put_file(&share, "gone", 0644);
+	/* one after the other these are the same bytes */
+	put_xattr(&share, "f", "user.a", "user.b", 7);
+	put_xattr(&other, "f", "user.a", "", 0);
+	put_xattr(&other, "f", "user.b", "", 0);
+	ck_ok(share_clamp_times(share.fd, 0, &err), &err);
+	ck_ok(share_clamp_times(other.fd, 0, &err), &err);
+	ck_ok(share_compare(share.fd, other.fd, &out, &err), &err);
+	ck_assert_uint_eq(out.n, 3);
+	ck_assert_str_eq(out.v[0], "./f: content or attributes");
+	ck_assert_str_eq(out.v[1], "./gone: is not there any more");
+	ck_assert_str_eq(out.v[2], "./\xef\xbf\xbd: mode 0644 -> 0600");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("share-pack");
@@ -300,6 +343,7 @@ int main(void)
 	tcase_add_test(trees, walk_names_bad_records);
 	tcase_add_test(trees, stage_appears_whole_or_not);
 	tcase_add_test(trees, archives_are_compared);
+	tcase_add_test(trees, shares_are_compared);
 	suite_add_tcase(s, trees);
 	return unit_run(s);
 }
