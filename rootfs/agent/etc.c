@@ -71,35 +71,41 @@ static void add_host(struct strbuf *hosts, const char *name)
 		sb_addf(hosts, "127.0.1.1\t%s\n", name);
 }
 
+/* A file of @root; nothing if it is none, or a link, which may lead anywhere. */
+static void read_own(const char *root, const char *name, size_t max, struct strbuf *text)
+{
+	cleanup_free char *path = path_join(root, name);
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		(void)file_read(AT_FDCWD, path, max, text, NULL);
+}
+
 /* The name that an init gives the machine: systemd prefers hostname(5) to what it finds. */
 static char *name_in(const char *root)
 {
-	static const char valid[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
-	cleanup_free char *path = xasprintf("%s/etc/hostname", root);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	cleanup_strv struct strv lines = STRV_INIT;
-	struct stat st;
 
-	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    file_read(AT_FDCWD, path, HOSTNAME_FILE_MAX, &text, NULL) < 0)
-		return NULL;
-	strv_split(&lines, sb_str(&text), "\r\n\t ");
-	for (size_t i = 0; i < lines.n; i++)
-		if (lines.v[i][0] && !lines.v[i][strspn(lines.v[i], valid)])
-			return xstrdup(lines.v[i]);
+	read_own(root, "etc/hostname", HOSTNAME_FILE_MAX, &text);
+	strv_split(&lines, sb_str(&text), "\n");
+	for (size_t i = 0; i < lines.n; i++) {
+		cleanup_strv struct strv words = STRV_INIT;
+
+		strv_split(&words, lines.v[i], " \t\r");
+		if (words.n && words.v[0][0] != '#')
+			return str_is_hostname(words.v[0]) ? xstrdup(words.v[0]) : NULL;
+	}
 	return NULL;
 }
 
 /* What the root has, and the names it lacks. */
 static int own_hosts(const char *root, const char *hostname, const char *given, struct error *e)
 {
-	cleanup_free char *path = xasprintf("%s/etc/hosts", root);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	struct stat st;
 	size_t had;
 
-	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
-		(void)file_read(AT_FDCWD, path, HOSTS_MAX, &text, NULL);
+	read_own(root, "etc/hosts", HOSTS_MAX, &text);
 	if (text.len && text.s[text.len - 1] != '\n')
 		sb_addc(&text, '\n');
 	had = text.len;

@@ -58,7 +58,7 @@ test_init_of_the_root()
 	session exec web -- sh -c 'kill -9 1' && within 20 session exec web true
 	# systemd takes the root's name for that of the machine
 	session exec web -- sh -c 'getent hosts of-the-root' && fail "a name that nobody gave"
-	session exec web -- sh -c 'echo of-the-root >/etc/hostname'
+	session exec web -- sh -c 'printf "# a comment\\n\\nof-the-root\\n" >/etc/hostname'
 	session stop web
 	start web "${kernel[@]}" --keep web --init
 	within 20 session exec web test -e /run/init

@@ -231,6 +231,8 @@ START_TEST(paths_and_hex)
 	ck_assert(str_starts("abc", "ab") && !str_starts("ab", "abc"));
 	ck_assert(str_ends("abc", "bc") && !str_ends("bc", "abc"));
 	ck_assert(str_eq(NULL, NULL) && !str_eq(NULL, "") && str_eq("a", "a"));
+	ck_assert(str_is_hostname("box-1.example") && !str_is_hostname("") && !str_is_hostname("-x"));
+	ck_assert(!str_is_hostname(".x") && !str_is_hostname("a b") && !str_is_hostname("#"));
 }
 END_TEST
 

@@ -303,6 +303,13 @@ bool str_ends(const char *s, const char *suffix)
 	return len >= tail && memcmp(s + len - tail, suffix, tail) == 0;
 }
 
+bool str_is_hostname(const char *s)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+
+	return *s && strlen(s) <= 64 && s[0] != '-' && s[0] != '.' && !s[strspn(s, allowed)];
+}
+
 static int digit_of(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -96,6 +96,8 @@ void strv_release(struct strv *sv);
 
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* A name for a machine, as sethostname(2) and hostname(7) have it. */
+bool str_is_hostname(const char *s);
 static inline bool str_eq(const char *a, const char *b)
 {
 	return a == b || (a && b && __builtin_strcmp(a, b) == 0);

@@ -42,18 +42,12 @@ void boot_options_release(struct boot_options *o)
 	places_options_release(&o->places);
 }
 
-/* As sethostname(2) and hostname(7) have it. */
 static int check_hostname(const char *name, struct error *e)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
-
-	if (!name)
+	if (!name || str_is_hostname(name))
 		return 0;
-	if (!*name || strlen(name) > 64 || name[0] == '-' || name[0] == '.' ||
-	    name[strspn(name, allowed)])
-		return err_usage(e, "--hostname: '%s' is not a host name: letters, digits, '-' and '.', "
-				 "at most 64", name);
-	return 0;
+	return err_usage(e, "--hostname: '%s' is not a host name: letters, digits, '-' and '.', at most 64",
+			 name);
 }
 
 /* 1: there is none and none can be built, and it was said why. */
