@@ -164,7 +164,7 @@ static int begin_section(struct reader *r, const struct ini_entry *entry, struct
 	switch (r->section) {
 	case S_RUN:
 		if (!r->b->run)
-			add_step(&r->b->run, &r->b->nrun, name);
+			add_step(&r->b->run, &(size_t){ 0 }, name);
 		return 0;
 	case S_STEP:
 		add_step(&r->b->steps, &r->b->nsteps, name);
@@ -346,7 +346,7 @@ static int include(struct reader *r, const struct ini_entry *entry, const char *
 static int check_source(struct builds *all, struct build *b, struct error *e)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
-	size_t sources = !!b->suite + !!b->root + !!b->base + b->nrun;
+	size_t sources = !!b->suite + !!b->root + !!b->base + !!b->run;
 
 	if (sources > 1 && b->run)
 		return err_usage(e, "%s: [Run] is the source, and [Source] names another one", b->file);
@@ -624,7 +624,7 @@ static void step_release(struct build_step *v, size_t n)
 
 static void build_free(struct build *b)
 {
-	step_release(b->run, b->nrun);
+	step_release(b->run, !!b->run);
 	step_release(b->steps, b->nsteps);
 	step_release(b->checks, b->nchecks);
 	for (size_t i = 0; i < b->noutputs; i++) {

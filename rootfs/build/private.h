@@ -66,7 +66,6 @@ struct build {
 	/* the source: one of these */
 	const char *suite, *root, *base;
 	struct build_step *run;	/* NULL, or the one of [Run] */
-	size_t nrun;
 	struct strv mirrors;
 	struct strv options;	/* of fabricate, "--key=value" */
 	struct strv values;	/* what options point to */

@@ -63,7 +63,7 @@ static const struct opt run_opts[] = {
 	  "a folder whose files are put where it starts, before that" },
 	{ OPT_STRING, 0, "workdir", "DIR", STEP(workdir, STR), "where it starts instead" },
 	{ OPT_DURATION, 0, "renew", "TIME", STEP(renew, U64),
-	  "how long what it fetches is taken as what it would fetch (default: a day;\n"
+	  "how long what it fetches is taken as what it would fetch (default: a day; "
 	  "without a network, and with 0: until the build file changes)" },
 	OPT_END,
 };

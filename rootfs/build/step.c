@@ -143,7 +143,7 @@ static int run_script(const struct build_env *env, const struct build *b,
 	return ret;
 }
 
-/* Where it runs: on a copy that becomes @into, or on its own root with @into or @root in it. */
+/* Where it runs: on @root, whose copy becomes @into, or, of [Run], which has @into in it. */
 static void place(const struct build *b, const struct build_step *s, const char *root, const char *into,
 		  struct places_options *where)
 {
@@ -198,8 +198,8 @@ static int in_cage(const struct build_env *env, const struct build *b, const str
 	return ret;
 }
 
-int build_step(const struct build_env *env, const struct build *b, const struct build_step *s,
-	       const char *root, const char *into, int64_t epoch, struct error *e)
+static int run_on(const struct build_env *env, const struct build *b, const struct build_step *s,
+		  const char *root, const char *into, const char *outputs, int64_t epoch, struct error *e)
 {
 	cleanup_kernel_info struct kernel_info own = KERNEL_INFO_INIT;
 	struct places_options where = PLACES_OPTIONS_INIT;
@@ -207,28 +207,27 @@ int build_step(const struct build_env *env, const struct build *b, const struct 
 	int ret = build_kernel(env, s, &own, &kernel, e);
 
 	place(b, s, root, into, &where);
+	if (outputs)
+		strv_addf(&where.binds, "%s:" BUILD_OUTPUTS ":ro", outputs);
 	if (ret == 0)
 		ret = in_cage(env, b, s, &where, kernel, epoch, e);
 	places_options_release(&where);
 	return ret;
 }
 
+int build_step(const struct build_env *env, const struct build *b, const struct build_step *s,
+	       const char *root, const char *into, int64_t epoch, struct error *e)
+{
+	return run_on(env, b, s, root, into, NULL, epoch, e);
+}
+
 int build_check(const struct build_env *env, const struct build *b, const struct build_step *s,
 		const char *root, const char *outputs, int64_t epoch, struct error *e)
 {
-	cleanup_kernel_info struct kernel_info own = KERNEL_INFO_INIT;
-	struct places_options where = PLACES_OPTIONS_INIT;
 	cleanup_free char *tools = NULL;
-	const char *kernel;
-	int ret = build_kernel(env, s, &own, &kernel, e);
+	int ret = build_has_tool(s) ? build_tool_root(env, s, &tools, e) : 0;
 
-	if (ret == 0 && build_has_tool(s))
-		ret = build_tool_root(env, s, &tools, e);
-	place(b, s, tools ? tools : root, NULL, &where);
-	if (tools)
-		strv_addf(&where.binds, "%s:" BUILD_OUTPUTS ":ro", outputs);
-	if (ret == 0)
-		ret = in_cage(env, b, s, &where, kernel, epoch, e);
-	places_options_release(&where);
-	return ret;
+	if (ret < 0)
+		return ret;
+	return run_on(env, b, s, tools ? tools : root, NULL, tools ? outputs : NULL, epoch, e);
 }

@@ -102,6 +102,7 @@ int fabricate_tools_find(const char *suite, const char *include, bool check, cha
 			 struct error *e);
 /* The packages of a root that is made when it is first asked for, "default" or "tools"; NULL. */
 const char *fabricate_tools_named(const char *name);
+
 /* A tool that wants root, for who runs it in a cage on a root with its packages. */
 struct fabricate_tool {
 	const char *name, *what;
