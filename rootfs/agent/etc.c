@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The files of /etc that only the machine can know: resolv.conf for its network, hosts for its
- * name.  They are the cage's and never stay in a root, a share or a folder of the user:
+ * The files of /etc that only the machine can know: resolv.conf for its network, hosts for its name,
+ * hostname for an init that is to take that name.  They are the cage's and never stay in a root, a share
+ * or a folder of the user:
  *
  *  - over a root with an overlay they are in a layer of their own between root and changes,
  *    ordinary files there that may be changed, replaced and mounted over;
@@ -26,14 +27,18 @@
 
 enum { HOSTS_MAX = 1 << 20, HOSTNAME_FILE_MAX = 4096 };
 
+enum { RESOLVER, HOSTS, HOSTNAME };
+
 static struct own_file {
 	const char *path;
 	bool everywhere;	/* over the user's, too: no other would work */
 	int fd;			/* O_PATH, of the file in ETC_LAYER; -1: there is none */
 	bool placeholder;	/* an empty file of ours is below it */
+	bool hidden;		/* by one among the changes, which lie above ETC_LAYER */
 } files[] = {
-	{ "/etc/resolv.conf", true, -1, false },
-	{ "/etc/hosts", false, -1, false },
+	[RESOLVER] = { "/etc/resolv.conf", true, -1, false, false },
+	[HOSTS] = { "/etc/hosts", false, -1, false, false },
+	[HOSTNAME] = { "/etc/hostname", false, -1, false, false },
 };
 
 static int own(struct own_file *f, const char *text, struct error *e)
@@ -81,7 +86,7 @@ static void read_own(const char *root, const char *name, size_t max, struct strb
 		(void)file_read(AT_FDCWD, path, max, text, NULL);
 }
 
-/* The name that an init gives the machine: systemd prefers hostname(5) to what it finds. */
+/* The name of hostname(5), which an init gives the machine: systemd prefers it to what it finds. */
 static char *name_in(const char *root)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -114,7 +119,23 @@ static int own_hosts(const char *root, const char *hostname, const char *given, 
 	add_host(&text, hostname);
 	if (given)
 		add_host(&text, given);
-	return text.len > had ? own(&files[1], sb_str(&text), e) : 0;
+	return text.len > had ? own(&files[HOSTS], sb_str(&text), e) : 0;
+}
+
+/* For an init the name that was asked for; *@given: the one that it takes from the root otherwise. */
+static int own_hostname(const char *root, const char *changes, const char *hostname, bool named,
+			char **given, struct error *e)
+{
+	cleanup_free char *line = named ? xasprintf("%s\n", hostname) : NULL;
+	char *kept = changes ? name_in(changes) : NULL;
+
+	if (!named) {
+		*given = kept ? kept : name_in(root);
+		return 0;
+	}
+	files[HOSTNAME].hidden = kept && strcmp(kept, hostname) != 0;
+	free(kept);
+	return own(&files[HOSTNAME], line, e);
 }
 
 /* The layer's /etc hides the root's own: it must look like it. */
@@ -158,14 +179,11 @@ int etc_prepare(const char *root, const char *changes, const struct proto_msg *m
 		return 0;
 	ret = make_folder(root, e);
 	if (ret == 0 && dns)
-		ret = own(&files[0], proto_get_number(m, F_IPV6, 0) ?
+		ret = own(&files[RESOLVER], proto_get_number(m, F_IPV6, 0) ?
 			  "nameserver " NET_DNS "\nnameserver " NET6_DNS "\n" RESOLVER_OPTIONS :
 			  "nameserver " NET_DNS "\n" RESOLVER_OPTIONS, e);
-	if (proto_get_number(m, F_INIT, 0)) {
-		given = changes ? name_in(changes) : NULL;
-		if (!given)
-			given = name_in(root);
-	}
+	if (ret == 0 && hostname && proto_get_number(m, F_INIT, 0))
+		ret = own_hostname(root, changes, hostname, proto_get_number(m, F_NAMED, 0) != 0, &given, e);
 	if (ret == 0 && booted && hostname)
 		ret = own_hosts(root, hostname, given, e);
 	copy_times(root);
@@ -221,7 +239,7 @@ static void place(struct own_file *f, bool layered, bool booted)
 	if (f->fd < 0 || stat("/", &root) < 0 || stat("/etc", &etc) < 0)
 		return;
 	/* a folder of the user in the place of /etc has another device */
-	if (root.st_dev == etc.st_dev ? layered : !f->everywhere)
+	if (root.st_dev == etc.st_dev ? layered && !f->hidden : !f->everywhere)
 		return;
 	if (lstat(f->path, &st) < 0) {
 		cleanup_close int fd = -1;

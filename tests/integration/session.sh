@@ -63,6 +63,18 @@ test_init_of_the_root()
 	start web "${kernel[@]}" --keep web --init
 	within 20 session exec web test -e /run/init
 	equal "127.0.1.1 of-the-root" "$(session exec web getent hosts of-the-root | tr -s ' ')"
+	# unless another one is asked for, which is not kept
+	equal of-the-root "$(session exec web sed -n 3p /etc/hostname)"
+	session stop web
+	start web "${kernel[@]}" --keep web --init --hostname asked-for
+	within 20 session exec web test -e /run/init
+	equal "asked-for asked-for" "$(session exec web -- sh -c 'echo $(uname -n) $(cat /etc/hostname)')" "names"
+	equal "127.0.1.1 asked-for" "$(session exec web getent hosts asked-for | tr -s ' ')"
+	session exec web -- sh -c 'getent hosts of-the-root' && fail "a name that nobody has"
+	session stop web
+	equal of-the-root "$(run --keep web -- sed -n 3p /etc/hostname)" "what is kept"
+	start web "${kernel[@]}" --keep web --init --hostname of-the-root
+	within 20 session exec web test -e /run/init
 	# init that ends takes the machine along, in order
 	session exec web -- sh -c 'echo kept >/srv/kept; kill -TERM 1' || true
 	session wait web 2>err || contains "there is no session" err

@@ -121,6 +121,7 @@ static void send_setup(struct cage *c, const struct cage_config *cfg)
 
 	proto_begin(&m, MSG_SETUP);
 	proto_string(&m, F_HOSTNAME, cfg->hostname ? cfg->hostname : "cage");
+	proto_number(&m, F_NAMED, cfg->hostname != NULL);
 	proto_string(&m, F_ROOT, cfg->root.kind == CAGE_ROOT_SHARE ? "humfs root" : "/dev/ubda");
 	if (cfg->root.fstype)
 		proto_string(&m, F_FSTYPE, cfg->root.fstype);

@@ -131,7 +131,7 @@ struct cage_config {
 	 */
 	bool booted;
 	bool init;			/* and have the root's own init run, as PID 1 of all commands */
-	const char *hostname;		/* NULL: "cage" */
+	const char *hostname;		/* NULL: "cage", or the name that an init takes from the root */
 	int console_fd;			/* the kernel's console goes here too; -1: kept only */
 	enum cage_require require_jail;	/* what of the jail must not be missing; see jail.h */
 	bool no_namespaces;		/* do without them, as on a host that has none */

@@ -14,7 +14,7 @@ static const bool is_number[F_LAST + 1] = {
 	[F_NET] = true, [F_DNS] = true, [F_IPV6] = true,
 	[F_BOOTED] = true, [F_FULL] = true, [F_DISK] = true, [F_CLOCK] = true, [F_INIT] = true,
 	[F_STREAMS] = true, [F_CHANGES] = true, [F_DETACHED] = true,
-	[F_CONSOLE] = true,
+	[F_CONSOLE] = true, [F_NAMED] = true,
 };
 
 static void put32(struct strbuf *sb, uint32_t value)

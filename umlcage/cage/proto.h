@@ -93,7 +93,8 @@ enum proto_field_id {
 	F_CLOCK,	/* number: seconds since 1970 that it is; 0: as the kernel has it */
 	F_SOCKET,	/* string, repeated: "RUNTIME WHERE" of struct cage_socket, "-" for none */
 	F_CONSOLE,	/* number: 1 for the console of the root's init, not a command; detached */
-	F_LAST = F_CONSOLE,
+	F_NAMED,	/* number: 1 if F_HOSTNAME is the user's wish, before the root's own hostname(5) */
+	F_LAST = F_NAMED,
 };
 
 /* A frame under construction or received: its type and its encoded fields. */

@@ -18,7 +18,8 @@
 #define BOOT(field, kind) OPT_##kind(struct boot_options, field)
 
 const struct opt boot_cage_opts[] = {
-	{ OPT_STRING, 0, "hostname", "NAME", BOOT(hostname, STR), "default: cage" },
+	{ OPT_STRING, 0, "hostname", "NAME", BOOT(hostname, STR),
+	  "its name (default: cage, or what an init finds in the root)" },
 	{ OPT_STRING, 0, "mirror", "URL", BOOT(mirror, STR),
 	  "where a missing kernel or root is fetched from" },
 	OPT_END,
