@@ -111,7 +111,7 @@ struct fabricate_tool {
 	const char *before;	/* of a shell: what has to be there before it runs; NULL: nothing */
 	const char *script;	/* of a shell, with the arguments as its own: runs it in the user's folder */
 	uint64_t memory;	/* bytes; 0: as any cage */
-	bool own;		/* a command of umlcage does it all */
+	bool own;		/* a command of umlcage, which has its name, does it all */
 	bool full;		/* needs the full kernel */
 	bool disk;		/* works on more than memory holds: on a disk thrown away */
 };

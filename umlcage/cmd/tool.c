@@ -138,6 +138,18 @@ static int run_tool(const struct fabricate_tool *t, struct tool_options *o, char
 	return guest_run_to_end(&o->boot, &o->command, strv_argv(&words));
 }
 
+/* That a command of umlcage does, of the same name. */
+static int run_own(const struct fabricate_tool *t, int argc, char **argv)
+{
+	const struct command *c = cmd_find(&command_umlcage, t->name);
+	struct error e = ERROR_INIT;
+
+	if (c)
+		return c->run(c, argc, argv);
+	err_set(&e, ENOENT, "umlcage has no command '%s' for the tool", t->name);
+	return cmd_fail(&e);
+}
+
 static int cmd_tool(const struct command *self, int argc, char **argv)
 {
 	struct tool_options o = { .boot = BOOT_OPTIONS_INIT };
@@ -157,7 +169,7 @@ static int cmd_tool(const struct command *self, int argc, char **argv)
 		if (!t)
 			status = cmd_fail(&e);
 		else if (t->own)
-			status = command_debootstrap.run(&command_debootstrap, argc, argv);
+			status = run_own(t, argc, argv);
 		else
 			status = run_tool(t, &o, argv);
 	}

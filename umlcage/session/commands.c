@@ -79,17 +79,9 @@ void client_hang_up(struct client *c)
 /* What a client does not say otherwise about the environment is the session's. */
 static void add_environment(const struct strv *session, struct strv *env)
 {
-	size_t given = env->n;
-
-	for (size_t i = 0; i < session->n; i++) {
-		size_t len = strcspn(session->v[i], "=") + 1;
-		bool has = false;
-
-		for (size_t j = 0; j < given && !has; j++)
-			has = strncmp(env->v[j], session->v[i], len) == 0;
-		if (!has)
+	for (size_t i = 0; i < session->n; i++)
+		if (!env_get(strv_argv(env), session->v[i]))
 			strv_add(env, session->v[i]);
-	}
 }
 
 /* "stdio=101": which of the three came, in order. */
