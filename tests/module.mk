@@ -226,7 +226,7 @@ check-wall: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS) $(TEST_OUT)/gue
 # systemd.  Needs a mirror, and takes long.
 .PHONY: check-tools
 check-tools: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
-	+@kernel="$$($(O)/umlcage kernel build --config=full)" && MAKE='$(MAKE)' \
+	+@kernel="$${UMLCAGE_TEST_KERNEL:-$$($(O)/umlcage kernel build --config=full)}" && MAKE='$(MAKE)' \
 		UMLCAGE_TEST_KERNEL="$$kernel" tests/support/run-tests -l $(TEST_OUT)/log \
 		-t '$(or $(TESTS),tools-*)' $(INTEGRATION_RUN) tests/tools
 
@@ -235,7 +235,7 @@ check-tools: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
 .PHONY: check-deb
 DEB_NATIVE = hello zlib libarchive libyaml-perl python-semver golang-github-google-uuid
 check-deb: all $(RUNNER) $(FILTER) $(GUEST_PROGS) $(HOST_PROGS)
-	+@kernel="$$($(O)/umlcage kernel build)" && MAKE='$(MAKE)' \
+	+@kernel="$${UMLCAGE_TEST_KERNEL:-$$($(O)/umlcage kernel build)}" && MAKE='$(MAKE)' \
 		UMLCAGE_TEST_KERNEL="$$kernel" tests/support/run-tests -l $(TEST_OUT)/log \
 		-t '$(or $(TESTS),deb-*)' $(INTEGRATION_RUN) tests/deb
 	@if [ -z '$(TESTS)' ] && [ "$$(id -u)" = 0 ]; then \
