@@ -11,15 +11,15 @@ const struct target_details target_no_details;
 
 const struct opt target_opts[] = {
 	{ OPT_SIZE, 0, "size", "SIZE", DETAIL(size, U64),
-	  "ext4 and the like: of the file system (default: what the tree needs, and some\n"
+	  "ext4 and the like: of the file system (default: what the tree needs, and some "
 	  "more); of a disk (default: 512M more than that takes)" },
 	{ OPT_STRING, 0, "fs-label", "NAME", DETAIL(label, STR),
 	  "file systems with room in them, also on a disk; erofs" },
 	{ OPT_FLAG, 0, "verity", NULL, DETAIL(verity, BOOL),
-	  "squashfs, erofs and ext4: with hashes for dm-verity in NAME.verity, and the root\n"
+	  "squashfs, erofs and ext4: with hashes for dm-verity in NAME.verity, and the root "
 	  "hash in NAME.roothash; such an image is mounted read-only" },
 	{ OPT_STRING, 0, "boot", "HOW", DETAIL(boot, STR),
-	  "disks: both (GRUB for BIOS and UEFI; the default), bios, uefi (GRUB), or for\n"
+	  "disks: both (GRUB for BIOS and UEFI; the default), bios, uefi (GRUB), or for "
 	  "UEFI systemd-boot or uki (a unified kernel image)" },
 	{ OPT_STRING, 0, "boot-args", "WORDS", DETAIL(boot_args, STR),
 	  "disks: for the kernel that boots, beside root= and console=" },

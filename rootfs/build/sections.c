@@ -70,7 +70,7 @@ static const struct opt run_opts[] = {
 
 static const struct opt output_opts[] = {
 	{ OPT_STRING, 0, "format", "NAME", OUT(format, STR),
-	  "where the file's name does not tell; one of these, of\n"
+	  "where the file's name does not tell; one of these, of "
 	  "which tar and cpio may have a compression, as in tar.zst:", .words = target_words },
 	{ OPT_STRING, 0, "file", "PATH", OUT(file, STR),
 	  "a file of the tree as it is, instead: an image that a tool made, a kernel" },
@@ -82,7 +82,7 @@ static const struct opt output_opts[] = {
 
 static const struct opt publish_opts[] = {
 	{ OPT_STRING, 0, "directory", "DIR", OPT_STR(struct build_publish, directory),
-	  "where the folder NAME with the outputs is made (default: output, beside\nthe build file)" },
+	  "where the folder NAME with the outputs is made (default: output, beside the build file)" },
 	{ OPT_UINT, 0, "keep", "N", OPT_UNSIGNED(struct build_publish, keep),
 	  "how many are kept (default: 7)" },
 	{ OPT_STRING, 0, "sign", "COMMAND", OPT_STR(struct build_publish, sign),

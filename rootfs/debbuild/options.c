@@ -156,7 +156,7 @@ const struct opt debbuild_opts[] = {
 	{ OPT_UINT, 'j', "jobs", "N", OWN(jobs, UNSIGNED),
 	  "jobs at a time, and processors of the cage (default: --cpus)" },
 	{ OPT_STRING, 0, "root", "ROOT", OWN(root, STR),
-	  "build in a copy of this one, which has build-essential and fakeroot\n"
+	  "build in a copy of this one, which has build-essential and fakeroot "
 	  "(default: one that is made of the suite and kept in the cache)" },
 	{ OPT_FLAG, 0, "scratch-memory", NULL, OWN(memory_scratch, BOOL),
 	  "keep what the build writes in the cage's memory, not on the disk" },

@@ -328,7 +328,7 @@ char *opt_text(const struct opt *o)
 	if (o->words)
 		o->words(&words);
 	for (size_t i = 0; i < words.n; i++)
-		sb_addf(&text, "%s%s%s", i ? " " : "\n", words.v[i], i + 1 < words.n ? "," : "");
+		sb_addf(&text, " %s%s", words.v[i], i + 1 < words.n ? "," : "");
 	return sb_steal(&text);
 }
 
@@ -403,9 +403,6 @@ static void show(const struct opt *o, void *arg)
 
 	cleanup_free char *text = opt_text(o);
 
-	for (char *c = text; *c; c++)
-		if (*c == '\n')
-			*c = ' ';
 	if (left.len >= HELP_COLUMN - 1)
 		fprintf(h->out, "\n%*s", HELP_COLUMN, "");
 	else

@@ -28,7 +28,7 @@ static int opt_snapshot(const struct opt *opt, const char *arg, void *value, str
 
 static const struct opt reproduce_opts[] = {
 	{ OPT_CALL, 0, "snapshot", "TIME", 0,
-	  "with the packages of then: YYYYMMDDTHHMMSSZ, or without TIME when it was\nbuilt",
+	  "with the packages of then: YYYYMMDDTHHMMSSZ, or without TIME when it was built",
 	  opt_snapshot, true },
 	{ OPT_STRING, 0, "snapshots", "URL", R(snapshots, STR),
 	  "the service that keeps them (default: UMLCAGE_SNAPSHOTS)" },

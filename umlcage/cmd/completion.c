@@ -70,7 +70,7 @@ static void bash(FILE *out)
 static void fish_text(const char *s, FILE *out)
 {
 	fputs(" -d '", out);
-	for (; *s && *s != '\n'; s++)
+	for (; *s; s++)
 		fprintf(out, *s == '\'' || *s == '\\' ? "\\%c" : "%c", *s);
 	fputc('\'', out);
 }

@@ -48,10 +48,10 @@ static int check_file(const char *path, struct error *e)
 
 static const struct opt check_opts[] = {
 	{ OPT_STRING, 0, "suite", "SUITE", CHECK(suite, STR),
-	  "whose lintian or piuparts it is, and of piuparts what packages are installed in\n"
+	  "whose lintian or piuparts it is, and of piuparts what packages are installed in "
 	  "(default: this machine's own, else stable)" },
 	{ OPT_FLAG, 0, "piuparts", NULL, CHECK(piuparts, BOOL),
-	  "have piuparts install, upgrade, remove and purge them, instead of lintian: .changes\n"
+	  "have piuparts install, upgrade, remove and purge them, instead of lintian: .changes "
 	  "and .deb files, with a network" },
 	OPT_END,
 };

@@ -60,7 +60,7 @@ static const struct opt suite_opts[] = {
 
 static const struct opt archive_opts[] = {
 	{ OPT_LIST, 0, "mirror", "MIRROR", FAB(mirrors, STRV),
-	  "an address, a sources.list line or a file of sources; again for more\n"
+	  "an address, a sources.list line or a file of sources; again for more "
 	  "(--extra-repository of sbuild)" },
 	{ OPT_CALL, 0, "components", "NAMES", FAB(components, STRV), "of the mirror; default main",
 	  opt_words },

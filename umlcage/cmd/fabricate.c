@@ -127,17 +127,17 @@ static int opt_net(const struct opt *opt, const char *arg, void *value, struct e
 /* Of struct fab_options; .at is 0 where the whole of it is what .call wants. */
 static const struct opt what_opts[] = {
 	{ OPT_CALL, 0, "variant", "NAME", 0,
-	  "what to install: extract, custom, essential, apt, required (minbase),\n"
+	  "what to install: extract, custom, essential, apt, required (minbase), "
 	  "buildd, important (debootstrap, -; the default), standard", opt_variant },
 	{ OPT_CALL, 0, "include", "PACKAGES", 0,
 	  "more packages: names, name=version, name/suite, files, apt patterns", opt_include },
 	{ OPT_CALL, 0, "components", "NAMES", FAB(components, STRV), "of the mirror; default main",
 	  opt_words },
 	{ OPT_CALL, 0, "architectures", "ARCH", FAB(architectures, STRV),
-	  "of the root, the first is dpkg's; what must run of others than this machine's\n"
+	  "of the root, the first is dpkg's; what must run of others than this machine's "
 	  "runs through qemu (arm64, armhf, i386, ppc64el, riscv64, s390x, ...)", opt_words },
 	{ OPT_CALL, 0, "format", "FORMAT", 0,
-	  "auto (by TARGET's name; the default) or one of these, of which tar and cpio\n"
+	  "auto (by TARGET's name; the default) or one of these, of which tar and cpio "
 	  "may have a compression, as in tar.zst:", opt_format,
 	  .words = target_words },
 	{ OPT_CALL, 0, "keyring", "FILE", 0,
@@ -177,23 +177,23 @@ static const struct opt run_opts[] = {
 	{ OPT_FLAG, 0, "no-cache", NULL, FAB(no_cache, BOOL),
 	  "neither answer from finished trees nor keep this one" },
 	{ OPT_FLAG, 0, "cache-keys", NULL, FAB(cache_keys, BOOL),
-	  "keep this one even if it holds host keys or other secrets, which each\n"
+	  "keep this one even if it holds host keys or other secrets, which each "
 	  "copy of it then has" },
 	{ OPT_UINT, 'j', "jobs", "N", FAB(jobs, UNSIGNED), "threads that unpack and compress" },
 	{ OPT_FLAG, 0, "no-valid-until", NULL, FAB(no_valid_until, BOOL),
 	  "take indexes that have expired" },
 	{ OPT_STRING, 0, "snapshot", "TIME", FAB(snapshot, STR),
-	  "packages as they were, YYYYMMDDTHHMMSSZ, from a service that keeps them; the root's\n"
+	  "packages as they were, YYYYMMDDTHHMMSSZ, from a service that keeps them; the root's "
 	  "sources stay what they would be" },
 	{ OPT_STRING, 0, "snapshots", "URL", FAB(snapshots, STR),
-	  "that service; @SNAPSHOTID@ in it is TIME, @ARCHIVE@ the last word of a mirror's path\n"
+	  "that service; @SNAPSHOTID@ in it is TIME, @ARCHIVE@ the last word of a mirror's path "
 	  "(default: UMLCAGE_SNAPSHOTS)" },
 	OPT_END,
 };
 
 static const struct opt net_opts[] = {
 	{ OPT_CALL, 0, "net", "MODE", 0,
-	  "let the scripts of packages reach the network, as hooks can: nat (without MODE),\n"
+	  "let the scripts of packages reach the network, as hooks can: nat (without MODE), "
 	  "public (no private addresses); with none hooks cannot either", opt_net, true },
 	OPT_END,
 };
@@ -202,7 +202,7 @@ static const struct opt own_opts[] = {
 	{ OPT_STRING, 0, "logfile", "FILE", OWN(logfile, STR),
 	  "the output of dpkg, scripts and hooks" },
 	{ OPT_STRING, 0, "package-list", "FILE", OWN(package_list, STR),
-	  "a line for each package that was fetched: its sum, size, name, version,\n"
+	  "a line for each package that was fetched: its sum, size, name, version, "
 	  "architecture and address; never answered from the cache" },
 	{ OPT_CALL, 'q', "quiet", NULL, OWN(verbosity, INT), "errors only", opt_verbosity,
 	  .number = QUIET },
@@ -215,7 +215,7 @@ static const struct opt own_opts[] = {
 	{ OPT_FLAG, 0, "print-recipe", NULL, OWN(print_recipe, BOOL),
 	  "only print what the result depends on, as a key, and its sources" },
 	{ OPT_CALL, 0, "mode", "MODE", 0,
-	  "accepted and ignored, as are --resolve-deps, --merged-usr, --no-merged-usr\n"
+	  "accepted and ignored, as are --resolve-deps, --merged-usr, --no-merged-usr "
 	  "and --force-check-gpg", opt_mode },
 	{ OPT_FLAG, 0, "resolve-deps", NULL, OWN(ignored, BOOL), NULL },
 	{ OPT_FLAG, 0, "merged-usr", NULL, OWN(ignored, BOOL), NULL },

@@ -24,13 +24,13 @@ struct exec_options {
 
 #define KEYS_OPTION \
 	{ OPT_STRING, 0, "detach-keys", "KEYS", OPT_STR(struct exec_options, keys), \
-	  "leave its terminal when these are typed, and let it go on: characters, or\n" \
+	  "leave its terminal when these are typed, and let it go on: characters, or " \
 	  "ctrl- and a character, with commas; empty: none (default: " DETACH_KEYS ")" }
 
 static const struct opt own_opts[] = {
 	KEYS_OPTION,
 	{ OPT_FLAG, 'd', "detach", NULL, OPT_BOOL(struct exec_options, detach),
-	  "start it on a terminal that nobody has, print its number, and wait no longer;\n"
+	  "start it on a terminal that nobody has, print its number, and wait no longer; "
 	  "'session attach' comes back to it" },
 	{ OPT_UINT, 0, "failure-status", "N", OPT_UNSIGNED(struct exec_options, failure),
 	  "exit status when umlcage itself fails (default: 125)" },

@@ -25,12 +25,12 @@ enum { FILES = 16384 };		/* descriptors: several for each command, and the netwo
 
 static const struct opt session_opts[] = {
 	{ OPT_FLAG, 0, "init", NULL, OPT_BOOL(struct session_options, boot.init),
-	  "start the root's own init (systemd), as PID 1 of all commands; on the kernel\n"
+	  "start the root's own init (systemd), as PID 1 of all commands; on the kernel "
 	  "'full' unless --kernel names another" },
 	{ OPT_DURATION, 0, "idle-timeout", "TIME", START(idle_timeout, U64),
 	  "end it when nobody has wanted anything for TIME (90, 1.5m, 2h)" },
 	{ OPT_FLAG, 0, "at-login", NULL, START(at_login, BOOL),
-	  "have the systemd of this user start it, now and at each login, by the unit\n"
+	  "have the systemd of this user start it, now and at each login, by the unit "
 	  "umlcage-session-NAME; 'session stop --at-login' takes that back" },
 	OPT_END,
 };

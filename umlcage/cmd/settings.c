@@ -12,7 +12,7 @@
 
 const struct opt settings_opts[] = {
 	{ OPT_STRING, 0, "config", "FILE", OPT_STR(struct settings_options, file),
-	  "take settings from FILE instead of ~/.config/umlcage/" SETTINGS_FILE "\n"
+	  "take settings from FILE instead of ~/.config/umlcage/" SETTINGS_FILE " "
 	  "('umlcage help " SETTINGS_FILE "' explains it)" },
 	{ OPT_FLAG, 0, "no-config", NULL, OPT_BOOL(struct settings_options, none),
 	  "take no settings from any file" },

@@ -51,10 +51,10 @@ struct import_options {
 
 static const struct opt import_opts[] = {
 	{ OPT_SIZE, 0, "limit", "SIZE", OPT_U64(struct import_options, limit),
-	  "refuse an archive that takes more space than this, counting 4K for every\n"
+	  "refuse an archive that takes more space than this, counting 4K for every "
 	  "entry (default: no limit)" },
 	{ OPT_FLAG, 0, "record-all", NULL, OPT_BOOL(struct import_options, record_all),
-	  "record owner and mode of every file, not only where they are not plain:\n"
+	  "record owner and mode of every file, not only where they are not plain: "
 	  "fuse-overlayfs with xattr_permissions=2 wants that" },
 	{ OPT_COUNT, 'v', "verbose", NULL, OPT_INT(struct import_options, verbose),
 	  "say what was done" },
@@ -134,13 +134,13 @@ struct export_options {
 
 static const struct opt export_opts[] = {
 	{ OPT_STRING, 'f', "format", "NAME", OPT_STR(struct export_options, format),
-	  "by default what the archive's name says, tar for '-'; one of these, of which\n"
+	  "by default what the archive's name says, tar for '-'; one of these, of which "
 	  "tar and cpio may have a compression, as in tar.zst:",
 	  .words = target_words },
 	{ OPT_STRING, 'l', "level", "N", OPT_STR(struct export_options, level),
 	  "level of the compression (default: the compressor's own)" },
 	{ OPT_UINT, 'j', "jobs", "N", OPT_UNSIGNED(struct export_options, jobs),
-	  "threads that compress .xz and .zst (default: one a processor); the bytes\n"
+	  "threads that compress .xz and .zst (default: one a processor); the bytes "
 	  "are the same for any number" },
 	{ OPT_FLAG, 'S', "sparse", NULL, OPT_BOOL(struct export_options, sparse),
 	  "leave out the holes of files; not every reader of tar files understands it" },

@@ -41,16 +41,16 @@ const struct opt machine_opts[] = {
 	{ OPT_UINT, 0, "pids", "N", OPT_UNSIGNED(struct machine, pids),
 	  "processes and threads at a time (default: as many as memory allows)" },
 	{ OPT_SIZE, 0, "disk", "SIZE", OPT_U64(struct machine, disk),
-	  "how much files may grow: those in guest memory together, and those of the host\n"
+	  "how much files may grow: those in guest memory together, and those of the host "
 	  "together (default: nine tenths of --memory, and no limit)" },
 	{ OPT_STRING, 'k', "kernel", "KERNEL", OPT_STR(struct machine, kernel),
-	  "'full', which has what container engines, image tools and systemd want, or a\n"
+	  "'full', which has what container engines, image tools and systemd want, or a "
 	  "file (default: a small one; those of umlcage are built on first use)" },
 	{ OPT_LIST, 0, "emulate", "ARCH", OPT_STRV(struct machine, emulate),
-	  "run programs of that architecture, too (arm64, armhf, i386, ppc64el, riscv64, s390x, ...;\n"
+	  "run programs of that architecture, too (arm64, armhf, i386, ppc64el, riscv64, s390x, ...; "
 	  "default: those that the root is made of); may be repeated" },
 	{ OPT_STRING, 0, "clock", "TIME", OPT_STR(struct machine, clock),
-	  "what time it is in the cage when it starts: YYYY-MM-DD[THH:MM[:SS]] in UTC, or\n"
+	  "what time it is in the cage when it starts: YYYY-MM-DD[THH:MM[:SS]] in UTC, or "
 	  "@SECONDS since 1970 (default: the host's)" },
 	{ OPT_CALL, 0, "require-jail", "basic|full",
 	  OPT_FIELD(enum cage_require, struct machine, require_jail),

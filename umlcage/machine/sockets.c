@@ -14,8 +14,8 @@ enum { PATH_MOST = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
 
 const struct opt machine_socket_opts[] = {
 	{ OPT_LIST, 0, "socket", "WHICH|HOST:GUEST", OPT_STRV(struct machine, sockets),
-	  "let the cage connect to a Unix socket of the host: ssh-auth (ssh-agent), gpg-agent,\n"
-	  "x11, or a path and where it shall be; may be repeated.  Who is in the cage can do\n"
+	  "let the cage connect to a Unix socket of the host: ssh-auth (ssh-agent), gpg-agent, "
+	  "x11, or a path and where it shall be; may be repeated.  Who is in the cage can do "
 	  "what the socket lets you do" },
 	OPT_END,
 };

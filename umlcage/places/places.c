@@ -21,9 +21,9 @@
 
 const struct opt places_opts[] = {
 	{ OPT_STRING, 'r', "root", "ROOT", PLACE(root, STR),
-	  "a share, a tarball, an image of containers (OCI, docker save), a disk\n"
-	  "image (ext4, squashfs), or a name of 'umlcage root list'; not changed\n"
-	  "unless asked for (default: 'default', a small Debian root that is made\n"
+	  "a share, a tarball, an image of containers (OCI, docker save), a disk "
+	  "image (ext4, squashfs), or a name of 'umlcage root list'; not changed "
+	  "unless asked for (default: 'default', a small Debian root that is made "
 	  "on first use)" },
 	{ OPT_FLAG, 'w', "writable", NULL, PLACE(writable, BOOL), "write to the root itself" },
 	{ OPT_STRING, 0, "keep", "NAME", PLACE(keep, STR),
@@ -33,7 +33,7 @@ const struct opt places_opts[] = {
 	{ OPT_STRING, 0, "scratch", "WHERE", PLACE(scratch, STR),
 	  "where changes go that are thrown away: memory (default) or disk" },
 	{ OPT_STRING, 0, "snapshot", "SESSION/NAME", PLACE(snapshot, STR),
-	  "begin with the changes that a snapshot of a session has of this root;\n"
+	  "begin with the changes that a snapshot of a session has of this root; "
 	  "further ones go to the disk and are thrown away" },
 	{ OPT_STRING, 0, "cow", "FILE", PLACE(cow, STR),
 	  "disk image: keep the changes in the COW file FILE" },
@@ -42,7 +42,7 @@ const struct opt places_opts[] = {
 	{ OPT_LIST, 's', "share", "HOSTDIR:GUESTDIR[:ro]", PLACE(shares, STRV),
 	  "mount a share: a folder with recorded ownership, made if absent" },
 	{ OPT_LIST, 'b', "bind", "HOST:GUEST[:ro]", PLACE(binds, STRV),
-	  "mount an ordinary folder or a single file: what is yours appears as that\n"
+	  "mount an ordinary folder or a single file: what is yours appears as that "
 	  "of the user the command runs as, and what is made there is yours" },
 	{ OPT_STRING, 0, "bind-owner", "USER[:GROUP]", PLACE(owner, STR),
 	  "whose that is in the cage instead, where several users run commands" },
