@@ -2,34 +2,8 @@
 # needs: build
 # umlcage run -t in a real terminal, which tmux is for a test.
 
-TMUX_SOCKET=$T/tmux
-
-tm()
-{
-	SHELL=/bin/bash tmux -S "$TMUX_SOCKET" -f /dev/null "$@"
-}
-
-# screen_has TEXT
-screen_has()
-{
-	tm capture-pane -pt cage | grep -F -- "$1" >/dev/null
-}
-
-# A host shell in the terminal, whose settings and liveliness can be looked at after.
-open_terminal()
-{
-	command -v tmux >/dev/null || host_cannot "tmux is not installed"
-	tm new-session -d -s cage -x "${1:-80}" -y "${2:-24}" \
-		"env PS1='host> ' UMLCAGE='$UMLCAGE' bash --norc --noprofile"
-	within 10 screen_has "host>"
-	trap 'tm capture-pane -pt cage; tm kill-server' EXIT
-}
-
-type_line()
-{
-	tm send-keys -t cage -l -- "$1"
-	tm send-keys -t cage Enter
-}
+# shellcheck source=tests/support/terminals.sh
+. "$TESTS_DIR/support/terminals.sh"
 
 # The host's prompt, after the one at which the cage was started.  Not always at the start of a
 # line: a terminal may lose the echo of the newline with which a shell was ended.
