@@ -37,7 +37,7 @@ static const char head[] =
 	"figure{margin:.4rem 0;flex:1 1 16rem;max-width:26rem}"
 	"figcaption{color:var(--dim);font-size:.8rem;border-top:1px solid var(--line)}\n"
 	"svg{display:block;height:44px;width:100%}\n"
-	".about{margin:.2rem 0 0}\n"
+	".about{margin:.2rem 0 0}.look{margin:-1rem 0 1.5rem}.look a{margin-right:.8rem}\n"
 	"a{color:inherit}summary{cursor:pointer;color:var(--dim)}\n"
 	"table{border-collapse:collapse;font-size:.9rem;width:100%}td,th{text-align:left;"
 	"padding:.15rem .8rem .15rem 0;white-space:nowrap}th{color:var(--dim);font-weight:normal}\n"
@@ -87,6 +87,18 @@ static double took(const struct build_run *r)
 	return r->seconds;
 }
 
+/* "4.2 s", "7 min 34 s", "2 h 3 min"; malloc'ed. */
+static char *duration(double seconds)
+{
+	unsigned long all = (unsigned long)(seconds + 0.5);
+
+	if (seconds < 60)
+		return xasprintf("%.1f s", seconds);
+	if (all < 3600)
+		return xasprintf("%lu min %lu s", all / 60, all % 60);
+	return xasprintf("%lu h %lu min", all / 3600, all % 3600 / 60);
+}
+
 /* What failed left nothing. */
 static double weighed(const struct build_run *r)
 {
@@ -107,12 +119,12 @@ static void add_trend(struct strbuf *out, const struct build_status *s, const ch
 	for (size_t i = 0; i < n; i++) {
 		const struct build_run *r = &s->runs[n - 1 - i];
 		double high = most > 0 ? 2 + 42 * value(r) / most : 2;
-		cleanup_free char *size = format_size(r->bytes);
+		cleanup_free char *size = format_size(r->bytes), *time_taken = duration(r->seconds);
 
 		sb_addf(out, "<rect x=\"%zu\" y=\"%.1f\" width=\"8\" height=\"%.1f\" fill=\"var(%s)\">"
 			"<title>", i * 10, 44 - high, high, r->failed ? "--bad" : "--bar");
 		add_time(out, r->when);
-		sb_addf(out, ": %.1f s, %s</title></rect>", r->seconds, r->failed ? "failed" : size);
+		sb_addf(out, ": %s, %s</title></rect>", time_taken, r->failed ? "failed" : size);
 	}
 	sb_addf(out, "</svg><figcaption>%s, at most %s</figcaption></figure>\n", what, most_text);
 }
@@ -132,7 +144,7 @@ static void add_trends(struct strbuf *out, const struct build_status *s)
 		largest = !r->failed && r->bytes > largest ? r->bytes : largest;
 	}
 
-	cleanup_free char *seconds = xasprintf("%.1f s", longest), *size = format_size(largest);
+	cleanup_free char *seconds = duration(longest), *size = format_size(largest);
 
 	sb_adds(out, "<div class=\"trends\">");
 	add_trend(out, s, "time", took, seconds);
@@ -149,10 +161,11 @@ static void add_runs(struct strbuf *out, const struct build_status *s)
 		const struct build_run *r = &s->runs[i];
 		cleanup_free char *size = format_size(r->bytes);
 		cleanup_free char *first = xstrndup(r->text, strcspn(r->text, "\n"));
+		cleanup_free char *time_taken = duration(r->seconds);
 
 		sb_adds(out, "<tr><td>");
 		add_time(out, r->when);
-		sb_addf(out, "<td>%.1f s<td>%s<td>", r->seconds, r->failed ? "" : size);
+		sb_addf(out, "<td>%s<td>%s<td>", time_taken, r->failed ? "" : size);
 		add_escaped(out, first);
 		sb_adds(out, "</tr>\n");
 	}
@@ -182,12 +195,26 @@ static const char *state(const struct build_status *s, int64_t now, const char *
 	return "";
 }
 
+/* Lines, each of a package that is another one. */
+static void add_changes(struct strbuf *out, const char *changes)
+{
+	size_t n = 0;
+
+	for (const char *c = changes; *c; c++)
+		n += *c == '\n' || !c[1];
+	sb_addf(out, "<details><summary>%zu package%s changed</summary><pre>", n, n == 1 ? "" : "s");
+	add_escaped(out, changes);
+	sb_adds(out, "</pre></details>\n");
+}
+
 static void add_build(struct strbuf *out, const struct build_status *s, int64_t now)
 {
 	const struct build_run *made = last_made(s);
 	const char *word, *kind = state(s, now, &word);
 
-	sb_addf(out, "<section class=\"%s\"><h2>", kind);
+	sb_addf(out, "<section class=\"%s\" id=\"", kind);
+	add_escaped(out, s->name);
+	sb_adds(out, "\"><h2>");
 	add_escaped(out, s->name);
 	sb_addf(out, " <span class=\"state\">%s</span></h2>\n", word);
 	if (s->description) {
@@ -211,22 +238,37 @@ static void add_build(struct strbuf *out, const struct build_status *s, int64_t 
 	if (s->nruns && s->runs[0].failed) {
 		sb_adds(out, "<pre>");
 		add_escaped(out, s->runs[0].text);
-		sb_adds(out, "</pre>\n");
+		sb_adds(out, "</pre>\n<p class=\"meta\">");
+		add_link(out, s, "failed.log", "log of what failed");
+		sb_adds(out, "</p>\n");
 	}
-	if (made && made->changes && *made->changes) {
-		sb_adds(out, "<details><summary>packages that changed</summary><pre>");
-		add_escaped(out, made->changes);
-		sb_adds(out, "</pre></details>\n");
-	}
+	if (made && made->changes && *made->changes)
+		add_changes(out, made->changes);
 	add_trends(out, s);
 	if (s->nruns)
 		add_runs(out, s);
 	sb_adds(out, "</section>\n");
 }
 
-char *builds_page(const struct build_statuses *s, int64_t now)
+/* What wants looking at, by its name. */
+static void add_links(struct strbuf *out, const struct build_statuses *s, int64_t now, const char *kind)
 {
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	const char *word;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (!str_eq(state(&s->v[i], now, &word), kind))
+			continue;
+		sb_adds(out, "<a href=\"#");
+		add_escaped(out, s->v[i].name);
+		sb_adds(out, "\">");
+		add_escaped(out, s->v[i].name);
+		sb_adds(out, "</a> ");
+	}
+}
+
+/* In a sentence what there is to say of them all. */
+static void add_sum(struct strbuf *out, const struct build_statuses *s, int64_t now)
+{
 	size_t bad = 0, warn = 0;
 	const char *word;
 
@@ -236,17 +278,31 @@ char *builds_page(const struct build_statuses *s, int64_t now)
 		bad += str_eq(kind, "bad");
 		warn += str_eq(kind, "warn");
 	}
-	sb_adds(&out, head);
-	sb_adds(&out, "<h1>Images</h1>\n<p class=\"sum\">");
+	sb_adds(out, "<h1>Images</h1>\n<p class=\"sum\">");
 	if (bad)
-		sb_addf(&out, "%zu of %zu failed", bad, s->n);
-	else if (warn)
-		sb_addf(&out, "%zu of %zu did not run", warn, s->n);
-	else
-		sb_addf(&out, "all %zu are good", s->n);
-	sb_adds(&out, " &middot; ");
-	add_time(&out, now);
-	sb_adds(&out, "</p>\n");
+		sb_addf(out, "%zu of %zu failed", bad, s->n);
+	if (warn)
+		sb_addf(out, "%s%zu of %zu did not run", bad ? ", " : "", warn, s->n);
+	if (!bad && !warn)
+		sb_addf(out, "all %zu are good", s->n);
+	sb_adds(out, " &middot; ");
+	add_time(out, now);
+	sb_adds(out, "</p>\n");
+	if ((!bad && !warn) || s->n < 2)
+		return;
+	sb_adds(out, "<p class=\"look\">");
+	add_links(out, s, now, "bad");
+	add_links(out, s, now, "warn");
+	sb_adds(out, "</p>\n");
+}
+
+char *builds_page(const struct build_statuses *s, int64_t now)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	const char *word;
+
+	sb_adds(&out, head);
+	add_sum(&out, s, now);
 	/* what wants looking at comes first */
 	for (int pass = 0; pass < 3; pass++)
 		for (size_t i = 0; i < s->n; i++) {

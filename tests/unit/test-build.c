@@ -338,12 +338,14 @@ END_TEST
 
 START_TEST(page_shows_what_it_is_given_as_text)
 {
-	char text[] = "step x: <script>alert(1)</script>\nlog: \"a\"&b", name[] = "a<b";
+	char text[] = "step x: <script>alert(1)</script>\nlog: \"a\"&b", name[] = "a<b", other[] = "other";
 	char folder[] = "/srv/a\"b", changes[] = "";
 	struct build_run run = { .when = 1700000000, .failed = true, .text = text, .changes = changes };
 	struct build_status status = { .name = name, .folder = folder, .checked = 1700000000,
 				       .runs = &run, .nruns = 1 };
 	const struct build_statuses s = { &status, 1 };
+	struct build_status both[] = { status, { .name = other, .folder = folder } };
+	const struct build_statuses two = { both, 2 };
 	cleanup_free char *page = builds_page(&s, 1700000100);
 
 	ck_assert_ptr_null(strstr(page, "<script"));
@@ -354,6 +356,16 @@ START_TEST(page_shows_what_it_is_given_as_text)
 	free_ptr(&page);
 	page = builds_page(&s, 1700000100);
 	ck_assert_ptr_nonnull(strstr(page, "all 1 are good"));
+	/* what is to be looked at is named first, and where its log is */
+	free_ptr(&page);
+	run.failed = true;
+	run.seconds = 3725;
+	page = builds_page(&two, 1700000100);
+	ck_assert_ptr_nonnull(strstr(page, "1 of 2 failed, 1 of 2 did not run"));
+	ck_assert_ptr_nonnull(strstr(page, "<p class=\"look\"><a href=\"#a&lt;b\">a&lt;b</a> <a href=\"#other\">"));
+	ck_assert_ptr_nonnull(strstr(page, "/failed.log\">"));
+	ck_assert_ptr_nonnull(strstr(page, "<td>1 h 2 min<td>"));
+	run.failed = false;
 	/* nothing ran for two days */
 	free_ptr(&page);
 	page = builds_page(&s, 1700000000 + 2 * 86400);
