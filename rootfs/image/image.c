@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define ROOM		(512 * MIB)	/* on a disk, beside the tree */
 #define SAID_MAX	((size_t)1 << 20)	/* of what a tool said */
 #define ATTEMPTS	3		/* each an eighth larger */
+#define CPUS_MAX	8
 
 /* ---- the tree on its way ---- */
 
@@ -131,6 +133,19 @@ static int run_verity(struct image_job *j, struct cage *cage, struct error *e)
 	return run(j, cage, &argv, -1, e);
 }
 
+/* Virtual CPUs: those that were asked for, or the host's for who makes use of them. */
+static unsigned int cpus_of(const struct image_job *j)
+{
+	cpu_set_t set;
+	int n = 1;
+
+	if (!j->tool->threads || j->im->machine->cpus > 1 || j->im->machine->ptrace_mode)
+		return j->im->machine->cpus;
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = CPU_COUNT(&set);
+	return n < 1 ? 1 : n > CPUS_MAX ? CPUS_MAX : (unsigned int)n;
+}
+
 static int in_cage(struct image_job *j, struct error *e)
 {
 	const struct cage_mount mounts[] = {
@@ -147,6 +162,7 @@ static int in_cage(struct image_job *j, struct error *e)
 	cfg.kernel = j->im->kernel.path;
 	cfg.memory = MEMORY;
 	machine_configure(j->im->machine, &cfg);
+	cfg.cpus = cpus_of(j);
 	cfg.root.kind = CAGE_ROOT_SHARE;
 	cfg.root.upper = CAGE_UPPER_MEMORY;
 	cfg.root.fd = tools_share.fd;

@@ -69,6 +69,7 @@ struct image_tool {
 	const char *script, *script_end;	/* becomes IMAGE_MAKE; NULL: it is one program */
 	bool rest;		/* image_ext4_rest() is made for it */
 	bool no_epoch;		/* it is not to have SOURCE_DATE_EPOCH */
+	bool threads;		/* it makes the same bytes with as many as there are processors */
 };
 
 /* ---- commands.c ---- */
