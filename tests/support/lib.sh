@@ -26,6 +26,7 @@
 #					small.tar is an archive of it, the same each time
 #	free_port			prints a TCP port of the loopback that nobody has
 #	mirrored			ends the test where no mirror can be reached
+#	mirror_of SUITE			the mirror that umlcage takes for it
 
 fail()
 {
@@ -168,6 +169,11 @@ mirrored()
 {
 	"$UMLCAGE" fabricate --simulate --variant=essential trixie - >/dev/null 2>why ||
 		host_cannot "no mirror: $(head -n 1 why)"
+}
+
+mirror_of()
+{
+	"$UMLCAGE" fabricate --print-recipe --variant=essential "$1" - 2>/dev/null | awk '$1 == "source" { print $2; exit }'
 }
 
 faulty()
