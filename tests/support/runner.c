@@ -259,7 +259,7 @@ static void own_processes(void)
 /* What a container looks like; needs root, and is what the tests get without it anyway. */
 static void confine_mounts(void)
 {
-	static const char *const hidden[] = { "/dev/kvm", "/dev/net/tun" };
+	static const char *const hidden[] = { "/dev/kvm", "/dev/net/tun", "/dev/fuse" };
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
