@@ -148,7 +148,7 @@ test_directories_are_read_while_they_change()
 				die "$known $forgets: " . keys %now;
 			unlink $_ for keys %now; closedir $d; chdir "/"; rmdir "/mnt/d" or die "rmdir: $!";
 		} }
-		print "all is well\n"' >out 2>&1 || fail "$(cat out)"
+		print "all is well\n"' >out 2>err || fail "$(cat err)"
 	equal "all is well" "$(cat out)"
 	[ -z "$(ls -A s)" ] || fail "left: $(ls -A s)"
 }
@@ -253,8 +253,8 @@ test_full_host_disk()
 		echo "told $(sed -n "s/ bytes.*//p" /tmp/err), has $(stat -c %s big)"
 		head -c 50000 /dev/zero >more 2>/dev/null; echo "more $?"
 		echo x 2>/tmp/err >>keep || grep -o "No space left.*" /tmp/err; cmp data /tmp/data
-		rm big more; cp /tmp/data after; cmp after data; stat -c "%u:%g" keep; head -n 1 keep' >out 2>&1 ||
-		fail "$(cat out)"
+		rm big more; cp /tmp/data after; cmp after data; stat -c "%u:%g" keep; head -n 1 keep' >out 2>err ||
+		fail "$(cat out err)"
 	matches "dd 1*No space left on device*more 1*3:4*before" "$(cat out)"
 	equal "$(sed -n 's/^told \([0-9]*\),.*/\1/p' out)" "$(sed -n 's/^told.*has //p' out)" \
 		"what dd was told it wrote, and the size of the file"
