@@ -18,13 +18,19 @@
 #define SECTOR		512
 #define TYPE_BIOS	"21686148-6449-6E6F-744E-656564454649"
 #define TYPE_SYSTEM	"C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
-#define TYPE_ROOT	"4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"	/* x86-64 */
 /* FAT32 begins at 65525 clusters; GRUB takes little of that */
 #define SYSTEM_SMALL	(64 * MIB)
 
+const char *image_disk_boot(const struct target *t, const struct image_arch *arch)
+{
+	const char *asked = t->details->boot ? t->details->boot : TARGET_BOOT;
+
+	return !arch->pc && str_eq(asked, "both") ? "uefi" : asked;
+}
+
 static const char *boot_of(const struct image_job *j)
 {
-	return j->t->details->boot ? j->t->details->boot : TARGET_BOOT;
+	return image_disk_boot(j->t, j->kernel.arch);
 }
 
 /* Are kernels there, for firmware to read? */
@@ -75,6 +81,7 @@ static void add_bytes(struct strv *env, const char *name, uint64_t n)
 	strv_addf(env, "%s=%llu", name, (unsigned long long)n);
 }
 
+/* The kernel, and what loads it. */
 static void add_kernel(const struct image_kernel *k, struct strv *env)
 {
 	strv_addf(env, "KERNEL_VERSION=%s", k->version);
@@ -87,6 +94,10 @@ static void add_kernel(const struct image_kernel *k, struct strv *env)
 		strv_addf(env, "KERNEL_PATH=/boot/vmlinuz-%s", k->version);
 		strv_addf(env, "INITRD_PATH=/boot/initrd.img-%s", k->version);
 	}
+	strv_addf(env, "CONSOLE=console=tty0 console=%s", k->arch->console);
+	strv_addf(env, "EFI_ARCH=%s", k->arch->efi);
+	strv_addf(env, "GRUB_EFI=%s", k->arch->grub);
+	strv_addf(env, "LOADERS=%s", k->arch->pc ? "" : IMAGE_GUEST_TREE);
 }
 
 void image_iso_environment(const struct image_job *j, struct strv *env)
@@ -112,7 +123,7 @@ void image_disk_environment(const struct image_job *j, struct strv *env)
 	if (d->bios_at)
 		add_partition(j, &parts, IMAGE_ID_BIOS_PART, TYPE_BIOS, "bios", d->bios_at, MIB);
 	add_partition(j, &parts, IMAGE_ID_SYSTEM_PART, TYPE_SYSTEM, "system", d->system_at, d->system_bytes);
-	add_partition(j, &parts, IMAGE_ID_ROOT_PART, TYPE_ROOT, "root", d->root_at, j->size);
+	add_partition(j, &parts, IMAGE_ID_ROOT_PART, j->kernel.arch->root_type, "root", d->root_at, j->size);
 	strv_addf(env, "PARTITIONS=%s", sb_str(&parts));
 	strv_addf(env, "BOOT=%s", boot_of(j));
 	strv_addf(env, "BOOT_ARGS=%s", details->boot_args ? details->boot_args : "");

@@ -61,10 +61,10 @@ bios_loader()
 
 systemd_boot()
 {
-	local efi=/usr/lib/systemd/boot/efi/systemd-bootx64.efi
+	local efi="$LOADERS/usr/lib/systemd/boot/efi/systemd-boot$EFI_ARCH.efi"
 	mkdir -p "$TMP/esp/EFI/systemd" "$TMP/esp/loader/entries"
-	cp $efi "$TMP/esp/EFI/systemd/systemd-bootx64.efi"
-	cp $efi "$TMP/esp/EFI/BOOT/BOOTX64.EFI"
+	cp "$efi" "$TMP/esp/EFI/systemd/"
+	cp "$efi" "$(boot_program)"
 	printf 'timeout 1\nconsole-mode keep\n' >"$TMP/esp/loader/loader.conf"
 }
 
@@ -87,7 +87,8 @@ loader_entry()
 unified_image()
 {
 	mkdir -p "$TMP/esp/EFI/Linux"
-	ukify build --linux="/tree$KERNEL_FILE" --initrd="/tree$INITRD_FILE" --uname="$KERNEL_VERSION" \
+	ukify build --stub="$LOADERS/usr/lib/systemd/boot/efi/linux$EFI_ARCH.efi.stub" --efi-arch="$EFI_ARCH" \
+		--linux="/tree$KERNEL_FILE" --initrd="/tree$INITRD_FILE" --uname="$KERNEL_VERSION" \
 		--cmdline="root=PARTUUID=$ROOT_PARTUUID rw $CONSOLE $BOOT_ARGS" \
 		--output="$TMP/esp/EFI/Linux/system-$KERNEL_VERSION.efi" >/dev/null
 }

@@ -286,7 +286,7 @@ static int find_system(const struct target *t, struct share *s, struct image_ker
 {
 	int ret = image_kernel_find(s, t->label, k, e);
 
-	return ret == 0 && !t->format->sized ? image_live_check(s, t->label, e) : ret;
+	return ret == 0 ? image_loader_check(t, s, k, e) : ret;
 }
 
 /* What is planned before the tools are called. */

@@ -33,15 +33,44 @@ static int size_of(int dirfd, const char *prefix, const char *version, uint64_t 
 	return 0;
 }
 
-/* "HdrS" where a kernel for x86 has it (Documentation/arch/x86/boot.rst). */
-static bool is_for_pc(int dirfd, const char *version)
+/* The types are those of the Discoverable Partitions Specification. */
+static const struct image_arch pc = {
+	.name = "amd64", .root_type = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709", .efi = "x64",
+	.grub = "x86_64-efi", .console = "ttyS0,115200n8", .pc = true,
+};
+static const struct image_arch arm64 = {
+	.name = "arm64", .root_type = "B921B045-1DF0-41C3-AF44-4C6F280D3FAE", .efi = "aa64",
+	.grub = "arm64-efi", .console = "ttyAMA0,115200",
+};
+
+/* Has it these bytes at @at? */
+static bool has(int fd, uint64_t at, const void *want, size_t n)
+{
+	char found[8];
+
+	return n <= sizeof(found) && pread(fd, found, n, (off_t)at) == (ssize_t)n &&
+	       memcmp(found, want, n) == 0;
+}
+
+/*
+ * What the kernel is for; NULL: none of these.  "HdrS" where one for x86 has it, and the machine that
+ * one for arm64 has as a program of the firmware (Documentation/arch/x86/boot.rst, admin-guide/efi-stub.rst).
+ */
+static const struct image_arch *arch_of(int dirfd, const char *version)
 {
 	cleanup_free char *name = xasprintf(KERNEL "%s", version);
 	cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	char magic[4];
+	unsigned char at[4];
 
-	return fd >= 0 && pread(fd, magic, sizeof(magic), 0x202) == (ssize_t)sizeof(magic) &&
-	       memcmp(magic, "HdrS", sizeof(magic)) == 0;
+	if (fd < 0)
+		return NULL;
+	if (has(fd, 0x202, "HdrS", 4))
+		return &pc;
+	if (has(fd, 0, "MZ", 2) && pread(fd, at, sizeof(at), 0x3c) == (ssize_t)sizeof(at) &&
+	    has(fd, at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24,
+		"PE\0\0\x64\xaa", 6))
+		return &arm64;
+	return NULL;
 }
 
 /* Is @name at the top a link to such a file in /boot, as linux-image-* makes them? */
@@ -61,7 +90,7 @@ static int none(const char *label, const char *newest, bool foreign, struct erro
 {
 	if (foreign)
 		return err_set(e, ENOENT, "cannot make '%s': the kernel of the tree, /boot/" KERNEL "%s, is "
-			       "not one for x86", label, newest);
+			       "neither one for x86 nor for arm64", label, newest);
 	if (newest)
 		return err_set(e, ENOENT, "cannot make '%s': the tree has the kernel /boot/" KERNEL "%s, but "
 			       "no initramfs /boot/" INITRD "%s; install initramfs-tools or dracut",
@@ -70,15 +99,49 @@ static int none(const char *label, const char *newest, bool foreign, struct erro
 		       "one, such as linux-image-amd64", label);
 }
 
-int image_live_check(struct share *s, const char *label, struct error *e)
+static bool tree_has(struct share *s, const char *path)
 {
 	cleanup_share_tree struct share_tree *tree = share_tree_new(s->fd, 0);
 	struct share_attr a;
 
-	if (share_stat(tree, "usr/share/initramfs-tools/scripts/live", &a, NULL) == 0)
+	return share_stat(tree, path, &a, NULL) == 0;
+}
+
+static int live_check(struct share *s, const char *label, const struct image_arch *arch, struct error *e)
+{
+	if (!arch->pc)
+		return err_set(e, ENOENT, "cannot make '%s': live media are made for x86 only, and the "
+			       "tree's kernel is for %s", label, arch->name);
+	if (tree_has(s, "usr/share/initramfs-tools/scripts/live"))
 		return 0;
 	return err_set(e, ENOENT, "cannot make '%s': the tree has no live-boot, whose initramfs boots live "
 		       "systems; install it", label);
+}
+
+int image_loader_check(const struct target *t, struct share *s, const struct image_kernel *k,
+		       struct error *e)
+{
+	const char *boot = image_disk_boot(t, k->arch), *package = NULL;
+	cleanup_free char *path = NULL;
+
+	if (!t->format->sized)
+		return live_check(s, t->label, k->arch, e);
+	if (k->arch->pc)
+		return 0;
+	if (str_eq(boot, "bios"))
+		return err_usage(e, "cannot make '%s': --boot=bios, and the tree's kernel is for %s, "
+				 "which has no BIOS; leave --boot out", t->label, k->arch->name);
+	if (str_eq(boot, "uefi")) {
+		package = "grub-efi-arm64-bin";
+		path = xasprintf("usr/lib/grub/%s/linux.mod", k->arch->grub);
+	} else {
+		package = "systemd-boot-efi";
+		path = xasprintf("usr/lib/systemd/boot/efi/systemd-boot%s.efi", k->arch->efi);
+	}
+	if (tree_has(s, path))
+		return 0;
+	return err_set(e, ENOENT, "cannot make '%s': the tree's kernel is for %s, and the tree has no boot "
+		       "loader for that; install %s", t->label, k->arch->name, package);
 }
 
 int image_kernel_find(struct share *s, const char *label, struct image_kernel *k, struct error *e)
@@ -89,6 +152,7 @@ int image_kernel_find(struct share *s, const char *label, struct image_kernel *k
 	cleanup_close int boot = -1;
 	bool foreign = false;
 	const char *last;
+	const struct image_arch *arch;
 	int dir = share_parent(tree, "boot/" KERNEL, &last, NULL);
 
 	*k = (struct image_kernel){ NULL };
@@ -104,14 +168,15 @@ int image_kernel_find(struct share *s, const char *label, struct image_kernel *k
 		    size_of(boot, KERNEL, version, &size) < 0 ||
 		    (k->version && strverscmp(version, k->version) < 0))
 			continue;
-		if (!is_for_pc(boot, version) || size_of(boot, INITRD, version, &initrd) < 0) {
-			foreign = !is_for_pc(boot, version);
+		arch = arch_of(boot, version);
+		if (!arch || size_of(boot, INITRD, version, &initrd) < 0) {
+			foreign = !arch;
 			free(without);
 			without = xstrdup(version);
 			continue;
 		}
 		free(k->version);
-		*k = (struct image_kernel){ xstrdup(version), size, initrd, false };
+		*k = (struct image_kernel){ arch, xstrdup(version), size, initrd, false };
 	}
 	if (!k->version)
 		return none(label, without, foreign, e);

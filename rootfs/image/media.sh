@@ -4,7 +4,6 @@
 
 OUT=/out
 TMP=$OUT/tmp
-CONSOLE="console=tty0 console=ttyS0,115200n8"
 # what GRUB takes from either medium; each adds the file system that it has
 MODULES="part_gpt part_msdos fat normal configfile linux search search_fs_file serial terminal echo test
 	all_video gzio boot chain reboot halt ls cat sleep minicmd"
@@ -27,10 +26,13 @@ dated()
 # line, whichever firmware has loaded what reads it
 grub_menu()
 {
-	cat <<-EOF
+	# elsewhere the firmware's console has the serial line
+	[ "$EFI_ARCH" != x64 ] || cat <<-EOF
 	serial --unit=0 --speed=115200
 	terminal_input console serial
 	terminal_output console serial
+	EOF
+	cat <<-EOF
 	set timeout=1
 	${5-}
 	menuentry '$1' {
@@ -40,16 +42,26 @@ grub_menu()
 	EOF
 }
 
-# grub_image FORMAT FILE PREFIX MODULES [OPTION]
+# grub_image FORMAT FILE PREFIX MODULES [OPTION]: with what of the modules there is for the machine
 grub_image()
 {
+	local dir="$LOADERS/usr/lib/grub/${1%-eltorito}" module there=
+	for module in $MODULES $4; do
+		[ ! -e "$dir/$module.mod" ] || there="$there $module"
+	done
 	# it compresses what it makes, in a directory that it is not to keep
 	# shellcheck disable=SC2086
-	grub-mkimage --format="$1" --output="$2" --prefix="$3" ${5+"$5"} $MODULES $4
+	grub-mkimage --directory="$dir" --format="$1" --output="$2" --prefix="$3" ${5+"$5"} $there
 }
 
-# uefi_grub PREFIX MODULES [OPTION]: the loader where firmware looks for it by itself
+# boot_program: where firmware looks for one by itself
+boot_program()
+{
+	echo "$TMP/esp/EFI/BOOT/BOOT$(echo "$EFI_ARCH" | tr a-z A-Z).EFI"
+}
+
+# uefi_grub PREFIX MODULES [OPTION]: as that
 uefi_grub()
 {
-	grub_image x86_64-efi "$TMP/esp/EFI/BOOT/BOOTX64.EFI" "$1" "$MODULES_EFI $2" ${3+"$3"}
+	grub_image "$GRUB_EFI" "$(boot_program)" "$1" "$MODULES_EFI $2" ${3+"$3"}
 }

@@ -25,8 +25,19 @@ struct image_needs {
 	unsigned char hash[32];		/* of names, kinds, owners, sizes and times */
 };
 
+/* Machines that a disk can be for, told by the tree's kernel. */
+struct image_arch {
+	const char *name;	/* as messages and Debian have it */
+	const char *root_type;	/* of the partition with the root */
+	const char *efi;	/* in the names of the firmware's programs: "x64" */
+	const char *grub;	/* GRUB's name of firmware and machine */
+	const char *console;	/* the first serial line, with its speed */
+	bool pc;		/* has a BIOS, and loaders among the tools; others' are in the tree */
+};
+
 /* The kernel that a tree has. */
 struct image_kernel {
+	const struct image_arch *arch;
 	char *version;		/* "6.12.48+deb13-amd64": letters, digits and "+-.~_" */
 	uint64_t size, initrd_size;
 	bool links;		/* /vmlinuz and /initrd.img lead to one, and will to the next */
@@ -85,11 +96,17 @@ void image_verity_command(const struct image_job *j, struct strv *argv);
  * @label is the image's, for messages.
  */
 int image_kernel_find(struct share *s, const char *label, struct image_kernel *k, struct error *e);
-/* Does the tree's initramfs know how to boot a live system?  -ENOENT. */
-int image_live_check(struct share *s, const char *label, struct error *e);
+/*
+ * Can the tree, whose kernel is @k, become this medium?  -EINVAL, as a usage error: not on that machine;
+ * -ENOENT: what has to be installed.
+ */
+int image_loader_check(const struct target *t, struct share *s, const struct image_kernel *k,
+		       struct error *e);
 
 /* ---- disk.c ---- */
 
+/* What boots a disk for this machine: --boot, but "uefi" for "both" where there is no BIOS. */
+const char *image_disk_boot(const struct target *t, const struct image_arch *arch);
 void image_disk_plan(struct image_job *j);
 /* All that is on it but the root file system, in bytes. */
 uint64_t image_disk_other(const struct image_job *j);

@@ -4,6 +4,8 @@
 
 export SOURCE_DATE_EPOCH=1700000000
 PATH=$PATH:/sbin:/usr/sbin
+# shellcheck source=tests/support/machines.sh
+. "$TESTS_DIR/support/machines.sh"
 
 export_share()
 {
@@ -114,17 +116,21 @@ test_what_cannot_boot_is_refused_at_once()
 	rm s/boot/*
 	status 3 export_share s x.raw 2>err
 	contains "the tree has no kernel" err
+	# one for arm64 by what it is for the firmware, with a loader of its own
+	echo x >s/boot/initrd.img-6.2-test
+	{ printf MZ; head -c 58 /dev/zero; printf '@\0\0\0PE\0\0\144\252'; } >s/boot/vmlinuz-6.2-test
+	status 3 export_share s x.raw 2>err
+	contains "kernel is for arm64, and the tree has no boot loader for that; install grub-efi-arm64-bin" err
+	status 3 export_share --boot=uki s x.raw 2>err
+	contains "install systemd-boot-efi" err
+	status 2 export_share --boot=bios s x.raw 2>err
+	contains "has no BIOS; leave --boot out" err
+	status 3 export_share s x.iso 2>err
+	contains "live media are made for x86 only" err
 	[ ! -e x.raw ] || fail "half a disk"
 }
 
 # ---- booted ----
-
-emulated()
-{
-	mirrored
-	command -v qemu-system-x86_64 >/dev/null || host_cannot "no qemu-system-x86_64"
-	[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || host_cannot "no OVMF"
-}
 
 # A share "system" with a kernel, an init, and root without a password.
 system()
@@ -132,80 +138,6 @@ system()
 	emulated
 	fabricate -q --variant=minbase --include="init,udev,kmod,linux-image-cloud-amd64${1-}" \
 		--customize-hook='chroot "$1" passwd -q -d root' --format=directory trixie system
-}
-
-# Nothing in the system gives up on a machine that is slow.
-PATIENT="systemd.default_timeout_start_sec=1800 systemd.default_device_timeout_sec=1800"
-
-# starts FIRMWARE ARGUMENTS-OF-QEMU...: a $machine, with its $console; descriptor 9 is its keyboard
-starts()
-{
-	local firmware=$1
-	console=console.$1
-	shift
-	if [ "$firmware" = uefi ]; then
-		cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd
-		set -- -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
-			-drive if=pflash,format=raw,file=vars.fd "$@"
-	fi
-	rm -f keys
-	mkfifo keys
-	# for both directions: who writes when the machine has just ended is not to die of it
-	exec 9<>keys
-	qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m 1024 -nographic -no-reboot "$@" \
-		<keys >"$console" 2>&1 9>&- &
-	machine=$!
-}
-
-gone()
-{
-	! kill -0 "$machine" 2>/dev/null
-}
-
-# runs_until COMMAND...: repeats it for as long as the machine runs, and an hour
-runs_until()
-{
-	local until=$((SECONDS + 3600))
-	until "$@"; do
-		if gone || [ $SECONDS -ge $until ]; then
-			tail -n 30 "$console" >&2
-			fail "the machine $(gone && echo "ended" || echo "ran for an hour") without: $*"
-		fi
-		sleep 0.5
-	done
-}
-
-# typed LINE WANTED: types it, for whoever reads it by then, and looks for what it is to lead to
-typed()
-{
-	printf '%s\n' "$1" >&9
-	sleep 3
-	grep -qa "$2" "$console"
-}
-
-# logged_in LINE WANTED: without a password; once more does no harm
-logged_in()
-{
-	printf 'root\n' >&9
-	sleep 2
-	typed "$@"
-}
-
-off()
-{
-	gone || typed "systemctl --force --force poweroff" "Power down" || gone
-}
-
-# boots FIRMWARE ARGUMENTS-OF-QEMU...: to the prompt, where root says something, and off
-boots()
-{
-	starts "$1" -nic none "${@:2}"
-	runs_until grep -qa "login:" "$console"
-	# shellcheck disable=SC2016
-	runs_until logged_in 'echo it-is-$((6 * 7)) on $(uname -r); findmnt -n -o FSTYPE /' "it-is-42 on 6"
-	within 3600 off
-	within 3600 gone
-	exec 9>&-
 }
 
 # limit: 10800
@@ -250,43 +182,17 @@ test_systemd_boot_and_unified_image_boot()
 	done
 }
 
-# ---- the example ----
-
-reached()
-{
-	ssh -p "$port" -i key -o StrictHostKeyChecking=no -o UserKnownHostsFile=known \
-		-o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=120 -o LogLevel=ERROR root@127.0.0.1 "$@"
-}
-
-reached_as_is()
-{
-	reached true 2>>ssh.err
-}
-
-# answers FIRMWARE ARGUMENTS-OF-QEMU...: ssh, with a key that the machine was given and its image has not
-answers()
-{
-	local port
-	port=$(free_port)
-	rm -f known
-	starts "$1" -nic "user,model=virtio,hostfwd=tcp:127.0.0.1:$port-:22" -smbios \
-		"type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=$(base64 -w 0 key.pub)" "${@:2}"
-	runs_until reached_as_is
-	reached 'hostname; findmnt -n -o FSTYPE /; systemctl is-active ssh; ls /etc/ssh/ssh_host_ed25519_key' >out
-	printf '%s\n' server ext4 active /etc/ssh/ssh_host_ed25519_key | diff - out
-	reached systemctl --force --force poweroff || true
-	within 3600 gone
-	exec 9>&-
-}
-
 # limit: 10800
-test_disks_of_the_example_answer_over_ssh()
+test_arm64_boots()
 {
-	emulated
-	ssh-keygen -q -t ed25519 -N '' -f key
-	cp -R "${UMLCAGE%/bin/umlcage}/share/doc/umlcage/examples/nightly" .
-	sed -i "s/^size = 4G/&\nboot-args = $PATIENT/" nightly/disk.build
-	"$UMLCAGE" build -q ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --only=disk -o images nightly
-	answers bios -drive if=virtio,format=qcow2,snapshot=on,file=images/disk/latest/server.qcow2
-	answers uefi -drive if=virtio,format=raw,snapshot=on,file=images/disk/latest/server.raw
+	emulated_arm64
+	fabricate -q --architectures=arm64 --variant=minbase \
+		--include=init,udev,kmod,linux-image-arm64,grub-efi-arm64-bin,systemd-boot-efi \
+		--customize-hook='chroot "$1" passwd -q -d root' --format=directory trixie system
+	for boot in both systemd-boot uki; do
+		export_share --boot=$boot --boot-args="$PATIENT" system disk.raw
+		export_share --boot=$boot --boot-args="$PATIENT" system again.raw
+		cmp disk.raw again.raw
+		boots arm64 -drive if=virtio,format=raw,snapshot=on,file=disk.raw
+	done
 }
