@@ -480,12 +480,12 @@ END_TEST
 START_TEST(help_lists_every_option)
 {
 	static const struct opt first[] = {
-		{ OPT_FLAG, 'f', "flag", NULL, 0, "one\ntwo" },
+		{ OPT_FLAG, 'f', "flag", NULL, 0, "one two" },
 		{ OPT_FLAG, 0, "hidden", NULL, 0, NULL },
 		{ OPT_HEADING, .help = "more" },
 		{ OPT_STRING, 0, "a-rather-long-option", "VALUE", 0, "three" },
 		{ OPT_FLAG, 0, "long", NULL, 0, "words that take more than the seventy columns which there are, "
-		  "so that some have to go\nto the next line" },
+		  "so that some have to go to the next line" },
 		OPT_END,
 	}, second[] = {
 		{ OPT_COUNT, 'v', NULL, NULL, 0, "four" },
