@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,12 +242,8 @@ static int apply_patches(struct build *b, struct error *e)
 static int run_make(struct build *b, const char *target, struct error *e)
 {
 	cleanup_strv struct strv argv = STRV_INIT;
-	unsigned int jobs = b->req->jobs;
-	cpu_set_t cpus;
+	unsigned int jobs = b->req->jobs ? b->req->jobs : proc_cpus();
 
-	if (!jobs)
-		jobs = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ?
-			(unsigned int)CPU_COUNT(&cpus) : 1;
 	strv_add(&argv, "make");
 	strv_addf(&argv, "-j%u", jobs);
 	strv_add(&argv, "--no-print-directory");

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/proc.h"
 
 /* written, before the disk is asked to begin with it */
 #define THREADS_MAX	256u
@@ -301,11 +301,8 @@ bool share_compresses_in_threads(const char *compression)
 /* How many threads to ask for, at least @least. */
 static unsigned int threads(const struct share_export_opts *opts, unsigned int least)
 {
-	cpu_set_t set;
-	unsigned int n = opts->threads;
+	unsigned int n = opts->threads ? opts->threads : proc_cpus();
 
-	if (!n && sched_getaffinity(0, sizeof(set), &set) == 0)
-		n = (unsigned int)CPU_COUNT(&set);
 	n = n < THREADS_MAX ? n : THREADS_MAX;
 	return n > least ? n : least;
 }

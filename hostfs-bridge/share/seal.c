@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 #include "umlcage/base/fd.h"
 #include "umlcage/base/hash.h"
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/proc.h"
 #include "umlcage/base/str.h"
 
 #define SEAL_XATTR "user.containers.umlcage_seal"
@@ -282,10 +282,9 @@ static void add_sum(struct quick *q, struct quick *part)
 
 static unsigned int helpers(void)
 {
-	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : CPU_COUNT(&set);
+	unsigned int n = proc_cpus() - 1;
 
-	return n < 2 ? 0 : (unsigned int)n - 1 < HELPERS_MAX ? (unsigned int)n - 1 : HELPERS_MAX;
+	return n < HELPERS_MAX ? n : HELPERS_MAX;
 }
 
 static int quick_digest(int fd, char hex[QUICK_HEX + 1])

@@ -20,6 +20,7 @@
 #include "rootfs/cache/cache.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/proc.h"
 
 #define MEMORY_EACH	((uint64_t)1500 << 20)	/* of the host, to be on the safe side */
 #define STAGES_MAX	(16ull << 30)
@@ -387,11 +388,10 @@ static int wait_some(struct crew *c)
 /* As many as there are processors, and as have memory. */
 static unsigned int default_jobs(void)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	unsigned long long kb = 0;
 	const char *at;
-	unsigned int jobs = cpus > 0 ? (unsigned int)cpus : 1;
+	unsigned int jobs = proc_cpus();
 
 	if (file_read(AT_FDCWD, "/proc/meminfo", 1 << 16, &text, NULL) == 0 &&
 	    (at = strstr(sb_str(&text), "MemAvailable:")))

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "rootfs/fabricate/private.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/proc.h"
 
 #define THREADS_MAX 64
 
@@ -164,16 +164,12 @@ static void watch(struct crew *c, size_t enough)
 
 static unsigned int workers(const struct fab_options *o)
 {
-	cpu_set_t set;
-
 	if (o->jobs)
 		return o->jobs < THREADS_MAX ? o->jobs : THREADS_MAX;
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 2;
 
-	int n = CPU_COUNT(&set);
+	unsigned int n = proc_cpus();
 
-	return n < 1 ? 1 : n > 16 ? 16 : (unsigned int)n;
+	return n > 16 ? 16 : n;
 }
 
 static int start(struct crew *c, unsigned int n, struct error *e)

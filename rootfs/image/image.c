@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "rootfs/image/private.h"
 #include "umlcage/base/fd.h"
 #include "umlcage/base/interrupt.h"
+#include "umlcage/base/proc.h"
 #include "umlcage/cage/cage.h"
 
 #define MEMORY		((uint64_t)1 << 30)
@@ -136,14 +136,12 @@ static int run_verity(struct image_job *j, struct cage *cage, struct error *e)
 /* Virtual CPUs: those that were asked for, or the host's for who makes use of them. */
 static unsigned int cpus_of(const struct image_job *j)
 {
-	cpu_set_t set;
-	int n = 1;
-
 	if (!j->tool->threads || j->im->machine->cpus > 1 || j->im->machine->ptrace_mode)
 		return j->im->machine->cpus;
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		n = CPU_COUNT(&set);
-	return n < 1 ? 1 : n > CPUS_MAX ? CPUS_MAX : (unsigned int)n;
+
+	unsigned int n = proc_cpus();
+
+	return n > CPUS_MAX ? CPUS_MAX : n;
 }
 
 static int in_cage(struct image_job *j, struct error *e)

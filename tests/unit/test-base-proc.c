@@ -2,6 +2,7 @@
 /* The base layer's subprocesses, and progress as plain lines. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,6 +171,21 @@ START_TEST(child_dies_with_its_parent)
 }
 END_TEST
 
+/* In a process of its own, as each test is. */
+START_TEST(processors_are_those_that_may_be_used)
+{
+	unsigned int all = proc_cpus();
+	cpu_set_t one;
+
+	ck_assert_uint_ge(all, 1);
+	ck_assert_uint_le(all, (unsigned int)sysconf(_SC_NPROCESSORS_ONLN));
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	ck_assert_uint_eq(proc_cpus(), 1);
+}
+END_TEST
+
 START_TEST(captured_output)
 {
 	static char *const both[] = { "sh", "-c", "echo out; echo err >&2; exit 3", NULL };
@@ -256,6 +272,7 @@ int main(void)
 	tcase_add_test(tc, environment_group_and_signals);
 	tcase_add_test(tc, session_of_its_own_keeps_nice);
 	tcase_add_test(tc, child_dies_with_its_parent);
+	tcase_add_test(tc, processors_are_those_that_may_be_used);
 	tcase_add_test(tc, captured_output);
 	tcase_add_test(tc, progress_in_a_file_is_lines);
 	suite_add_tcase(s, tc);

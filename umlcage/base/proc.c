@@ -277,6 +277,14 @@ int proc_wait_group(pid_t pid, int pidfd, uint64_t timeout, int *status, struct 
 	return why == -EINTR ? err_set(e, EINTR, "interrupted") : err_sys(e, -why, "cannot wait for it");
 }
 
+unsigned int proc_cpus(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : CPU_COUNT(&set);
+
+	return n < 1 ? 1 : (unsigned int)n;
+}
+
 char *proc_status_text(int status)
 {
 	if (WIFSIGNALED(status))

@@ -52,6 +52,8 @@ int proc_wait(pid_t pid, int *status, struct error *e);
  * killed with its group.
  */
 int proc_wait_group(pid_t pid, int pidfd, uint64_t timeout, int *status, struct error *e);
+/* How many processors this process may run on, at least 1. */
+unsigned int proc_cpus(void);
 /* "exit status 3", "killed by signal 9 (Killed)"; malloc'ed. */
 char *proc_status_text(int status);
 
