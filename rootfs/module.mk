@@ -39,7 +39,7 @@ $(eval $(call module,cache,rootfs/cache,list.c recipe.c secrets.c trees.c,libcry
 
 # from a plan to a target
 $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabricate.c hooks.c hooks-pack.c \
-	hooks-text.c kept.c replan.c request.c second.c setup.c table.c tools.c work.c,libarchive,machine cache plan unpack emulate cage roots target share debian))
+	hooks-text.c kept.c later.c replan.c request.c second.c setup.c table.c tools.c work.c,libarchive,machine cache plan unpack emulate cage roots target share debian))
 
 # images of file systems by tools in a cage
 $(eval $(call module,image,rootfs/image,commands.c disk.c ext4.c image.c kernel.c measure.c,,fabricate machine cage target share base))

@@ -165,6 +165,12 @@ int cage_look(struct fabricate *f, struct error *e);
  * a boot costs as much as dpkg takes for a package or two. */
 #define WORTH_A_BOOT 3
 
+/*
+ * Which packages of the second stage, by their number in it, dpkg is to configure when all others are
+ * and have had their triggers: kernels and what wants them, where somebody makes initramfs.
+ */
+void later_find(const struct fabricate *f, bool *held);
+
 /* The first stage: dpkg --install of what is unpacked; the second: what apt would do. */
 int configure_base(struct fabricate *f, struct error *e);
 int configure_rest(struct fabricate *f, struct error *e);

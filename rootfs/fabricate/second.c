@@ -85,6 +85,30 @@ static void add_configure(struct second *s, const struct plan_step *step)
 	sb_adds(&s->script, " || exit\n");
 }
 
+static void select_packages(struct second *s, const char *selection, const char *names)
+{
+	sb_addf(&s->script, "printf '%%s %s\\n'%s | dpkg --set-selections || exit\n", selection, names);
+}
+
+/* What is not to be installed is not pending; what is on hold would be. */
+static void configure_pending(struct second *s)
+{
+	const struct fabricate *f = s->f;
+	cleanup_strbuf struct strbuf held = STRBUF_INIT;
+	cleanup_free bool *later = xcalloc(f->plan->n - f->plan->nbase + 1, sizeof(*later));
+
+	later_find(f, later);
+	for (size_t i = f->plan->nbase; i < f->plan->n; i++)
+		if (later[i - f->plan->nbase])
+			sb_addf(&held, " %s", fabricate_spec(f, i));
+	if (held.len) {
+		select_packages(s, "deinstall", held.s);
+		sb_adds(&s->script, "dpkg --configure --pending || exit\n");
+		select_packages(s, "install", held.s);
+	}
+	sb_adds(&s->script, "dpkg --configure --pending || exit\n");
+}
+
 /* Does configuring these change nothing that unpacking others could meet? */
 static bool is_inert(const struct fabricate *f, const struct plan_step *step)
 {
@@ -171,7 +195,7 @@ static int carry_out(struct second *s, const struct step_op *op, bool merged, st
 		return 0;
 	default:
 		close_line(s);
-		sb_adds(&s->script, "dpkg --configure --pending || exit\n");
+		configure_pending(s);
 		return 0;
 	}
 }

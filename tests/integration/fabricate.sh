@@ -197,6 +197,24 @@ test_second_stage_meets_what_is_there()
 	equal "-rwx--S--- 8/8 5 ./usr/share/pen-late/overridden" "$(entry x.tar usr/share/pen-late/overridden)"
 }
 
+# Whoever makes initramfs is not triggered once more after a kernel that had its own made.
+# limit: 600
+test_kernels_come_after_triggers()
+{
+	mirrored
+	fixture
+	for name in pen-initramfs linux-image-0-pen pen-module pen-other; do
+		find a/pool -name "${name}_*.deb" -exec cp {} . \;
+	done
+	fabricate -q --no-cache --variant=essential $(printf ' --include=%s' ./*.deb) bookworm x.tar
+	tar -xOf x.tar ./order >order
+	equal "initramfs configure,initramfs triggered,kernel configure,module configure" \
+		"$(grep -v other order | paste -sd,)"
+	sed -n '/^initramfs triggered/,$p' order >late
+	! grep other late || fail "all others are to be there by then"
+	equal "" "$(tar -xOf x.tar ./var/lib/dpkg/status | grep ^Status: | grep -v 'install ok installed')"
+}
+
 # limit: 600
 test_failing_hook_is_named()
 {
