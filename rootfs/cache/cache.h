@@ -77,7 +77,7 @@ void tree_secrets(int rootfd, struct strv *found);
 #define CACHE_MADE_XATTR "user.containers.umlcage_made"
 
 struct cache_item {
-	const char *kind;	/* "trees", "stages", "tools", "roots", "archives", "indexes" */
+	const char *kind;	/* "trees", "stages", "tools", "roots", "archives", "indexes", ... */
 	char *name;		/* below the kind's folder */
 	char *what;		/* for people, "" if there is nothing to say */
 	uint64_t bytes;		/* on the disk */

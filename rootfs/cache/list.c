@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the cache holds and how to make it smaller.  Files of archives/, indexes/ and emulators/ may go
- * at any time: who has one open keeps it.  Entries of trees/ and roots/ are directories
+ * What the cache holds and how to make it smaller.  Files of archives/, indexes/, emulators/ and
+ * blocks/ may go at any time: who has one open keeps it.  Entries of trees/ and roots/ are directories
  * that are locked while in use.
  */
 #include <dirent.h>
@@ -24,7 +24,7 @@
 #define USAGE_XATTR "user.containers.umlcage_usage"	/* "MTIME BYTES" */
 
 static const char *const kinds[] = { "trees", "stages", "tools", "roots", "archives", "indexes",
-				     "emulators" };
+				     "emulators", "blocks" };
 
 static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used)
 {

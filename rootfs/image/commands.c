@@ -53,8 +53,8 @@ static void mksquashfs_command(const struct image_job *j, struct strv *argv)
 {
 	const struct share_attr *top = &j->needs.top;
 
-	strv_add(argv, "mksquashfs");
-	strv_add(argv, "-");
+	strv_split(argv, "env BLOCKS=" IMAGE_GUEST_OUT "/" IMAGE_BLOCKS " LD_PRELOAD=" IMAGE_GUEST_OUT
+		   "/" IMAGE_BLOCKS_SO " mksquashfs -", " ");
 	strv_add(argv, j->tool->script ? IMAGE_GUEST_OUT "/iso/live/filesystem.squashfs" :
 					 IMAGE_GUEST_OUT "/" IMAGE);
 	strv_split(argv, "-tar -quiet -no-progress -comp zstd", " ");
@@ -153,14 +153,14 @@ static const struct image_tool tools[] = {
 	{ .name = "mke2fs", .packages = FILE_SYSTEMS, .command = mke2fs_command, .rest = true },
 	/* it is told by options, and takes either */
 	{ .name = "mksquashfs", .packages = FILE_SYSTEMS, .command = mksquashfs_command,
-	  .no_epoch = true, .threads = true },
+	  .no_epoch = true, .threads = true, .blocks = true },
 	{ .name = "mkfs.erofs", .packages = FILE_SYSTEMS, .command = erofs_command },
 	{ .name = "disk", .packages = DISKS, .command = disk_command,
 	  .environment = image_disk_environment, .script = image_disk_script,
 	  .script_end = image_disk_script_end, .rest = true },
 	{ .name = "iso", .packages = DISKS, .command = iso_command,
 	  .environment = image_iso_environment, .script = image_iso_script,
-	  .script_end = image_iso_script_end, .threads = true },
+	  .script_end = image_iso_script_end, .threads = true, .blocks = true },
 	/* makes it larger by itself, as it has metadata twice, and chunks */
 	{ .name = "mkfs.btrfs", .packages = "e2fsprogs,libarchive13t64,btrfs-progs", .least = 128 * MIB,
 	  .more = 25, POPULATED },

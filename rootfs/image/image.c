@@ -325,6 +325,12 @@ static int put_scripts(struct image_job *j, struct error *e)
 		ret = file_replace(j->work.share.fd, IMAGE_STILL, image_still,
 				   /* cppcheck-suppress comparePointers ; two labels of one object */
 				   (size_t)(image_still_end - image_still), 0700, e);
+	if (ret == 0 && tool->blocks)
+		ret = file_replace(j->work.share.fd, IMAGE_BLOCKS_SO, image_blocks,
+				   /* cppcheck-suppress comparePointers ; the same */
+				   (size_t)(image_blocks_end - image_blocks), 0700, e);
+	if (ret == 0 && tool->blocks)
+		image_blocks_fetch(j);
 	return ret;
 }
 
@@ -345,6 +351,8 @@ int image_make(struct target_maker *m, const struct target *t, struct share *s, 
 		ret = err_set(e, EINTR, "interrupted");
 	if (ret == 0)
 		ret = hand_over(&j, fd, e);
+	if (ret == 0 && j.tool->blocks)
+		image_blocks_keep(&j);
 	if (ret == 0 && totals)
 		*totals = (struct share_totals){ j.needs.inodes, j.needs.bytes };
 	work_end(&j.work);

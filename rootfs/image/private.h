@@ -13,6 +13,8 @@
 #define IMAGE_SCRIPT "script"
 #define IMAGE_STILL "still.so"
 #define IMAGE_MAKE "make"
+#define IMAGE_BLOCKS "blocks"
+#define IMAGE_BLOCKS_SO "blocks.so"
 #define IMAGE_GUEST_TREE "/tree"
 
 /* What a tree needs of a file system. */
@@ -80,6 +82,7 @@ struct image_tool {
 	const char *script, *script_end;	/* becomes IMAGE_MAKE; NULL: it is one program */
 	bool rest;		/* image_ext4_rest() is made for it */
 	bool no_epoch;		/* it is not to have SOURCE_DATE_EPOCH */
+	bool blocks;		/* it can have what it compressed before: before.c */
 	bool threads;		/* it makes the same bytes with as many as there are processors */
 };
 
@@ -119,6 +122,19 @@ extern const char image_iso_script[], image_iso_script_end[];
 extern const char image_populate_script[], image_populate_script_end[];
 /* still.c, for the loader of the tools' root */
 extern const char image_still[], image_still_end[];
+
+/* blocks.c, the same */
+extern const char image_blocks[], image_blocks_end[];
+
+/* ---- before.c ---- */
+
+/*
+ * What was compressed for an image, kept in the cache for the next one by that name and level:
+ * $XDG_CACHE_HOME/umlcage/blocks/KEY, in blocks.c's form.  It spares time, and what is wrong with it costs
+ * no more than that.
+ */
+void image_blocks_fetch(struct image_job *j);
+void image_blocks_keep(struct image_job *j);
 
 /* ---- measure.c and ext4.c ---- */
 

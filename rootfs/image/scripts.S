@@ -19,4 +19,8 @@ image_populate_script_end:
 image_still:
 	.incbin STILL
 image_still_end:
+	.global image_blocks, image_blocks_end
+image_blocks:
+	.incbin BLOCKS
+image_blocks_end:
 	.section .note.GNU-stack,"",%progbits

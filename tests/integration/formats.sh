@@ -30,6 +30,12 @@ tools()
 	rich_share
 }
 
+# How many blocks an image had from the one before, by what it left for the next.
+taken()
+{
+	od -A n -t u8 -j 16 -N 8 "$1" | tr -d ' '
+}
+
 # same_tree WANT GOT [BEGINNING-OF-A-DIFFERENCE-THAT-MAY-BE...]
 same_tree()
 {
@@ -50,6 +56,49 @@ test_ext4_has_the_tree()
 	export_share s again.ext4
 	cmp x.ext4 again.ext4
 	[ "$(stat -c %b x.ext4)" -lt $(($(stat -c %s x.ext4) / 512)) ] || fail "not sparse"
+}
+
+# What a squashfs is made of is kept for the next one of that name, in a file that may be damaged.
+# limit: 600
+test_squashfs_takes_what_was_compressed_before()
+{
+	local kept
+	tools
+	head -c 3000000 /dev/urandom | base64 >s/usr/much
+	mkdir -p cache/umlcage
+	for kept in kernels tools archives indexes; do
+		mkdir -p "$XDG_CACHE_HOME/umlcage/$kept"
+		ln -s "$XDG_CACHE_HOME/umlcage/$kept" "cache/umlcage/$kept"
+	done
+	export XDG_CACHE_HOME=$T/cache
+	export_share s x.squashfs
+	kept=$(echo cache/umlcage/blocks/*)
+	equal 0 "$(taken "$kept")" "blocks of the first"
+	echo other >s/usr/other
+	export_share s x.squashfs
+	[ "$(taken "$kept")" -gt 30 ] || fail "only $(taken "$kept") blocks were taken"
+	mv x.squashfs second.squashfs
+	# a byte of each 20,000 is another one
+	python3 - "$kept" <<-'END'
+	import sys
+	with open(sys.argv[1], "r+b") as f:
+	    size = f.seek(0, 2)
+	    for at in range(40, size, 20000):
+	        f.seek(at)
+	        byte = f.read(1)
+	        f.seek(at)
+	        f.write(bytes([byte[0] ^ 1]))
+	END
+	export_share s x.squashfs
+	cmp x.squashfs second.squashfs
+	head -c 5000 "$kept" >half && cat half >"$kept"
+	export_share s x.squashfs
+	cmp x.squashfs second.squashfs
+	rm "$kept"
+	export_share s x.squashfs
+	cmp x.squashfs second.squashfs
+	"$UMLCAGE" cache prune --kind=blocks --everything
+	equal "" "$(ls cache/umlcage/blocks)"
 }
 
 # limit: 600

@@ -128,7 +128,7 @@ static const struct opt prune_opts[] = {
 	{ OPT_DURATION, 0, "max-age", "TIME", OPT_U64(struct prune_options, age),
 	  "remove what was not used for so long (30d, 12h)" },
 	{ OPT_STRING, 0, "kind", "KIND", OPT_STR(struct prune_options, kind),
-	  "only trees, tools, roots, archives, indexes or emulators" },
+	  "only trees, tools, roots, archives, indexes, emulators or blocks" },
 	{ OPT_FLAG, 0, "everything", NULL, OPT_BOOL(struct prune_options, everything),
 	  "remove all of it" },
 	OPT_END,
@@ -143,7 +143,7 @@ static const struct opt_spec prune_spec = {
 static int check_prune(const struct prune_options *o, struct error *e)
 {
 	static const char *const kinds[] = { "trees", "tools", "roots", "archives", "indexes",
-					     "emulators", NULL };
+					     "emulators", "blocks", NULL };
 	const char *const *k = kinds;
 
 	while (o->kind && *k && !str_eq(*k, o->kind))
@@ -152,7 +152,7 @@ static int check_prune(const struct prune_options *o, struct error *e)
 		const char *near = str_closest(o->kind, kinds);
 
 		err_usage(e, "unknown kind '%s'; there are trees, tools, roots, archives, indexes, "
-			  "emulators",
+			  "emulators, blocks",
 			  o->kind);
 		return near ? err_hint(e, "did you mean '%s'?", near) : -e->errnum;
 	}
