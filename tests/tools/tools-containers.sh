@@ -92,3 +92,39 @@ test_podman_builds_runs_and_publishes()
 	printf 'made of parts\n0\n2\ninside\nhello\n' >want
 	diff want out
 }
+
+# The base is an image that umlcage made, from a registry of one's own; on a host that denies namespaces.
+# limit: 3600
+test_docker_builds_on_an_image_of_a_registry()
+{
+	tools docker.io,docker-cli,docker-buildx,docker-registry,skopeo,iptables,ca-certificates
+	fabricate -q --variant=essential trixie base.oci.tar
+	containerfile
+	sed -i 's,FROM base$,FROM localhost:5000/base:1,; s,FROM base AS,FROM localhost:5000/base:1 AS,' Containerfile
+	run --no-namespaces -m 3G -q --root tools.tar --bind "$PWD:/src:ro" -C /src -- sh -euc '
+		mkdir -p /var/lib/docker /var/lib/docker-registry
+		mount -t tmpfs -o size=2g none /var/lib/docker
+		mount -t tmpfs -o size=1g none /var/lib/docker-registry
+		# the one of the package wants a password
+		printf "%s\n" "version: 0.1" "storage: { filesystem: { rootdirectory: /var/lib/docker-registry } }" \
+			"http: { addr: 127.0.0.1:5000 }" >/run/registry.yml
+		docker-registry serve /run/registry.yml >/run/registry.log 2>&1 &
+		dockerd >/run/dockerd.log 2>&1 &
+		n=0
+		until docker version >/dev/null 2>&1; do
+			n=$((n + 1))
+			[ $n -lt 3000 ] || { cat /run/dockerd.log >&2; exit 9; }
+			sleep 0.2
+		done
+		skopeo copy -q --insecure-policy --dest-tls-verify=false oci-archive:base.oci.tar \
+			docker://localhost:5000/base:1 || { cat /run/registry.log >&2; exit 9; }
+		mkdir /ctx && cp Containerfile /ctx/Dockerfile
+		docker build -q --build-arg WHAT=parts -t localhost:5000/result /ctx >/dev/null
+		docker run --rm localhost:5000/result
+		docker build --progress=plain --build-arg WHAT=parts -t again /ctx 2>&1 | grep -c CACHED
+		docker push -q localhost:5000/result >/dev/null
+		docker rmi -f localhost:5000/result again >/dev/null
+		docker run --rm localhost:5000/result sh -c ". /etc/os-release; echo \$VERSION_CODENAME" 2>/dev/null
+	' >out 2>err || { cat out err >&2; fail "docker and its registry: see above"; }
+	printf 'made of parts\n0\n2\n3\ntrixie\n' | diff - out
+}
