@@ -128,3 +128,24 @@ test_docker_builds_on_an_image_of_a_registry()
 	' >out 2>err || { cat out err >&2; fail "docker and its registry: see above"; }
 	printf 'made of parts\n0\n2\n3\ntrixie\n' | diff - out
 }
+
+# limit: 1800
+test_lxc_and_firejail()
+{
+	tools lxc,lxc-templates,busybox-static,firejail,procps
+	run -m 1G -q --root tools.tar -- sh -euc '
+		useradd -m somebody
+		printf "lxc.net.0.type = empty\nlxc.apparmor.profile = unconfined\n" >/etc/lxc/default.conf
+		lxc-create -n box -t busybox >/run/log 2>&1 || { cat /run/log >&2; exit 9; }
+		lxc-start -n box -o /run/log -l info || { cat /run/log >&2; exit 9; }
+		lxc-wait -n box -s RUNNING -t 60
+		lxc-attach -n box -- sh -c "echo lxc \$(hostname) \$(cat /proc/1/comm)"
+		lxc-attach -n box -- sh -c "exit 6" || echo "status $?"
+		lxc-stop -n box -k
+		lxc-info -n box -s
+		su somebody -c "firejail --quiet --noprofile --private --net=none sh -c \"
+			touch ~/here; ls ~; sed 1d /proc/net/route; exit 4\"" || echo "status $?"
+		ls /home/somebody
+	' >out 2>err || { cat out err >&2; fail "lxc and firejail: see above"; }
+	printf 'lxc box init\nstatus 6\nState:          STOPPED\nhere\nstatus 4\n' | diff - out
+}
