@@ -31,8 +31,8 @@ static bool is_awaited(const struct fabricate *f)
 	return false;
 }
 
-/* The names in a field like Depends, without versions and architectures, each between commas. */
-static void add_names(const char *stanza, const char *field, struct strbuf *out)
+/* The names in a field like Depends, without versions and architectures. */
+static void add_names(const char *stanza, const char *field, struct strv *out)
 {
 	cleanup_strbuf struct strbuf value = STRBUF_INIT;
 	cleanup_strv struct strv words = STRV_INIT;
@@ -43,26 +43,20 @@ static void add_names(const char *stanza, const char *field, struct strbuf *out)
 	for (size_t i = 0; i < words.n; i++) {
 		const char *name = words.v[i] + strspn(words.v[i], " \t");
 
-		sb_addf(out, "%.*s,", (int)strcspn(name, " \t(:[<"), name);
+		strv_addf(out, "%.*s", (int)strcspn(name, " \t(:[<"), name);
 	}
 }
 
 struct later {
-	struct strbuf wants, gives;	/* ",libc6,perl," */
+	struct strv wants, gives;
 };
 
-/* Is a name of one list in the other? */
-static bool share_a_name(const char *a, const char *b)
+/* Does one want what the other gives? */
+static bool is_wanted(const struct strv *wants, const struct strv *gives)
 {
-	cleanup_strv struct strv names = STRV_INIT;
-
-	strv_split(&names, a, ",");
-	for (size_t i = 0; i < names.n; i++) {
-		cleanup_free char *name = xasprintf(",%s,", names.v[i]);
-
-		if (strstr(b, name))
+	for (size_t i = 0; i < gives->n; i++)
+		if (strv_has(wants, gives->v[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -71,10 +65,9 @@ static void look_at(const struct fabricate *f, size_t i, struct later *l)
 	const struct deb_facts *facts = crew_package(f, i)->facts;
 	const char *stanza = facts ? facts->before : "";
 
-	sb_addc(&l->wants, ',');
 	add_names(stanza, "Pre-Depends", &l->wants);
 	add_names(stanza, "Depends", &l->wants);
-	sb_addf(&l->gives, ",%s,", f->plan->packages[i].name);
+	strv_add(&l->gives, f->plan->packages[i].name);
 	add_names(stanza, "Provides", &l->gives);
 }
 
@@ -98,12 +91,12 @@ void later_find(const struct fabricate *f, bool *held)
 		more = false;
 		for (size_t i = 0; i < n; i++)
 			for (size_t k = 0; k < n && !held[i]; k++)
-				if (held[k] && share_a_name(sb_str(&all[k].gives), sb_str(&all[i].wants)))
+				if (held[k] && is_wanted(&all[i].wants, &all[k].gives))
 					more = held[i] = true;
 	}
 	for (size_t i = 0; i < n; i++) {
-		sb_release(&all[i].wants);
-		sb_release(&all[i].gives);
+		strv_release(&all[i].wants);
+		strv_release(&all[i].gives);
 	}
 	free(all);
 }
