@@ -76,8 +76,11 @@ void tree_secrets(int rootfd, struct strv *found);
 /* Of roots with tools: seconds since the epoch, when they were made. */
 #define CACHE_MADE_XATTR "user.containers.umlcage_made"
 
+/* "trees", "archives" and so on: folders of the cache whose entries may go.  NULL ends it. */
+extern const char *const cache_kinds[];
+
 struct cache_item {
-	const char *kind;	/* "trees", "stages", "tools", "roots", "archives", "indexes", ... */
+	const char *kind;	/* of cache_kinds */
 	char *name;		/* below the kind's folder */
 	char *what;		/* for people, "" if there is nothing to say */
 	uint64_t bytes;		/* on the disk */

@@ -23,8 +23,8 @@
 
 #define USAGE_XATTR "user.containers.umlcage_usage"	/* "MTIME BYTES" */
 
-static const char *const kinds[] = { "trees", "stages", "tools", "roots", "archives", "indexes",
-				     "emulators", "blocks" };
+const char *const cache_kinds[] = { "trees", "stages", "tools", "roots", "archives", "indexes",
+				    "emulators", "blocks", NULL };
 
 static uint64_t disk_usage(int dirfd, const char *name, int depth, int64_t *used)
 {
@@ -161,9 +161,9 @@ static int list(const char *kind, struct cache_items *items, struct error *e)
 	int r = 0;
 
 	*items = (struct cache_items){ NULL, 0 };
-	for (size_t i = 0; i < ARRAY_SIZE(kinds) && !r; i++)
-		if (!kind || strcmp(kind, kinds[i]) == 0)
-			r = list_kind(kinds[i], items, e);
+	for (const char *const *k = cache_kinds; *k && !r; k++)
+		if (!kind || strcmp(kind, *k) == 0)
+			r = list_kind(*k, items, e);
 	if (items->n)
 		qsort(items->v, items->n, sizeof(*items->v), by_use);
 	if (r)

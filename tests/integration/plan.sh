@@ -281,6 +281,8 @@ assert kinds == {"trees", "archives", "indexes"}, kinds'
 	contains "nothing says what to remove" err
 	"$UMLCAGE" cache prune --max-age 30d >out
 	contains "0 removed" out
+	"$UMLCAGE" cache prune --kind stages --everything >out
+	contains "0 removed" out
 	"$UMLCAGE" cache prune --kind trees --max-size 0 >out
 	contains "1 removed" out
 	"$UMLCAGE" cache prune --everything >out

@@ -128,7 +128,7 @@ static const struct opt prune_opts[] = {
 	{ OPT_DURATION, 0, "max-age", "TIME", OPT_U64(struct prune_options, age),
 	  "remove what was not used for so long (30d, 12h)" },
 	{ OPT_STRING, 0, "kind", "KIND", OPT_STR(struct prune_options, kind),
-	  "only trees, tools, roots, archives, indexes, emulators or blocks" },
+	  "only what 'umlcage cache list' says is of that kind" },
 	{ OPT_FLAG, 0, "everything", NULL, OPT_BOOL(struct prune_options, everything),
 	  "remove all of it" },
 	OPT_END,
@@ -142,18 +142,18 @@ static const struct opt_spec prune_spec = {
 
 static int check_prune(const struct prune_options *o, struct error *e)
 {
-	static const char *const kinds[] = { "trees", "tools", "roots", "archives", "indexes",
-					     "emulators", "blocks", NULL };
-	const char *const *k = kinds;
+	const char *const *k = cache_kinds;
 
 	while (o->kind && *k && !str_eq(*k, o->kind))
 		k++;
 	if (!*k) {
-		const char *near = str_closest(o->kind, kinds);
+		const char *near = str_closest(o->kind, cache_kinds);
+		cleanup_strv struct strv all = STRV_INIT;
+		cleanup_free char *names = NULL;
 
-		err_usage(e, "unknown kind '%s'; there are trees, tools, roots, archives, indexes, "
-			  "emulators, blocks",
-			  o->kind);
+		strv_addv(&all, cache_kinds);
+		names = strv_join(&all, ", ");
+		err_usage(e, "unknown kind '%s'; there are %s", o->kind, names);
 		return near ? err_hint(e, "did you mean '%s'?", near) : -e->errnum;
 	}
 	if (o->size == UINT64_MAX && !o->age && !o->everything)
