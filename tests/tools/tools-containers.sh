@@ -37,15 +37,11 @@ containerfile()
 	END
 }
 
-# limit: 1800
-test_docker_builds_and_runs()
-{
-	tools docker.io,docker-cli,docker-buildx,iptables,ca-certificates
-	base
-	containerfile
-	run -m 2G -q --root tools.tar --bind "$PWD:/src:ro" -C /src -- sh -euc '
+# For sh in a cage: docker_begins SIZE starts dockerd on a tmpfs of that size, and waits for it.
+docker='docker_begins()
+	{
 		mkdir -p /var/lib/docker
-		mount -t tmpfs -o size=1g none /var/lib/docker
+		mount -t tmpfs -o "size=$1" none /var/lib/docker
 		dockerd >/run/dockerd.log 2>&1 &
 		n=0
 		until docker version >/dev/null 2>&1; do
@@ -53,6 +49,16 @@ test_docker_builds_and_runs()
 			[ $n -lt 3000 ] || { cat /run/dockerd.log >&2; exit 9; }
 			sleep 0.2
 		done
+	}'
+
+# limit: 1800
+test_docker_builds_and_runs()
+{
+	tools docker.io,docker-cli,docker-buildx,iptables,ca-certificates
+	base
+	containerfile
+	run -m 2G -q --root tools.tar --bind "$PWD:/src:ro" -C /src -- sh -euc "$docker"'
+		docker_begins 1g
 		docker import base.tar base >/dev/null
 		mkdir /ctx && cp Containerfile /ctx/Dockerfile
 		docker build -q --build-arg WHAT=parts -t result /ctx >/dev/null
@@ -101,21 +107,14 @@ test_docker_builds_on_an_image_of_a_registry()
 	fabricate -q --variant=essential trixie base.oci.tar
 	containerfile
 	sed -i 's,FROM base$,FROM localhost:5000/base:1,; s,FROM base AS,FROM localhost:5000/base:1 AS,' Containerfile
-	run --no-namespaces -m 3G -q --root tools.tar --bind "$PWD:/src:ro" -C /src -- sh -euc '
-		mkdir -p /var/lib/docker /var/lib/docker-registry
-		mount -t tmpfs -o size=2g none /var/lib/docker
+	run --no-namespaces -m 3G -q --root tools.tar --bind "$PWD:/src:ro" -C /src -- sh -euc "$docker"'
+		mkdir -p /var/lib/docker-registry
 		mount -t tmpfs -o size=1g none /var/lib/docker-registry
 		# the one of the package wants a password
 		printf "%s\n" "version: 0.1" "storage: { filesystem: { rootdirectory: /var/lib/docker-registry } }" \
 			"http: { addr: 127.0.0.1:5000 }" >/run/registry.yml
 		docker-registry serve /run/registry.yml >/run/registry.log 2>&1 &
-		dockerd >/run/dockerd.log 2>&1 &
-		n=0
-		until docker version >/dev/null 2>&1; do
-			n=$((n + 1))
-			[ $n -lt 3000 ] || { cat /run/dockerd.log >&2; exit 9; }
-			sleep 0.2
-		done
+		docker_begins 2g
 		skopeo copy -q --insecure-policy --dest-tls-verify=false oci-archive:base.oci.tar \
 			docker://localhost:5000/base:1 || { cat /run/registry.log >&2; exit 9; }
 		mkdir /ctx && cp Containerfile /ctx/Dockerfile
