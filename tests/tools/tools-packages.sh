@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What makes and checks packages of Debian as root, as it is: pbuilder, piuparts, lintian.
+# What makes and checks packages of Debian as root, as it is: pbuilder, schroot, sbuild, piuparts,
+# lintian.
 #
 # Roots that they unpack and put overlays on are on a tmpfs, as those of container engines.
 
@@ -62,6 +63,51 @@ test_pbuilder()
 	contains "as it was" log
 	built out/thing_1.0_amd64.deb
 	contains "thing_1.0_amd64.deb" out/thing_1.0_amd64.changes
+}
+
+# limit: 7200
+test_schroot_and_sbuild()
+{
+	tools schroot,sbuild,dpkg-dev
+	fabricate -q --variant=buildd trixie chroot.tar
+	thing
+	mkdir out
+	run -m 3G -q --root tools.tar --bind "$PWD:/here" -C /here -- sh -euc '
+		mount -t tmpfs -o size=2g none /srv
+		mkdir -p /srv/chroot /srv/overlay /srv/unpack
+		mount --bind /srv/overlay /var/lib/schroot/union/overlay
+		mount --bind /srv/unpack /var/lib/schroot/unpack
+		tar -C /srv/chroot -xpf chroot.tar
+		printf "%s\n" "[dir]" type=directory directory=/srv/chroot union-type=overlay groups=root,sbuild \
+			root-groups=root,sbuild profile=sbuild "[file]" type=file file=/here/chroot.tar groups=root \
+			profile=minimal >/etc/schroot/chroot.d/test
+		schroot -l
+		schroot -c dir -d / -- sh -c "echo text >/made; id -u; ls /made"
+		[ ! -e /srv/chroot/made ]
+		session=$(schroot -b -c dir)
+		schroot -r -c "$session" -d / -- sh -c "echo kept >/made"
+		schroot -r -c "$session" -d / -- cat /made
+		schroot -e -c "$session"
+		schroot -c file -d / -- sh -c ". /etc/os-release; echo \$VERSION_CODENAME; exit 5" || echo "status $?"
+	' >out.schroot 2>log || { cat out.schroot log >&2; fail "schroot: see above"; }
+	sed -i '/^\(chroot\|source\):/d' out.schroot
+	printf '%s\n' 0 /made kept trixie 'status 5' | diff - out.schroot
+	run -m 3G -q --root tools.tar --bind "$PWD:/here" -C /here -- sh -euc '
+		mount -t tmpfs -o size=2g none /srv
+		mkdir -p /srv/chroot /srv/overlay /srv/build
+		mount --bind /srv/overlay /var/lib/schroot/union/overlay
+		tar -C /srv/chroot -xpf chroot.tar
+		printf "%s\n" "[trixie-amd64-sbuild]" type=directory directory=/srv/chroot union-type=overlay \
+			groups=root,sbuild root-groups=root,sbuild profile=sbuild >/etc/schroot/chroot.d/test
+		useradd -m -G sbuild builder
+		cp -r thing ~builder/thing
+		chown -R builder ~builder
+		su builder -c "cd && dpkg-source -b thing && sbuild --chroot-mode=schroot -d trixie --no-run-lintian \
+			--no-run-autopkgtest thing_1.0.dsc"
+		cp ~builder/*.deb ~builder/*.build out/
+	' >log 2>&1 || { cat log >&2; fail "sbuild: see above"; }
+	contains 'Status: successful' out/thing_1.0_amd64.build
+	built out/thing_1.0_amd64.deb
 }
 
 # limit: 7200
