@@ -44,15 +44,16 @@ $(eval $(call module,fabricate,rootfs/fabricate,apt.c configure.c crew.c fabrica
 # images of file systems by tools in a cage
 $(eval $(call module,image,rootfs/image,before.c commands.c disk.c ext4.c image.c kernel.c measure.c,,fabricate machine cage cache target share base))
 $(MOD_image_lib): $(O)/obj/rootfs/image/scripts.o
-$(O)/obj/rootfs/image/scripts.o: rootfs/image/scripts.S $(O)/obj/rootfs/image/still.so $(O)/obj/rootfs/image/blocks.so \
-		$(wildcard rootfs/image/*.sh)
+image_preload := $(patsubst %,$(O)/obj/rootfs/image/%.so,still blocks gather)
+$(O)/obj/rootfs/image/scripts.o: rootfs/image/scripts.S $(image_preload) $(wildcard rootfs/image/*.sh)
 	@mkdir -p $(@D)
-	$(call say,AS,$<)$(CC) -DSTILL='"$(O)/obj/rootfs/image/still.so"' -DBLOCKS='"$(O)/obj/rootfs/image/blocks.so"' -c -o $@ $<
-# for another C library than the host's: still.c needs none, blocks.c what each has
-$(O)/obj/rootfs/image/%.so: rootfs/image/%.c
+	$(call say,AS,$<)$(CC) -DSTILL='"$(word 1,$(image_preload))"' -DBLOCKS='"$(word 2,$(image_preload))"' \
+		-DGATHER='"$(word 3,$(image_preload))"' -c -o $@ $<
+# for another C library than the host's: still.c needs none, the others what each has
+$(O)/obj/rootfs/image/%.so: rootfs/image/%.c rootfs/image/preload.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(DEVELOPER),-Werror) -ffreestanding -fno-stack-protector \
-		-fPIC -shared -nostdlib -s -Wl,-z,lazy -Wl,-soname,$*.so -o $@ $<
+		-I. -fPIC -shared -nostdlib -s -Wl,-z,lazy -Wl,-soname,$*.so -o $@ $<
 
 # build files
 $(eval $(call module,build,rootfs/build,again.c bom.c file.c json.c keys.c licences.c manifest.c matrix.c packages.c page.c provenance.c publish.c record.c run.c sections.c sign.c spdx.c stage.c status.c step.c sums.c tool.c,\

@@ -40,7 +40,7 @@ root_file_system()
 {
 	"$@"
 	if [ -s "$OUT/script" ]; then
-		debugfs -w -f "$OUT/script" "$DISK?offset=$ROOT_AT" >"$TMP/said" 2>&1
+		LD_PRELOAD="$OUT/gather.so" debugfs -w -f "$OUT/script" "$DISK?offset=$ROOT_AT" >"$TMP/said" 2>&1
 		! grep -v '^debugfs' "$TMP/said" || exit 1
 	fi
 }

@@ -109,8 +109,8 @@ static int run_rest(struct image_job *j, struct cage *cage, struct error *e)
 	cleanup_strv struct strv argv = STRV_INIT, lines = STRV_INIT;
 	int ret;
 
-	strv_split(&argv, "debugfs -w -f " IMAGE_GUEST_OUT "/" IMAGE_SCRIPT " " IMAGE_GUEST_OUT
-		   "/" IMAGE, " ");
+	strv_split(&argv, "env LD_PRELOAD=" IMAGE_GUEST_OUT "/" IMAGE_GATHER " debugfs -w -f "
+		   IMAGE_GUEST_OUT "/" IMAGE_SCRIPT " " IMAGE_GUEST_OUT "/" IMAGE, " ");
 	sb_reset(&j->said);
 	ret = run(j, cage, &argv, -1, e);
 	if (ret < 0 || j->status)
@@ -329,6 +329,10 @@ static int put_scripts(struct image_job *j, struct error *e)
 		ret = file_replace(j->work.share.fd, IMAGE_BLOCKS_SO, image_blocks,
 				   /* cppcheck-suppress comparePointers ; the same */
 				   (size_t)(image_blocks_end - image_blocks), 0700, e);
+	if (ret == 0 && tool->rest)
+		ret = file_replace(j->work.share.fd, IMAGE_GATHER, image_gather,
+				   /* cppcheck-suppress comparePointers ; the same */
+				   (size_t)(image_gather_end - image_gather), 0700, e);
 	if (ret == 0 && tool->blocks)
 		image_blocks_fetch(j);
 	return ret;

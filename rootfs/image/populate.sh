@@ -61,7 +61,7 @@ rm -f "$TREE" "$OUT/image"
 	echo 'rmdir lost+found'
 	cat "$OUT/script"
 ) >"$OUT/changes"
-debugfs -w -f "$OUT/changes" "$TREE" >"$OUT/said" 2>&1
+LD_PRELOAD="$OUT/gather.so" debugfs -w -f "$OUT/changes" "$TREE" >"$OUT/said" 2>&1
 ! grep -v -e '^debugfs' -e '^$' "$OUT/said" || exit 1
 mount -o loop,ro,noatime "$TREE" /mnt
 truncate -s "$IMAGE_BYTES" "$OUT/image"

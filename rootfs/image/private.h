@@ -15,6 +15,7 @@
 #define IMAGE_MAKE "make"
 #define IMAGE_BLOCKS "blocks"
 #define IMAGE_BLOCKS_SO "blocks.so"
+#define IMAGE_GATHER "gather.so"
 #define IMAGE_GUEST_TREE "/tree"
 
 /* What a tree needs of a file system. */
@@ -123,8 +124,9 @@ extern const char image_populate_script[], image_populate_script_end[];
 /* still.c, for the loader of the tools' root */
 extern const char image_still[], image_still_end[];
 
-/* blocks.c, the same */
+/* blocks.c and gather.c, the same */
 extern const char image_blocks[], image_blocks_end[];
+extern const char image_gather[], image_gather_end[];
 
 /* ---- before.c ---- */
 

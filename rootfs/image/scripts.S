@@ -23,4 +23,8 @@ image_still_end:
 image_blocks:
 	.incbin BLOCKS
 image_blocks_end:
+	.global image_gather, image_gather_end
+image_gather:
+	.incbin GATHER
+image_gather_end:
 	.section .note.GNU-stack,"",%progbits

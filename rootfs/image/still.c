@@ -11,10 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/types.h>
 #include <time.h>
+
+#include "rootfs/image/preload.h"
 
 extern char **environ;
 
@@ -116,21 +117,11 @@ pid_t getpid(void)
 	return 1;
 }
 
-static long call(long nr, long a, const char *b, long c, long d)
-{
-	register long mode __asm__("r10") = d;
-	long ret;
-
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(mode)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
 static int is_special(int dirfd, const char *path)
 {
 	struct stat st = { 0 };
 
-	return call(SYS_newfstatat, dirfd, path, (long)&st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return preload_call(SYS_newfstatat, dirfd, (long)path, (long)&st, AT_SYMLINK_NOFOLLOW, 0) == 0 &&
 	       (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
@@ -151,9 +142,9 @@ int openat64(int dirfd, const char *path, int flags, ...)
 		mode = va_arg(more, mode_t);
 	va_end(more);
 	if (!(flags & how) && is_special(dirfd, path))
-		ret = call(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+		ret = preload_call(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDONLY | O_CLOEXEC, 0, 0);
 	else
-		ret = call(SYS_openat, dirfd, path, flags, mode);
+		ret = preload_call(SYS_openat, dirfd, (long)path, flags, mode, 0);
 	if (ret >= 0)
 		return (int)ret;
 	errno = (int)-ret;
