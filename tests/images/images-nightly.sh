@@ -80,3 +80,13 @@ test_disk_of_arm64_answers_over_ssh()
 	answers arm64 -drive if=virtio,format=qcow2,snapshot=on,file=images/arm64/latest/server-arm64.qcow2
 	contains "login:" console.arm64
 }
+
+# limit: 14400
+test_disk_of_vmdb2_boots()
+{
+	emulated
+	folder
+	build -q --only=appliance
+	boots bios -drive if=virtio,format=raw,snapshot=on,file=images/appliance/latest/appliance.img
+	contains "appliance login:" console.bios
+}
