@@ -20,6 +20,23 @@
 	"done\n" \
 	"mkdir -p /work && cd /work || exit\n"
 
+/*
+ * live-build works in the current folder, too, but has its whole configuration in it: that goes in, and what
+ * is made beside it comes out.
+ */
+#define LIVE_BUILD \
+	"here=$PWD\n" \
+	"mkdir -p /work/.build && cd /work || exit\n" \
+	"for i in auto config local .build/config; do\n" \
+	"\t[ ! -e \"$here/$i\" ] || cp -RTp \"$here/$i\" \"$i\" || exit\n" \
+	"done\n" \
+	"lb \"$@\"\n" \
+	"status=$?\n" \
+	"rm -rf binary cache chroot\n" \
+	"find .build ! -type d ! -name config -delete\n" \
+	"cp -RT --preserve=mode,timestamps . \"$here\" || exit\n" \
+	"exit $status\n"
+
 /* What an init would have done: systemd-nspawn and kernel-install ask for the machine's number. */
 const char fabricate_tool_before[] =
 	"[ -s /etc/machine-id ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \\n' >/etc/machine-id\n";
@@ -47,6 +64,11 @@ const struct fabricate_tool fabricate_tool_table[] = {
 		      "zstd,xz-utils,dosfstools,mtools,e2fsprogs,btrfs-progs,squashfs-tools,erofs-utils,"
 		      "debian-archive-keyring,ca-certificates,bubblewrap",
 	  .before = UDEV, .script = "exec mkosi \"$@\"", .memory = GB(3), .full = true, .disk = true },
+	{ .name = "live-build", .what = "a live medium, by lb(1): live-build config, live-build build",
+	  .packages = "live-build,debootstrap,xorriso,squashfs-tools,dosfstools,mtools,e2fsprogs,parted,"
+		      "fdisk,isolinux,syslinux-common,grub-pc-bin,grub-efi-amd64-bin,cpio,file,"
+		      "librsvg2-bin,gpgv,wget,xz-utils,zstd,debian-archive-keyring,ca-certificates",
+	  .script = LIVE_BUILD, .memory = GB(3), .full = true, .disk = true },
 	{ .name = NULL },
 };
 

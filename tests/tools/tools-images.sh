@@ -163,6 +163,32 @@ test_mkosi()
 	echo "debian trixie" | diff - out
 }
 
+# limit: 10800
+test_live_build()
+{
+	local mirror
+	mirrored
+	mirror=$(mirror_of trixie)
+	tool --tools-suite trixie live-build config --distribution trixie --archive-areas main --security false \
+		--updates false --debian-installer none --apt-recommends false --apt-indices false --memtest none \
+		--firmware-binary false --firmware-chroot false --linux-flavours cloud-amd64 \
+		--mirror-bootstrap "$mirror" --mirror-chroot "$mirror" --mirror-binary "$mirror" \
+		--chroot-squashfs-compression-type zstd --chroot-squashfs-compression-level 1 >log 2>&1 ||
+		{ cat log >&2; fail "live-build config: see above"; }
+	echo systemd-sysv udev live-boot login passwd >config/package-lists/live.list.chroot
+	tool --tools-suite trixie live-build build >log 2>&1 || { cat log >&2; fail "live-build build: see above"; }
+	[ ! -e chroot ] && [ ! -e binary ] || fail "what it works with comes out"
+	mv ./*.iso out.iso
+	run -q --bind "$PWD:/w:ro" -- sh -euc '
+		mount -o loop,ro /w/out.iso /mnt
+		ls /mnt/live/vmlinuz* /mnt/live/initrd* /mnt/EFI/boot/boot*.efi /mnt/isolinux/isolinux.bin >/dev/null
+		mkdir /tree
+		mount -o loop,ro /mnt/live/filesystem.squashfs /tree
+		chroot /tree dpkg -s live-boot systemd-sysv | grep "^Status"
+		stat -c "%u:%g %a" /tree/etc/shadow' >out
+	printf '%s\n' "Status: install ok installed" "Status: install ok installed" "0:42 640" | diff - out
+}
+
 # limit: 3600
 test_images_of_file_systems_have_the_tree()
 {
