@@ -4,10 +4,15 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
+
+/* What it takes to be woken, which a sleep is too long by. */
+enum { WAKING_NS = 50000 };
 
 void pollset_reset(struct pollset *ps)
 {
@@ -34,23 +39,58 @@ void pollset_until(struct pollset *ps, int64_t deadline_ms)
 		ps->deadline_ms = deadline_ms;
 }
 
-int pollset_wait(struct pollset *ps)
+/* How many are ready, or -errno. */
+static int look(struct pollset *ps, int timeout)
 {
-	int timeout = -1;
+	int n = poll(ps->fds, ps->n, timeout);
 
-	if (ps->deadline_ms != INT64_MAX) {
-		int64_t left = ps->deadline_ms - clock_ms();
-
-		timeout = left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
-	}
-	if (poll(ps->fds, ps->n, timeout) >= 0)
-		return 0;
+	if (n >= 0)
+		return n;
 
 	int errnum = errno;
 
 	for (size_t i = 0; i < ps->n; i++)
 		ps->fds[i].revents = 0;
 	return -errnum;
+}
+
+int pollset_wait(struct pollset *ps)
+{
+	int timeout = -1, ret;
+
+	if (ps->deadline_ms != INT64_MAX) {
+		int64_t left = ps->deadline_ms - clock_ms();
+
+		timeout = left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	}
+	ret = look(ps, timeout);
+	return ret < 0 ? ret : 0;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int pollset_wait_awake(struct pollset *ps, int64_t look_ns)
+{
+	int64_t until = now_ns() + look_ns;
+	int ret;
+
+	while (ps->awake) {
+		ret = look(ps, 0);
+		if (ret)
+			return ret < 0 ? ret : 0;
+		ps->awake = now_ns() < until;
+		/* whoever waits for this processor may be whom this waits for */
+		(void)sched_yield();
+	}
+	ret = pollset_wait(ps);
+	ps->awake = now_ns() < until + WAKING_NS;
+	return ret;
 }
 
 short pollset_revents(const struct pollset *ps, int index)

@@ -9,6 +9,7 @@
 #define UMLCAGE_BASE_POLLSET_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +17,10 @@ struct pollset {
 	struct pollfd *fds;
 	size_t n, cap;
 	int64_t deadline_ms;	/* of clock_ms(); INT64_MAX: none */
+	bool awake;		/* the last sleep was too short to be worth it */
 };
 
-#define POLLSET_INIT { NULL, 0, 0, INT64_MAX }
+#define POLLSET_INIT { .deadline_ms = INT64_MAX }
 
 void pollset_reset(struct pollset *ps);
 /* Returns the index; -1, never ready, for @fd < 0. */
@@ -27,6 +29,11 @@ int pollset_add(struct pollset *ps, int fd, short events);
 void pollset_until(struct pollset *ps, int64_t deadline_ms);
 /* Waits; 0, or -errno (-EINTR for a signal).  revents are all 0 on failure. */
 int pollset_wait(struct pollset *ps);
+/*
+ * The same for what is in a conversation.  To be woken takes tens of microseconds, so while answers
+ * come sooner than @look_ns nanoseconds after the last look, it looks for that long before it sleeps.
+ */
+int pollset_wait_awake(struct pollset *ps, int64_t look_ns);
 short pollset_revents(const struct pollset *ps, int index);
 void pollset_release(struct pollset *ps);
 

@@ -31,6 +31,8 @@
 enum {
 	DESCRIPTORS = 16384,	/* connections and what comes with them */
 	STATUS_LOST = 3,	/* of exit(): could not be confined */
+	LOOK_NS = 50000,	/* see pollset_wait_awake() */
+	TALK = 8,		/* turns without a packet of the guest that end a conversation */
 };
 
 /* of address space: libslirp keeps a quarter of a MiB for each connection */
@@ -271,6 +273,7 @@ static void take_message(struct helper *h)
 void helper_run(struct helper *h)
 {
 	struct pollset ps = POLLSET_INIT;
+	unsigned int talks = 0;
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
@@ -296,7 +299,11 @@ void helper_run(struct helper *h)
 		if (h->user)
 			nat_fill(h->user, &ps);
 
-		bool failed = pollset_wait(&ps) < 0;
+		/* what goes through the control network has the guest and the supervisor to do, too */
+		bool failed = (talks ? pollset_wait_awake(&ps, LOOK_NS) : pollset_wait(&ps)) < 0;
+
+		if (h->user)
+			talks = nat_was_told(h->user, &ps) ? TALK : talks ? talks - 1 : 0;
 
 		if (pollset_revents(&ps, index))
 			take_message(h);

@@ -456,6 +456,11 @@ bool nat_dispatch(struct nat *nat, const struct pollset *ps, bool wait_failed)
 	return !nat->closed;
 }
 
+bool nat_was_told(const struct nat *nat, const struct pollset *ps)
+{
+	return pollset_revents(ps, nat->link_index) != 0;
+}
+
 struct net_filter *nat_filter(struct nat *nat)
 {
 	return nat->filtering ? &nat->filter : NULL;

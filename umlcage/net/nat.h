@@ -34,6 +34,8 @@ void nat_fill(struct nat *nat, struct pollset *ps);
  * end of the link is closed.
  */
 bool nat_dispatch(struct nat *nat, const struct pollset *ps, bool wait_failed);
+/* Did its guest send something, or have something to be sent, in the last turn? */
+bool nat_was_told(const struct nat *nat, const struct pollset *ps);
 /* Its filter; NULL if everything passes. */
 struct net_filter *nat_filter(struct nat *nat);
 /* Writes down what connections there are. */
