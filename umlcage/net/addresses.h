@@ -8,8 +8,10 @@
 
 /*
  * Bytes of the largest packet of both.  What costs is the packet, on both sides of the link,
- * hence much more than Ethernet's 1500; from 32000 on libslirp's windows, 128 KiB, hold too few
- * of them, and transfers take turns with timeouts.
+ * hence much more than Ethernet's 1500.  libslirp's windows, 128 KiB, hold few that are larger, and
+ * it sends no short one while another is on the way: with 31000, uploads of a stream are faster by a
+ * quarter, but debootstrap's downloads take 130 s instead of 15, and what goes both ways through the
+ * control network takes turns with timeouts.
  */
 #define NET_MTU		16000
 
