@@ -95,9 +95,9 @@ static uint32_t write_run(const uint32_t *slots, uint32_t n)
 	for (i = 0; i < n && numbers[slots[i]] == first + i; i++) {
 		uint64_t left = size - (first + i) * BLOCK;
 		size_t len = left < BLOCK ? (size_t)left : BLOCK;
-		struct iovec *last = &parts[nparts - 1];
+		struct iovec *last = nparts ? &parts[nparts - 1] : NULL;
 
-		if (nparts && (unsigned char *)last->iov_base + last->iov_len == data_of(slots[i]))
+		if (last && (unsigned char *)last->iov_base + last->iov_len == data_of(slots[i]))
 			last->iov_len += len;
 		else if (nparts == PARTS)
 			break;
