@@ -47,3 +47,33 @@ test_mkosi_with_a_unified_kernel_image()
 	# the image with the kernel, its arguments and its initrd, which is in the disk, too
 	[ -s out.efi ]
 }
+
+# limit: 14400
+test_live_build()
+{
+	local mirror
+	emulated
+	mirror=$(mirror_of trixie)
+	tool --tools-suite trixie live-build config --distribution trixie --archive-areas main --security false \
+		--updates false --debian-installer none --apt-recommends false --apt-indices false --memtest none \
+		--firmware-binary false --firmware-chroot false --linux-flavours cloud-amd64 \
+		--mirror-bootstrap "$mirror" --mirror-chroot "$mirror" --mirror-binary "$mirror" \
+		--chroot-squashfs-compression-type zstd --chroot-squashfs-compression-level 1 \
+		--bootappend-live "boot=live console=ttyS0 $PATIENT"
+	[ -d config/package-lists ] || fail "no configuration comes out"
+	echo systemd-sysv udev live-boot login passwd >config/package-lists/live.list.chroot
+	mkdir -p config/hooks/normal
+	{ echo '#!/bin/sh -e'; patience; } >config/hooks/normal/1000-patience.hook.chroot
+	# its menus wait for somebody
+	cat >config/hooks/normal/1000-menus.hook.binary <<-'END'
+	#!/bin/sh -e
+	sed -i 's/^timeout 0/timeout 1/' isolinux/isolinux.cfg
+	sed -i '1i set timeout=0' boot/grub/grub.cfg
+	END
+	chmod +x config/hooks/normal/1000-patience.hook.chroot config/hooks/normal/1000-menus.hook.binary
+	tool --tools-suite trixie live-build build
+	mv ./*.iso out.iso
+	[ ! -e chroot ] && [ ! -e binary ] || fail "what it works with comes out"
+	boots bios -m 2048 -cdrom out.iso
+	contains overlay console.bios
+}
