@@ -44,8 +44,12 @@ test_mkosi_with_a_unified_kernel_image()
 	chmod +x mkosi.postinst.chroot
 	tool mkosi build
 	boots uefi -drive if=virtio,format=raw,snapshot=on,file=out.raw
-	# the image with the kernel, its arguments and its initrd, which is in the disk, too
-	[ -s out.efi ]
+	# one file with the kernel, its arguments and its initrd ('out' is a link to the disk)
+	run -q --bind "$PWD:/w:ro" -- sh -euc '
+		loop=$(losetup -r -P -f --show /w/out.raw)
+		mount -o ro "${loop}p1" /mnt
+		ls /mnt/EFI/Linux | grep -c "\.efi\$"' >found
+	equal 1 "$(cat found)" "unified images"
 }
 
 # limit: 14400
