@@ -18,7 +18,7 @@ static void add_mke2fs(const struct image_job *j, const char *type, uint64_t ino
 
 	image_uuid(&j->needs, IMAGE_ID_ROOT, uuid);
 	image_uuid(&j->needs, IMAGE_ID_SEED, seed);
-	strv_split(argv, "env LD_PRELOAD=" IMAGE_GUEST_OUT "/" IMAGE_GATHER " mke2fs -qF", " ");
+	strv_split(argv, IMAGE_GATHERED "mke2fs -qF", " ");
 	strv_addf(argv, "-t%s", type);
 	strv_addf(argv, "-b%u", IMAGE_BLOCK);
 	/* nothing is kept back for root */

@@ -109,8 +109,8 @@ static int run_rest(struct image_job *j, struct cage *cage, struct error *e)
 	cleanup_strv struct strv argv = STRV_INIT, lines = STRV_INIT;
 	int ret;
 
-	strv_split(&argv, "env LD_PRELOAD=" IMAGE_GUEST_OUT "/" IMAGE_GATHER " debugfs -w -f "
-		   IMAGE_GUEST_OUT "/" IMAGE_SCRIPT " " IMAGE_GUEST_OUT "/" IMAGE, " ");
+	strv_split(&argv, IMAGE_GATHERED "debugfs -w -f " IMAGE_GUEST_OUT "/" IMAGE_SCRIPT " "
+		   IMAGE_GUEST_OUT "/" IMAGE, " ");
 	sb_reset(&j->said);
 	ret = run(j, cage, &argv, -1, e);
 	if (ret < 0 || j->status)
@@ -310,6 +310,13 @@ static int plan(struct image_job *j, struct error *e)
 	return j->t->format->sized ? find_size(j, e) : 0;
 }
 
+/* One of what is preloaded there, which is between two labels of one object. */
+static int put_preload(struct image_job *j, const char *name, const char *start, const char *end,
+		       struct error *e)
+{
+	return file_replace(j->work.share.fd, name, start, (size_t)(end - start), 0700, e);
+}
+
 /* What the cage reads beside the tree. */
 static int put_scripts(struct image_job *j, struct error *e)
 {
@@ -322,17 +329,11 @@ static int put_scripts(struct image_job *j, struct error *e)
 		ret = file_replace(j->work.share.fd, IMAGE_MAKE, tool->script,
 				   (size_t)(tool->script_end - tool->script), 0600, e);
 	if (ret == 0 && tool->script == image_populate_script)
-		ret = file_replace(j->work.share.fd, IMAGE_STILL, image_still,
-				   /* cppcheck-suppress comparePointers ; two labels of one object */
-				   (size_t)(image_still_end - image_still), 0700, e);
+		ret = put_preload(j, IMAGE_STILL, image_still, image_still_end, e);
 	if (ret == 0 && tool->blocks)
-		ret = file_replace(j->work.share.fd, IMAGE_BLOCKS_SO, image_blocks,
-				   /* cppcheck-suppress comparePointers ; the same */
-				   (size_t)(image_blocks_end - image_blocks), 0700, e);
+		ret = put_preload(j, IMAGE_BLOCKS_SO, image_blocks, image_blocks_end, e);
 	if (ret == 0 && tool->rest)
-		ret = file_replace(j->work.share.fd, IMAGE_GATHER, image_gather,
-				   /* cppcheck-suppress comparePointers ; the same */
-				   (size_t)(image_gather_end - image_gather), 0700, e);
+		ret = put_preload(j, IMAGE_GATHER, image_gather, image_gather_end, e);
 	if (ret == 0 && tool->blocks)
 		image_blocks_fetch(j);
 	return ret;

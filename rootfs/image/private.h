@@ -16,6 +16,7 @@
 #define IMAGE_BLOCKS "blocks"
 #define IMAGE_BLOCKS_SO "blocks.so"
 #define IMAGE_GATHER "gather.so"
+#define IMAGE_GATHERED "env LD_PRELOAD=" IMAGE_GUEST_OUT "/" IMAGE_GATHER " "	/* before a command */
 #define IMAGE_GUEST_TREE "/tree"
 
 /* What a tree needs of a file system. */

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "umlcage/base/progress.h"
 #include "umlcage/base/str.h"
@@ -67,29 +66,21 @@ int pollset_wait(struct pollset *ps)
 	return ret < 0 ? ret : 0;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int pollset_wait_awake(struct pollset *ps, int64_t look_ns)
 {
-	int64_t until = now_ns() + look_ns;
+	int64_t until = clock_ns() + look_ns;
 	int ret;
 
 	while (ps->awake) {
 		ret = look(ps, 0);
 		if (ret)
 			return ret < 0 ? ret : 0;
-		ps->awake = now_ns() < until;
+		ps->awake = clock_ns() < until;
 		/* whoever waits for this processor may be whom this waits for */
 		(void)sched_yield();
 	}
 	ret = pollset_wait(ps);
-	ps->awake = now_ns() < until + WAKING_NS;
+	ps->awake = clock_ns() < until + WAKING_NS;
 	return ret;
 }
 

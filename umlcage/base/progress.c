@@ -15,12 +15,17 @@
 
 enum { REDRAW_MS = 100, PLAIN_MS = 10000 };
 
-int64_t clock_ms(void)
+int64_t clock_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t clock_ms(void)
+{
+	return clock_ns() / 1000000;
 }
 
 void progress_init(struct progress *p, int fd, int verbosity)

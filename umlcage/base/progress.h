@@ -41,7 +41,8 @@ void progress_detail(struct progress *p, const char *fmt, ...)
 /* Removes the moving line, ends the stage. */
 void progress_end(struct progress *p);
 
-/* Milliseconds of the monotonic clock. */
+/* Milliseconds and nanoseconds of the monotonic clock. */
 int64_t clock_ms(void);
+int64_t clock_ns(void);
 
 #endif

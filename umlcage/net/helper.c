@@ -303,7 +303,7 @@ void helper_run(struct helper *h)
 		bool failed = (talks ? pollset_wait_awake(&ps, LOOK_NS) : pollset_wait(&ps)) < 0;
 
 		if (h->user)
-			talks = nat_was_told(h->user, &ps) ? TALK : talks ? talks - 1 : 0;
+			talks = nat_was_told(h->user, &ps) ? TALK : talks - (talks > 0);
 
 		if (pollset_revents(&ps, index))
 			take_message(h);

@@ -7,7 +7,6 @@
 #include <slirp/libslirp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "umlcage/base/fd.h"
@@ -54,13 +53,10 @@ struct nat {
 	uint8_t frame[FRAME_MAX];
 };
 
-static int64_t clock_ns(void *opaque)
+static int64_t get_ns(void *opaque)
 {
-	struct timespec ts;
-
 	(void)opaque;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	return clock_ns();
 }
 
 static struct in_addr v4(const char *text)
@@ -237,7 +233,7 @@ static void notify(void *opaque)
 static const SlirpCb callbacks = {
 	.send_packet = send_packet,
 	.guest_error = guest_error,
-	.clock_get_ns = clock_ns,
+	.clock_get_ns = get_ns,
 	.timer_new_opaque = timer_new,
 	.timer_free = timer_free,
 	.timer_mod = timer_mod,
