@@ -4,12 +4,8 @@
 
 # shellcheck source=tests/support/machines.sh
 . "$TESTS_DIR/support/machines.sh"
-
-tool()
-{
-	"$UMLCAGE" tool ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} "$@" >log 2>&1 ||
-		{ tail -n 200 log >&2; fail "the tool: see above"; }
-}
+# shellcheck source=tests/support/tools.sh
+. "$TESTS_DIR/support/tools.sh"
 
 # what a shell in the system does so that root needs no password, and nothing gives up on a slow machine
 patience()
@@ -56,7 +52,7 @@ test_mkosi_with_a_unified_kernel_image()
 test_live_build()
 {
 	local mirror
-	emulated
+	mirrored
 	mirror=$(mirror_of trixie)
 	tool --tools-suite trixie live-build config --distribution trixie --archive-areas main --security false \
 		--updates false --debian-installer none --apt-recommends false --apt-indices false --memtest none \
@@ -78,6 +74,15 @@ test_live_build()
 	tool --tools-suite trixie live-build build
 	mv ./*.iso out.iso
 	[ ! -e chroot ] && [ ! -e binary ] || fail "what it works with comes out"
+	run -q --bind "$PWD:/w:ro" -- sh -euc '
+		mount -o loop,ro /w/out.iso /mnt
+		ls /mnt/live/vmlinuz* /mnt/live/initrd* /mnt/EFI/boot/boot*.efi /mnt/isolinux/isolinux.bin >/dev/null
+		mkdir /tree
+		mount -o loop,ro /mnt/live/filesystem.squashfs /tree
+		chroot /tree dpkg -s live-boot systemd-sysv | grep "^Status"
+		stat -c "%u:%g %a" /tree/etc/shadow' >out
+	printf '%s\n' "Status: install ok installed" "Status: install ok installed" "0:42 640" | diff - out
+	emulated
 	boots bios -m 2048 -cdrom out.iso
 	contains overlay console.bios
 }

@@ -3,12 +3,8 @@
 #
 # What they store is on a tmpfs: they want an overlay of their own, which cannot lie on another.
 
-# a root of trixie with these packages, made once
-tools()
-{
-	mirrored
-	fabricate -q --variant=minbase --include="$1" trixie tools.tar
-}
+# shellcheck source=tests/support/tools.sh
+. "$TESTS_DIR/support/tools.sh"
 
 # an image's file system of the same kind as people push: busybox and nothing else
 base()

@@ -2,11 +2,8 @@
 # Tools that make images and roots as root (umlcage tool): each makes one, and what is in it is
 # looked at.
 
-tool()
-{
-	mirrored
-	"$UMLCAGE" tool --kernel "$UMLCAGE_TEST_KERNEL" "$@"
-}
+# shellcheck source=tests/support/tools.sh
+. "$TESTS_DIR/support/tools.sh"
 
 # a root for them to put in, made natively
 base()
@@ -61,7 +58,7 @@ test_debos()
 	    partitions: [ { name: root, fs: ext4, start: 1MiB, end: "100%" } ]
 	  - action: filesystem-deploy
 	END
-	tool debos recipe.yaml >log 2>&1 || { cat log >&2; fail "debos: see above"; }
+	tool debos recipe.yaml
 	look out.img etc/made >out
 	printf '5:6\ntext\n' | diff - out
 }
@@ -97,8 +94,7 @@ test_vmdb2()
 {
 	base
 	recipe image.vmdb
-	tool vmdb2 image.vmdb --output out.img --rootfs-tarball base.tar.gz --log log ||
-		{ cat log >&2; fail "vmdb2: see above"; }
+	tool vmdb2 image.vmdb --output out.img --rootfs-tarball base.tar.gz --log /dev/stderr
 	look out.img etc/made >out
 	printf '5:6\ntext\n' | diff - out
 }
@@ -135,8 +131,7 @@ test_vmdb2_is_a_source()
 # limit: 3600
 test_mmdebstrap()
 {
-	tool mmdebstrap --variant=essential bookworm out.tar.zst >log 2>&1 ||
-		{ cat log >&2; fail "mmdebstrap: see above"; }
+	tool mmdebstrap --variant=essential bookworm out.tar.zst
 	fabricate -q --variant=essential bookworm ours.tar
 	tar -tf out.tar.zst | sort >theirs
 	tar -tf ours.tar | sort | diff - theirs
@@ -157,36 +152,9 @@ test_mkosi()
 {
 	mirrored
 	tool mkosi --distribution debian --release trixie --format tar --package bash --output img \
-		--local-mirror "$(mirror_of trixie)" build >log 2>&1 ||
-		{ cat log >&2; fail "mkosi: see above"; }
+		--local-mirror "$(mirror_of trixie)" build
 	run -q --root img.tar.zst -- bash -c '. /etc/os-release && echo "$ID $VERSION_CODENAME"' >out
 	echo "debian trixie" | diff - out
-}
-
-# limit: 10800
-test_live_build()
-{
-	local mirror
-	mirrored
-	mirror=$(mirror_of trixie)
-	tool --tools-suite trixie live-build config --distribution trixie --archive-areas main --security false \
-		--updates false --debian-installer none --apt-recommends false --apt-indices false --memtest none \
-		--firmware-binary false --firmware-chroot false --linux-flavours cloud-amd64 \
-		--mirror-bootstrap "$mirror" --mirror-chroot "$mirror" --mirror-binary "$mirror" \
-		--chroot-squashfs-compression-type zstd --chroot-squashfs-compression-level 1 >log 2>&1 ||
-		{ cat log >&2; fail "live-build config: see above"; }
-	echo systemd-sysv udev live-boot login passwd >config/package-lists/live.list.chroot
-	tool --tools-suite trixie live-build build >log 2>&1 || { cat log >&2; fail "live-build build: see above"; }
-	[ ! -e chroot ] && [ ! -e binary ] || fail "what it works with comes out"
-	mv ./*.iso out.iso
-	run -q --bind "$PWD:/w:ro" -- sh -euc '
-		mount -o loop,ro /w/out.iso /mnt
-		ls /mnt/live/vmlinuz* /mnt/live/initrd* /mnt/EFI/boot/boot*.efi /mnt/isolinux/isolinux.bin >/dev/null
-		mkdir /tree
-		mount -o loop,ro /mnt/live/filesystem.squashfs /tree
-		chroot /tree dpkg -s live-boot systemd-sysv | grep "^Status"
-		stat -c "%u:%g %a" /tree/etc/shadow' >out
-	printf '%s\n' "Status: install ok installed" "Status: install ok installed" "0:42 640" | diff - out
 }
 
 # limit: 3600

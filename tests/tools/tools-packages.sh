@@ -4,12 +4,8 @@
 #
 # Roots that they unpack and put overlays on are on a tmpfs, as those of container engines.
 
-# a root of trixie with these packages, made once
-tools()
-{
-	mirrored
-	fabricate -q --variant=minbase --include="$1,ca-certificates" trixie tools.tar
-}
+# shellcheck source=tests/support/tools.sh
+. "$TESTS_DIR/support/tools.sh"
 
 # A source package that has everything to be built and nothing to be fetched but debhelper.
 thing()
@@ -43,7 +39,7 @@ built()
 # limit: 7200
 test_pbuilder()
 {
-	tools pbuilder,dpkg-dev,debian-archive-keyring
+	tools pbuilder,dpkg-dev,debian-archive-keyring,ca-certificates
 	thing
 	mkdir out
 	run -m 3G -q --root tools.tar --bind "$PWD:/here" -C /here -e MIRROR="$(mirror_of trixie)" -- sh -euc '
@@ -68,7 +64,7 @@ test_pbuilder()
 # limit: 7200
 test_schroot_and_sbuild()
 {
-	tools schroot,sbuild,dpkg-dev
+	tools schroot,sbuild,dpkg-dev,ca-certificates
 	fabricate -q --variant=buildd trixie chroot.tar
 	thing
 	mkdir out
@@ -113,7 +109,7 @@ test_schroot_and_sbuild()
 # limit: 7200
 test_piuparts()
 {
-	tools piuparts,debootstrap,debian-archive-keyring
+	tools piuparts,debootstrap,debian-archive-keyring,ca-certificates
 	fabricate -q --variant=minbase trixie base.tar.gz
 	thing
 	good_and_bad
@@ -149,7 +145,7 @@ good_and_bad()
 # limit: 3600
 test_lintian()
 {
-	tools lintian
+	tools lintian,ca-certificates
 	thing
 	good_and_bad
 	run -m 1G -q --root tools.tar --bind "$PWD:/here" -C /here -- \
