@@ -35,6 +35,7 @@ struct wanted {
 	char *path;			/* in the suite, without suffix */
 	struct form forms[MAX_FORMS];	/* smallest first */
 	size_t nforms, form;
+	struct error wrong;	/* a form that is there, but is not what the Release file says */
 	bool optional, done;
 };
 
@@ -366,6 +367,7 @@ static void free_wanted(struct wanted *w)
 	free(w->index.architecture);
 	free(w->index.path);
 	close_fd(&w->index.fd);
+	err_release(&w->wrong);
 	free(w->path);
 	free(w);
 }
@@ -496,6 +498,26 @@ static int want_source(const struct debian_archive *a, struct list_of_wanted *l,
 
 /* ---- all of them ---- */
 
+/*
+ * Why an index that its Release file lists cannot be had in any form.  Where one of them is
+ * there, but another than it should be, that says more than that the others are not.
+ */
+static int explain_index(struct wanted *w, struct error *why, struct error *e)
+{
+	cleanup_free char *what = what_of(w);
+	bool wrong = w->wrong.errnum || why->errnum == EBADMSG;
+
+	if (w->wrong.errnum)
+		why = &w->wrong;
+	if (w->index.release->absent || (!wrong && why->errnum != ENOENT))
+		return err_move(e, why);
+	(void)err_wrap(why, wrong ? "the index %s is not what the Release file beside it says" :
+		       "the mirror lacks the index %s, which the Release file beside it lists", what);
+	(void)err_hint(why, "the mirror is being updated, or was not updated as a whole: try again "
+		       "later, or take another mirror");
+	return err_move(e, why);
+}
+
 /* One finished download; asks for the next form where the mirror lacks this one. */
 static int take_index(const struct debian_archive *a, struct fetch *dl, struct fetch_item *d,
 		      struct error *e)
@@ -507,13 +529,15 @@ static int take_index(const struct debian_archive *a, struct fetch *dl, struct f
 		ret = unpack_index(a, w, d, e);
 	} else if ((d->error.errnum == ENOENT || d->error.errnum == EBADMSG) &&
 		   w->form + 1 < w->nforms) {
+		if (d->error.errnum == EBADMSG && !w->wrong.errnum)
+			(void)err_move(&w->wrong, &d->error);
 		w->form++;
 		fetch_add(dl, new_index_download(a, w));
 		ret = 0;
 	} else if (d->error.errnum == ENOENT && w->optional) {
 		ret = 0;
 	} else {
-		ret = err_move(e, &d->error);
+		ret = explain_index(w, &d->error, e);
 	}
 	fetch_item_free(d);
 	return ret;

@@ -74,6 +74,23 @@ test_tampered_index()
 	works
 }
 
+# What the Release file says is not there, another one is, and the other forms are not.
+test_mirror_in_the_middle_of_an_update()
+{
+	fixture --forms .gz,
+	rm -r a/dists/pen/main/binary-amd64/by-hash a/dists/pen/main/binary-amd64/Packages
+	printf old | gzip >a/dists/pen/main/binary-amd64/Packages.gz
+	serves "$T/a"
+	status 1 plan "http://127.0.0.1:$port/plain"
+	contains "the index 'http://127.0.0.1:$port/plain pen main/binary-amd64/Packages' is not what the Release file" err
+	contains "it has 23 bytes instead of" err
+	contains "try again later, or take another mirror" err
+	rm a/dists/pen/main/binary-amd64/Packages.gz
+	status 3 plan "http://127.0.0.1:$port/plain"
+	contains "the mirror lacks the index 'http://127.0.0.1:$port/plain pen main/binary-amd64/Packages'" err
+	contains "404 (not found); the mirror is being updated" err
+}
+
 test_tampered_deb()
 {
 	fixture
