@@ -225,8 +225,11 @@ static int source_key(const struct build_env *env, struct build *b, struct build
 		strv_addf(&k->sources, "build %s %s", b->base, b->on->tree_key);
 		k->epoch = b->on->epoch;
 	}
-	if (k->never)
+	/* what cannot be told is another thing in each build, too */
+	if (k->never) {
 		hash_add_field(&h, env->run);
+		hash_add_field(&h, b->name);
+	}
 	part_end(k, &h, xstrdup("source"));
 	return ret;
 }

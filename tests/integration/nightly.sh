@@ -230,6 +230,22 @@ test_packages_have_their_sums()
 assert len(d["digest"]["sha256"]) == 64, d'
 }
 
+# Two of which it cannot be told what they are made of are not the same for that.
+test_what_cannot_be_compared_is_its_own()
+{
+	"$TESTS_DIR/support/make-archive" a >made
+	for name in one two; do
+		echo $name >which
+		tar -cf $name.of which
+		pen_source "$PWD/a" >$name.build
+		printf '%s\n' "setup-hook = tar-in $PWD/$name.of /" "[Output $name.tar]" >>$name.build
+	done
+	build -q -j1
+	for name in one two; do
+		equal $name "$(tar -xOf output/$name/latest/$name.tar ./which)" "the file of $name"
+	done
+}
+
 # What umlcage cannot compare is made each time, and so is what is made of it.
 test_what_cannot_be_compared_is_made_again()
 {
