@@ -8,7 +8,7 @@ $(eval $(call module,net,umlcage/net,filter.c flows.c helper.c nat.c net.c polic
 MOD_net_public := net.h addresses.h policy.h
 $(eval $(call module,doctor,umlcage/doctor,doctor.c probes.c,,base))
 
-$(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c detach.c exec.c exit.c forward.c jail.c launch.c limits.c loop.c namespaces.c place.c \
+$(eval $(call module,cage,umlcage/cage,cage.c command.c console.c control.c cow.c detach.c exec.c exit.c forward.c jail.c launch.c limits.c loop.c namespaces.c peers.c place.c \
 	proto.c sockets.c start.c stats.c syscalls.c terminal.c warden.c,,net base))
 MOD_cage_public := cage.h cow.h forward.h terminal.h
 

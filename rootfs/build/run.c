@@ -256,6 +256,13 @@ static void clean_up_after(const struct crew *c, const struct build *b, char *te
 		build_record(folder, b->name, &run);
 }
 
+/* Who runs now, or makes something as soon as it has looked. */
+static void count(struct crew *c, int change)
+{
+	c->running += (unsigned int)change;
+	cage_peers_set(c->running < c->jobs ? c->running : c->jobs);
+}
+
 /* Its last words, or that it had none. */
 static void take_report(struct crew *c, struct build *b, int wait_status)
 {
@@ -305,7 +312,7 @@ static void hear(struct crew *c, struct build *b)
 	close_fd(&b->pipe);
 	while (waitpid(b->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	c->running--;
+	count(c, -1);
 	c->making -= b->making;
 	b->waits = b->making = false;
 	b->pid = 0;
@@ -359,10 +366,10 @@ static int start_some(struct crew *c, struct error *e)
 		}
 		if (c->running >= LOOK_MAX)
 			continue;
+		count(c, 1);
 		ret = start(c->env, b, e);
 		if (ret < 0)
 			return ret;
-		c->running++;
 	}
 	give_turns(c);
 	return 0;
@@ -435,6 +442,8 @@ int builds_run(struct builds *all, const struct build_how *how, struct progress 
 	if (ret == 0)
 		ret = machine_kernel(&machine, NULL, true, progress, &kernel, e);
 	progress_end(progress);
+	if (ret >= 0)
+		ret = cage_peers_begin(e);
 	if (ret >= 0) {
 		env.kernel = kernel.path;
 		env.kernel_key = kernel.key;

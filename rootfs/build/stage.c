@@ -91,7 +91,7 @@ int build_program(const struct build_env *env, const struct build *b, struct str
 {
 	char name[] = "/tmp/umlcage-build-XXXXXX", number[32];
 	cleanup_close int said = mkostemp(name, O_CLOEXEC), err = -1;
-	struct proc_fd fds[] = { { said, 1 }, { said, 2 } };
+	struct proc_fd fds[3] = { { said, 1 }, { said, 2 } };
 	struct proc_opts opts = { .argv = strv_argv(argv), .cwd = b->dir, .fds = fds, .nfds = 2 };
 	cleanup_free char *program = xstrdup(env->how->program), *line = NULL;
 	pid_t pid;
@@ -110,6 +110,7 @@ int build_program(const struct build_env *env, const struct build *b, struct str
 		snprintf(number, sizeof(number), "%lld", (long long)epoch);
 		setenv("SOURCE_DATE_EPOCH", number, 1);
 	}
+	opts.nfds += cage_peers_pass(&fds[2]);
 	ret = proc_start(&opts, &pid, NULL, e);
 	if (ret == 0)
 		ret = wait_for(pid, &status, e);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 
 #include "tests/support/unit.h"
 #include "umlcage/base/fd.h"
+#include "umlcage/base/proc.h"
+#include "umlcage/cage/cage.h"
 #include "umlcage/cage/console.h"
 #include "umlcage/cage/cow.h"
 #include "umlcage/cage/forward.h"
@@ -209,6 +212,59 @@ START_TEST(list_of_processors)
 	cleanup_free char *list = place_list(&p);
 
 	ck_assert_str_eq(list, "0,5-7,1023");
+}
+END_TEST
+
+START_TEST(peers_leave_one_processor_each)
+{
+	struct place p = { .cpu = -1 };
+	struct proc_fd fd;
+
+	for (size_t cpu = 0; cpu < 5; cpu++)
+		CPU_SET(cpu, &p.allowed);
+	ck_assert(!cage_peers_pass(&fd));
+	cage_peers_set(8);
+	ck_assert_uint_eq(peers_number(), 1);
+	ck_assert_int_eq(cage_peers_begin(NULL), 0);
+	ck_assert_uint_eq(peers_number(), 1);
+	cage_peers_set(2);
+
+	cleanup_free char *two = place_list(&p);
+
+	ck_assert_str_eq(two, "0-4");
+	cage_peers_set(3);
+	ck_assert_ptr_null(place_list(&p));
+	cage_peers_set(0);
+	ck_assert_uint_eq(peers_number(), 1);
+}
+END_TEST
+
+/* As in a program that was executed: it only has the variable and the descriptor. */
+START_TEST(peers_of_who_executed_this)
+{
+	const unsigned int seven = 7;
+	cleanup_close int file = memfd_with("peers", &seven, sizeof(seven), NULL);
+	cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	cleanup_free char *here = xasprintf("%d", file), *other = xasprintf("%d", null);
+	const char *const wrong[] = { other, "", "x", "-1", "1000", "99999999999" };
+	struct proc_fd fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		setenv("UMLCAGE_PEERS", wrong[i], 1);
+		cage_peers_join();
+		ck_assert_uint_eq(peers_number(), 1);
+		ck_assert_ptr_null(getenv("UMLCAGE_PEERS"));
+	}
+	setenv("UMLCAGE_PEERS", here, 1);
+	cage_peers_join();
+	ck_assert_uint_eq(peers_number(), 7);
+	ck_assert_ptr_null(getenv("UMLCAGE_PEERS"));
+	/* the same for one that it executes itself */
+	ck_assert(cage_peers_pass(&fd));
+	ck_assert_str_eq(getenv("UMLCAGE_PEERS"), "3");
+	ck_assert_int_eq(fd.theirs, 3);
+	ck_assert_int_eq(ftruncate(fd.ours, 0), 0);
+	ck_assert_uint_eq(peers_number(), 1);
 }
 END_TEST
 
@@ -466,6 +522,8 @@ int main(void)
 	tcase_add_test(tc, launch_share_with_mounts);
 	tcase_add_test(tc, launch_image_without_network);
 	tcase_add_test(tc, list_of_processors);
+	tcase_add_test(tc, peers_leave_one_processor_each);
+	tcase_add_test(tc, peers_of_who_executed_this);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("cow");

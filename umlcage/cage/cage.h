@@ -300,6 +300,21 @@ int cage_turn(struct cage *cage, int64_t deadline_ms, struct error *e);
 /* Turns until @command has ended, which must not free itself; NULL: until none runs. */
 int cage_wait(struct cage *cage, const struct cage_command *command, struct error *e);
 
+/* ---- cages side by side ---- */
+
+/*
+ * A cage makes use of a second processor while it has nothing else to do.  Where several processes run a
+ * cage each, that is another one's, and to hand over across processors costs more than it gains.  So who
+ * starts such processes tells them how many there are, and they look when they start a cage.
+ */
+int cage_peers_begin(struct error *e);	/* in this process and in those that it forks from now on */
+void cage_peers_set(unsigned int n);	/* 1 at the beginning */
+/* For a program that is to have *@fd and this process' environment; false: there is nothing to tell. */
+struct proc_fd;
+bool cage_peers_pass(struct proc_fd *fd);
+/* In that program, before it has threads. */
+void cage_peers_join(void);
+
 /* ---- its end ---- */
 
 /* Ends the cage: guest processes ended, file systems synced and unmounted. */

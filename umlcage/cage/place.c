@@ -159,7 +159,7 @@ char *place_list(const struct place *p)
 {
 	struct strbuf list = STRBUF_INIT;
 
-	if (CPU_COUNT(&p->allowed) < 2)
+	if (CPU_COUNT(&p->allowed) < 2 || (unsigned int)CPU_COUNT(&p->allowed) / peers_number() < 2)
 		return NULL;
 	for (int cpu = 0, last; cpu < CPU_SETSIZE; cpu = last + 1) {
 		last = cpu;

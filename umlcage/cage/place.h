@@ -23,8 +23,13 @@ struct place {
 
 /* Picks the CPU with the fewest runnable tasks of those this process may use. */
 void place_init(struct place *p, unsigned int vcpus);
-/* The CPUs it may use, as a list ("0-3,8"), to be freed; NULL: only one, or not known. */
+/*
+ * The CPUs it may use, as a list ("0-3,8"), to be freed; NULL: only one, or not known.  Nor is there
+ * one where others have the second: peers_number() cages share them, each with one of its own at most.
+ */
 char *place_list(const struct place *p);
+/* How many cages run side by side as far as who started this process knows, at least 1: peers.c. */
+unsigned int peers_number(void);
 /* In the child before exec: async-signal-safe.  0 or -errno. */
 int place_apply(const struct place *p);
 /*

@@ -274,6 +274,9 @@ int start_kernel(struct cage *c, const struct cage_config *cfg, struct error *e)
 	int ret = 0;
 
 	s.fds.cpus = place_list(&c->place);
+	if (!s.fds.cpus && peers_number() > 1)
+		progress_detail(cfg->progress, "the cage keeps to one processor, as one of %u side by side",
+				peers_number());
 	s.kernel = open(cfg->kernel, O_RDONLY | O_CLOEXEC);
 	if (s.kernel < 0)
 		ret = err_sys(e, errno, "cannot open the kernel '%s'", cfg->kernel);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "umlcage/base/remains.h"
+#include "umlcage/cage/cage.h"
 #include "umlcage/cmd/cmd.h"
 
 #ifndef UMLCAGE_VERSION
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 	}
 	if (argc >= 1)
 		argv[0] = name;
+	cage_peers_join();
 	remains_begin();
 	status = cmd_dispatch(&command_umlcage, argc, argv);
 	remains_end();
