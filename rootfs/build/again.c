@@ -78,12 +78,10 @@ static int make_place(struct again *a, struct error *e)
 	if (ret < 0)
 		return ret;
 	a->work = xasprintf("%s/.again.%08x", top, (unsigned int)random_u64());
-	if (mkdir(a->work, 0700) < 0)
-		return err_sys(e, errno, "cannot make '%s'", a->work);
+	a->lock = build_begin_part(top, a->work, e);
+	if (a->lock < 0)
+		return a->lock;
 	remains_add(a->work);
-	a->lock = open(a->work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (a->lock < 0 || flock(a->lock, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(e, errno, "cannot open '%s'", a->work);
 	a->how.stages = path_join(a->work, "stages");
 	return 0;
 }

@@ -162,6 +162,11 @@ struct build_again {
  */
 int build_tree(const struct build_env *env, struct build *b, const struct build_keys *k,
 	       char **path, char **what, struct error *e);
+/*
+ * Makes the folder @part below @top, hidden, and locked by the descriptor that it returns: others remove
+ * such folders that nobody has locked any more.
+ */
+int build_begin_part(const char *top, const char *part, struct error *e);
 /* Where the list of .debs of a stage's tree is, whether there is one or not; malloc'ed. */
 char *build_debs_path(const char *tree);
 /* Adds the kernel to the arguments of a command that fabricates. */

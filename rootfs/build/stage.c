@@ -312,13 +312,28 @@ static int fill_part(const struct build_env *env, struct build *b, const char *p
 	return b->suite ? fabricate(env, b, into, *epoch, e) : copy_root(b->root, into, epoch, e);
 }
 
+int build_begin_part(const char *top, const char *part, struct error *e)
+{
+	/* its lock, which ends with it: nobody sweeps meanwhile */
+	cleanup_close int all = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	if (all < 0 || flock(all, LOCK_EX) < 0)
+		return err_sys(e, errno, "cannot lock '%s'", top);
+	if (mkdir(part, 0700) < 0)
+		return err_sys(e, errno, "cannot make '%s'", part);
+	fd = open(part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(e, errno, "cannot open '%s'", part);
+	return steal_fd(&fd);
+}
+
 /* Folders of killed runs: what a part is locked by is gone with who made it. */
 static void sweep(const char *top)
 {
 	cleanup_close int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_strv struct strv names = STRV_INIT;
 
-	if (fd < 0 || dir_names(fd, &names, NULL) < 0)
+	if (fd < 0 || flock(fd, LOCK_EX) < 0 || dir_names(fd, &names, NULL) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++) {
 		cleanup_close int part = -1;
@@ -341,11 +356,9 @@ static int make_tree(const struct build_env *env, struct build *b, const struct 
 	cleanup_close int fd = -1;
 	int ret;
 
-	if (mkdir(part, 0700) < 0)
-		return err_sys(e, errno, "cannot make '%s'", part);
-	fd = open(part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(e, errno, "cannot open '%s'", part);
+	fd = build_begin_part(top, part, e);
+	if (fd < 0)
+		return fd;
 	ret = fill_part(env, b, part, i, before, epoch, e);
 	if (ret == 0)
 		ret = seal_tree(part, fd, b, what, *epoch, e);
