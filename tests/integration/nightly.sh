@@ -230,6 +230,49 @@ test_packages_have_their_sums()
 assert len(d["digest"]["sha256"]) == 64, d'
 }
 
+# bytes that the process PID and those it has started and waited for have read
+read_by()
+{
+	sed -n 's/^rchar: //p' "/proc/$1/io" 2>/dev/null || echo 0
+}
+
+# A folder in which nothing is to be done: there is no cage, and no package, list of packages, tree or
+# output is read.
+test_nothing_to_do_is_little_to_do()
+{
+	local before after this=$BASHPID big=$((64 << 20))
+	"$TESTS_DIR/support/make-archive" a >made
+	# read once, as it is compared by what is in it: its tree and the output would be as much again
+	head -c $big /dev/urandom >big
+	tar -cf big.tar big
+	serves "$PWD/a"
+	for name in one two three four five six; do
+		pen_source "http://127.0.0.1:$port/plain" >$name.build
+		printf '%s\n' "setup-hook = upload $PWD/made /$name" "[Output $name.tar]" >>$name.build
+	done
+	printf '[Source]\nbuild = one\n[Output again.tar]\n' >seven.build
+	printf '[Source]\nroot = big.tar\n[Output big.tar]\n' >eight.build
+	build 2>err || { cat err; fail "the folder"; }
+	! grep "nothing to do" err || fail "there was something to do"
+	equal 8 "$(grep -c ": built in" err)" "builds"
+	: >"$T/requests"
+	before=$(read_by "$this")
+	UMLCAGE_CONSOLE=$PWD/consoles build 2>err
+	after=$(read_by "$this")
+	grep "^nothing to do for 8 builds, found out in [0-9.]* s$" err
+	echo "$(((after - before) / 1024)) KB were read"
+	[ $((after - before)) -lt $((big * 5 / 4)) ] || fail "$((after - before)) bytes were read"
+	[ ! -e consoles ] || fail "a cage was started"
+	equal 6 "$(grep -c "GET plain dists/pen/InRelease - 304 0" "$T/requests")" "questions whether there is something new"
+	equal 6 "$(wc -l <"$T/requests")" "requests"
+	build -q 2>err
+	equal "" "$(cat err)" "what is said if that is not wanted"
+	# and what is seen of one that is to be made
+	echo more >>made
+	build --only=one 2>err
+	! grep "nothing to do" err || fail "there was something to do"
+}
+
 # Two of which it cannot be told what they are made of are not the same for that.
 test_what_cannot_be_compared_is_its_own()
 {

@@ -130,6 +130,19 @@ static void tell(const struct build_report *r, void *arg)
 	fflush(stderr);
 }
 
+/* A night in which nothing was to be done is said in one line, and how long it took to find out. */
+static void tell_nothing(const struct teller *t, int64_t began)
+{
+	unsigned int others = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t->count); i++)
+		others += i == BUILD_UP_TO_DATE ? 0 : t->count[i];
+	if (others || t->count[BUILD_UP_TO_DATE] < 2 || t->o->quiet)
+		return;
+	fprintf(stderr, "nothing to do for %u builds, found out in %.2f s\n", t->count[BUILD_UP_TO_DATE],
+		(double)(clock_ms() - began) / 1000);
+}
+
 static int status_of(enum error_kind kind)
 {
 	struct error e = { .errnum = EIO, .kind = kind };
@@ -184,6 +197,7 @@ static int build(struct build_options *o, int argc, char **argv)
 	struct teller t = { .o = o, .table = table };
 	struct error e = ERROR_INIT;
 	struct progress progress;
+	const int64_t began = clock_ms();
 	int kind = 0, ret = builds_read(&b, cmd_build_tools(), argv, (size_t)argc, &e);
 
 	if (ret == 0)
@@ -205,6 +219,7 @@ static int build(struct build_options *o, int argc, char **argv)
 	ret = builds_run(&b, &o->how, &progress, tell, &t, &kind, &e);
 	if (ret < 0)
 		return cmd_fail(&e);
+	tell_nothing(&t, began);
 	if (o->json) {
 		table_text(table, true, &out);
 		fputs(sb_str(&out), stdout);
