@@ -5,9 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "rootfs/build/private.h"
@@ -392,6 +395,37 @@ START_TEST(records_are_kept_newest_first)
 }
 END_TEST
 
+/* ---- trees in the making ---- */
+
+static void wake_up(int sig)
+{
+	(void)sig;
+}
+
+/* While somebody sweeps none is begun, which he could take for one that was left. */
+START_TEST(part_is_begun_when_nobody_sweeps)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 20000, .it_interval.tv_usec = 20000 }, never = { 0 };
+	const struct sigaction wake = { .sa_handler = wake_up };
+	cleanup_close int sweeper = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), part = -1, other = -1;
+
+	ck_assert_int_eq(flock(sweeper, LOCK_EX), 0);
+	ck_assert_int_eq(sigaction(SIGALRM, &wake, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	ck_assert_int_eq(build_begin_part(".", ".part", &err), -EINTR);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+	ck_assert_int_lt(access(".part", F_OK), 0);
+	ck_assert_int_eq(flock(sweeper, LOCK_UN), 0);
+
+	part = build_begin_part(".", ".part", &err);
+	ck_assert_int_ge(part, 0);
+	/* and then others may */
+	ck_assert_int_eq(flock(sweeper, LOCK_EX | LOCK_NB), 0);
+	other = open(".part", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_lt(flock(other, LOCK_EX | LOCK_NB), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("build");
@@ -411,6 +445,7 @@ int main(void)
 	tcase_add_test(tc, sources_of_a_package_are_all_named);
 	tcase_add_test(tc, page_shows_what_it_is_given_as_text);
 	tcase_add_test(tc, records_are_kept_newest_first);
+	tcase_add_test(tc, part_is_begun_when_nobody_sweeps);
 	suite_add_tcase(s, tc);
 	return unit_run(s);
 }
