@@ -162,7 +162,8 @@ START_TEST(launch_share_with_mounts)
 
 	ck_assert_str_eq(text,
 		"linux\nmem=512M\nseccomp=on\ntrampoline=64\nspare=0,2-3\numl_dir=/proc/self/\numid=umlcage\ncon0=null,fd:1\n"
-		"con=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
+		"con=null\nconsole=tty0\ndummy.numdummies=0\nbonding.max_bonds=0\nifb.numifbs=0\n"
+		"fb_tunnels=initns\nnbd.nbds_max=4\nbrd.rd_nr=4\nf2fs.num_compress_pages=64\nlpj=50000000\n"
 		"sysctl.vm.percpu_pagelist_high_fraction=512\n"
 		"quiet\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=32,mtu=16000\nvec0:transport=fd,fd=5,depth=32,mtu=16000\n"
@@ -188,7 +189,8 @@ START_TEST(launch_image_without_network)
 
 	ck_assert_str_eq(text,
 		"linux\nmem=1024M\nncpus=2\nplace=auto\nseccomp=on\numl_dir=/proc/self/\numid=umlcage\n"
-		"con0=null,fd:1\ncon=null\nconsole=tty0\ndummy.numdummies=0\nlpj=50000000\n"
+		"con0=null,fd:1\ncon=null\nconsole=tty0\ndummy.numdummies=0\nbonding.max_bonds=0\nifb.numifbs=0\n"
+		"fb_tunnels=initns\nnbd.nbds_max=4\nbrd.rd_nr=4\nf2fs.num_compress_pages=64\nlpj=50000000\n"
 		"sysctl.vm.percpu_pagelist_high_fraction=512\n"
 		"sysctl.kernel.threads-max=2432\nloglevel=7\ninitrd=/proc/self/fd/3\n"
 		"vec1:transport=fd,fd=4,depth=32,mtu=16000\n"

@@ -88,6 +88,24 @@ static void add_fast_calls(struct launch *l, const char *cpus)
 		strv_addf(&l->argv, "spare=%s", cpus);
 }
 
+/*
+ * What drivers make by themselves, before anybody asks for it, costs each cage time and memory.
+ * None of networks that one adds (as systemd's modprobe.d has it), tunnels that nobody named in
+ * the first namespace only, some block devices of a kind instead of sixteen, pages for f2fs that
+ * are sixteen clusters of the size compressed ones have unless a mount asks for another. A kernel
+ * without a driver ignores these.
+ */
+static void add_drivers(struct launch *l)
+{
+	strv_add(&l->argv, "dummy.numdummies=0");
+	strv_add(&l->argv, "bonding.max_bonds=0");
+	strv_add(&l->argv, "ifb.numifbs=0");
+	strv_add(&l->argv, "fb_tunnels=initns");
+	strv_add(&l->argv, "nbd.nbds_max=4");
+	strv_add(&l->argv, "brd.rd_nr=4");
+	strv_add(&l->argv, "f2fs.num_compress_pages=64");
+}
+
 void launch_plan(struct launch *l, const struct cage_config *cfg, const struct launch_fds *fds)
 {
 	*l = (struct launch){ .argv = STRV_INIT };
@@ -108,8 +126,7 @@ void launch_plan(struct launch *l, const struct cage_config *cfg, const struct l
 	strv_add(&l->argv, "con0=null,fd:1");
 	strv_add(&l->argv, "con=null");
 	strv_add(&l->argv, "console=tty0");
-	/* the driver is there for those who add one; by itself it makes dummy0 */
-	strv_add(&l->argv, "dummy.numdummies=0");
+	add_drivers(l);
 	strv_add(&l->argv, LOOPS);
 	strv_add(&l->argv, FREED_PAGES);
 	limit_tasks(l, cfg, fds->limit);
