@@ -131,13 +131,16 @@ static int init_root(struct share *s, struct error *e)
 		return err_set(e, ENOTEMPTY, "cannot make '%s' a share: it is not empty", s->path);
 	if (ret < 0)
 		return err_sys(e, -ret, "cannot read '%s'", s->path);
+	/* before it is one: without a lock it would be taken for one that was left */
+	ret = share_relock(s, SHARE_WRITE, e);
+	if (ret < 0)
+		return ret;
 	/* also takes away a set-group-id bit inherited from above */
 	if (fchmod(s->fd, 0700) < 0)
 		return err_sys(e, errno, "cannot set the mode of '%s'", s->path);
 	if (fsetxattr(s->fd, HUMFS_META_XATTR, "0:0:0755:dir", 12, 0) < 0)
 		return share_xattr_error(e, errno, s->path);
-	ret = share_set_id(s, NULL, e);
-	return ret < 0 ? ret : share_relock(s, SHARE_WRITE, e);
+	return share_set_id(s, NULL, e);
 }
 
 int share_create(struct share *s, const char *path, struct error *e)

@@ -97,9 +97,10 @@ bool share_is_abandoned(int fd)
 {
 	struct stat st;
 
-	/* who makes one locks it when it is a share */
-	return fstat(fd, &st) == 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-	       (share_is_share(fd, ".") || st.st_mtim.tv_sec + UNMARKED_SECONDS <= time(NULL));
+	/* who makes one locks it when it is a share; nobody's lock is to be in the way then */
+	return fstat(fd, &st) == 0 &&
+	       (share_is_share(fd, ".") || st.st_mtim.tv_sec + UNMARKED_SECONDS <= time(NULL)) &&
+	       flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 void share_stage_sweep(const char *parent, const char *name)

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hostfs-bridge/share/share.h"
@@ -427,6 +429,45 @@ static bool has(const char *dir, const char *name)
 	return access(path, F_OK) == 0;
 }
 
+/* Who has just made a folder, and is about to lock it, does not find it locked by one who looks. */
+START_TEST(looking_whether_it_is_abandoned_is_in_nobodys_way)
+{
+	cleanup_free char *path = path_join(top, ".new.part");
+	cleanup_close int looks = -1, makes = -1;
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	looks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	makes = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert(!share_is_abandoned(looks));
+	ck_assert_int_eq(flock(makes, LOCK_EX | LOCK_NB), 0);
+	ck_assert(!share_is_abandoned(looks));
+	/* an hour later, and nobody's */
+	ck_assert_int_eq(futimens(makes, (const struct timespec[]){ { 0, UTIME_OMIT }, { time(NULL) - 3600, 0 } }), 0);
+	ck_assert(!share_is_abandoned(looks));
+	close_fd(&makes);
+	ck_assert(share_is_abandoned(looks));
+}
+END_TEST
+
+/* Nor is there a moment in which a new share is one and has no lock. */
+START_TEST(new_share_is_locked_before_it_is_one)
+{
+	cleanup_free char *path = path_join(top, ".new.part");
+	cleanup_close int other = -1;
+	struct share s = SHARE_INIT;
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	other = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(flock(other, LOCK_EX | LOCK_NB), 0);
+	FAILS(share_create(&s, path, &err), EBUSY);
+	ck_assert(!share_is_share(AT_FDCWD, path));
+	ck_assert_int_eq(flock(other, LOCK_UN), 0);
+	OK(share_create(&s, path, &err));
+	ck_assert_int_lt(flock(other, LOCK_EX | LOCK_NB), 0);
+	share_close(&s);
+}
+END_TEST
+
 /* What is there stays until the new one takes its place, and while somebody uses it. */
 START_TEST(a_share_takes_the_place_of_another)
 {
@@ -528,6 +569,8 @@ int main(void)
 	tcase_add_test(fresh, locks);
 	tcase_add_test(fresh, files_are_copied_across_filesystems_with_holes);
 	tcase_add_test(fresh, a_share_takes_the_place_of_another);
+	tcase_add_test(fresh, looking_whether_it_is_abandoned_is_in_nobodys_way);
+	tcase_add_test(fresh, new_share_is_locked_before_it_is_one);
 	tcase_add_test(fresh, dirty_mark);
 	tcase_add_test(fresh, refusals);
 	tcase_add_checked_fixture(over, setup_replacing, teardown);
