@@ -355,6 +355,17 @@ test_what_processes_cost()
 	contains /no/such/folder/file err
 }
 
+# Memory is taken from the host in large pages, which it may have none of.
+# without filter: none are counted with --ptrace
+test_memory_in_large_pages()
+{
+	printf '6.1\n%s\n' "$(uname -r)" | sort -CV && grep -q '^ShmemHugePages' /proc/meminfo ||
+		host_cannot "it has no large pages for files in memory, or not on demand (Linux 6.1)"
+	run --stats=counted.json -- sh -c 'head -c 100M /dev/zero >/tmp/file && cksum </tmp/file' >out
+	echo "$(head -c 100M /dev/zero | cksum)" | cmp - out || fail "it is not what was written: $(cat out)"
+	[ "$(counted large_pages)" -ge 20 ] || fail "$(counted large_pages) large pages for 100 MB"
+}
+
 # A program that was just written, as a compiler does, is in as few pieces as one that was read.
 test_written_programs()
 {

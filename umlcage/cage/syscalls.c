@@ -81,8 +81,8 @@ static const struct operations {
 	unsigned int n;
 	uint64_t values[20];
 } operations[] = {
-	{ SYS_madvise, 2, 9, { MADV_NORMAL, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
-			     MADV_HUGEPAGE, MADV_DONTDUMP, MADV_POPULATE_WRITE,
+	{ SYS_madvise, 2, 10, { MADV_NORMAL, MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK,
+			     MADV_HUGEPAGE, MADV_DONTDUMP, MADV_POPULATE_WRITE, 25 /* MADV_COLLAPSE */,
 			     102 /* MADV_GUARD_INSTALL: stacks of threads in glibc 2.42 */ } },
 	{ SYS_prctl, 0, 3, { PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_VMA } },
 	{ SYS_arch_prctl, 0, 4, { ARCH_SET_FS, ARCH_GET_FS, ARCH_SET_GS, ARCH_GET_GS } },
