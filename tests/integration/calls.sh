@@ -80,6 +80,17 @@ test_instructions_that_take_turns()
 	checks 1 guest-sites turns --cpus 2
 }
 
+# where no jump of two bytes leads to padding, the instruction before is replaced
+# without filter: instructions of traced processes are not replaced
+test_instructions_without_padding()
+{
+	checks 3 guest-sites narrow --stats=stats
+	# 2,000 are of the check of what must not be replaced
+	[ "$(counted call_signals)" -lt 5000 ] ||
+		fail "$(counted call_signals) system calls took a signal"
+	checks 3 guest-sites narrow --cpus 2
+}
+
 # the root is an overlay, which closes the file below later than its own
 # without filter: --ptrace allows one virtual CPU
 test_a_file_closed_without_a_signal()

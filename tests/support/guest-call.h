@@ -18,12 +18,12 @@ enum { OFTEN = 2000 };
 /* As a C library makes them, with room behind, and as its syscall() does. */
 long quick_getppid(void);
 long any_call(long nr, ...);
-extern const unsigned char quick_site[], any_site[], call_with_site[];
+extern const unsigned char quick_mov[], any_site[], call_with_site[];
 __asm__(".text\n"
 	".p2align 4\n"
 	"quick_getppid:\n"
+	"quick_mov:\n"
 	"	mov $110, %eax\n"
-	"quick_site:\n"
 	"	syscall\n"
 	"	ret\n"
 	"	.p2align 4\n"

@@ -3,15 +3,16 @@
  * System calls of one kind, made many times over, of which is counted from outside what they
  * cost: guest-calls looks at what all have to keep.
  *
- *	guest-sites mappings | turns | closed | foreign
+ *	guest-sites mappings | turns | closed | narrow | foreign
  *
- * Calls that change mappings; by instructions that take turns; that close a file; and those
- * that a kernel for 64 bit alone does not have.  One line per check; exit status 1 if one failed.
+ * Calls that change mappings; by instructions that take turns; that close a file; by those
+ * with no padding behind; and calls that a kernel for 64 bit alone does not have.  One line per check; exit status 1 if one failed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
 
 #include "tests/support/guest-call.h"
 
@@ -112,6 +113,91 @@ static int check_closed(void)
 	return unlink(name);
 }
 
+/*
+ * Functions with no padding near their system call instruction, which is 64 bytes and more
+ * from the beginning of the page: the instruction before it has the number.
+ */
+static unsigned char *narrow_code(const unsigned char *code, size_t len)
+{
+	enum { AT = 512, NOP = 0x90 };
+	static const unsigned char move[] = { 0x48, 0x89, 0xc2 };	/* mov %rax, %rdx */
+	unsigned char *page = mmap(NULL, PAGE, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	memset(page, NOP, AT);
+	for (size_t at = AT; at + sizeof(move) <= PAGE; at += sizeof(move))
+		memcpy(page + at, move, sizeof(move));
+	memcpy(page + AT - len, code, len);
+	page[PAGE - 1] = 0xc3;
+	return page + AT - len;
+}
+
+/* The instruction before is replaced; whoever jumps behind it makes another call. */
+static int check_narrow(void)
+{
+	/* mov $110, %eax; syscall; ret */
+	static const unsigned char code[] = { 0xb8, 110, 0, 0, 0, 0x0f, 0x05, 0xc3 };
+	unsigned char *at = narrow_code(code, sizeof(code));
+	long (*call)(void), parent = getppid(), pid = getpid(), got;
+
+	if (!at)
+		return -1;
+	memcpy(&call, &at, sizeof(at));
+	for (int i = 0; i < 3 * OFTEN; i++) {
+		if (call() != parent)
+			return -1;
+		if (i % 100)
+			continue;
+		__asm__ volatile("call *%2" : "=a"(got) : "a"(SYS_getpid), "r"(at + 5)
+				 : "rcx", "r11", "memory");
+		if (got != pid)
+			return -1;
+	}
+	return at[5] == 0x0f && at[6] == 0x05 ? 0 : -1;
+}
+
+/* The bytes are the same, but the end of an instruction that has another register. */
+static int check_longer(void)
+{
+	/* mov %edi, %eax; mov $110, %r8d; syscall; mov %r8, %rax; ret */
+	static const unsigned char code[] = { 0x89, 0xf8, 0x41, 0xb8, 110, 0, 0, 0,
+					      0x0f, 0x05, 0x4c, 0x89, 0xc0, 0xc3 };
+	unsigned char *at = narrow_code(code, sizeof(code));
+	long (*call)(long nr);
+
+	if (!at)
+		return -1;
+	memcpy(&call, &at, sizeof(at));
+	for (int i = 0; i < OFTEN; i++) {
+		if (call(SYS_getppid) != 110)
+			return -1;
+	}
+	return memcmp(at, code, sizeof(code));
+}
+
+/* What a signal interrupts is restarted, by the instruction that is still there. */
+static int check_restarted(void)
+{
+	/* mov $SYS_read, %eax; syscall; ret */
+	static const unsigned char code[] = { 0xb8, SYS_read, 0, 0, 0, 0x0f, 0x05, 0xc3 };
+	struct itimerspec every = { { 0, 2000000 }, { 0, 2000000 } };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0), ret = 0;
+	unsigned char *at = narrow_code(code, sizeof(code));
+	ssize_t (*call)(int fd, void *buf, size_t len);
+	uint64_t times;
+
+	if (fd < 0 || !at || timerfd_settime(fd, 0, &every, NULL) < 0)
+		return -1;
+	memcpy(&call, &at, sizeof(at));
+	alarm_every(700, SA_RESTART);
+	for (int i = 0; i < 300 && !ret; i++)
+		ret = call(fd, &times, sizeof(times)) == sizeof(times) ? 0 : -1;
+	alarm_every(0, SA_RESTART);
+	close(fd);
+	return !ret && alarms > 100 && at[0] == 0xe9 ? 0 : -1;
+}
+
 static int check_32_bit(void)
 {
 	long ax = 20;
@@ -138,6 +224,9 @@ static int run(int argc, char **argv)
 		{ "mappings", "mappings", check_mappings },
 		{ "turns", "turns", check_turns },
 		{ "closed", "closed", check_closed },
+		{ "narrow", "narrow", check_narrow },
+		{ "narrow", "longer", check_longer },
+		{ "narrow", "restarted", check_restarted },
 		{ "foreign", "32-bit", check_32_bit },
 		{ "foreign", "x32", check_x32 },
 	};

@@ -161,7 +161,7 @@ START_TEST(launch_share_with_mounts)
 	cleanup_free char *text = launch_text(&cfg, &fds);
 
 	ck_assert_str_eq(text,
-		"linux\nmem=512M\nseccomp=on\ntrampoline=64\nspare=0,2-3\numl_dir=/proc/self/\numid=umlcage\ncon0=null,fd:1\n"
+		"linux\nmem=512M\nseccomp=on\ntrampoline=24\nspare=0,2-3\numl_dir=/proc/self/\numid=umlcage\ncon0=null,fd:1\n"
 		"con=null\nconsole=tty0\ndummy.numdummies=0\nbonding.max_bonds=0\nifb.numifbs=0\n"
 		"fb_tunnels=initns\nnbd.nbds_max=4\nbrd.rd_nr=4\nf2fs.num_compress_pages=64\nlpj=50000000\n"
 		"sysctl.vm.percpu_pagelist_high_fraction=512\n"

@@ -83,7 +83,7 @@ static void limit_tasks(struct launch *l, const struct cage_config *cfg, uint64_
  */
 static void add_fast_calls(struct launch *l, const char *cpus)
 {
-	strv_add(&l->argv, "trampoline=64");
+	strv_add(&l->argv, "trampoline=24");
 	if (cpus)
 		strv_addf(&l->argv, "spare=%s", cpus);
 }
