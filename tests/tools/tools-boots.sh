@@ -17,6 +17,84 @@ patience()
 	END
 }
 
+# a disk for both firmwares
+boots_disk()
+{
+	local firmware
+	for firmware in "${@:2}"; do
+		boots "$firmware" -drive "if=virtio,format=raw,snapshot=on,file=$1"
+	done
+}
+
+# Partitions, a kernel and GRUB, as debos's own recipes have them.
+# limit: 10800
+test_debos()
+{
+	emulated
+	mkdir -p overlay/etc/default scripts
+	cat >overlay/etc/default/grub <<-'END'
+	GRUB_TIMEOUT=0
+	GRUB_CMDLINE_LINUX="console=ttyS0"
+	GRUB_TERMINAL=serial
+	END
+	{ echo '#!/bin/sh -e'; patience; } >scripts/patience
+	chmod +x scripts/patience
+	cat >recipe.yaml <<-'END'
+	{{- $suite := or .suite "bookworm" -}}
+	architecture: amd64
+	actions:
+	  - action: debootstrap
+	    suite: {{ $suite }}
+	    components: [ main ]
+	    mirror: {{ .mirror }}
+	    variant: minbase
+	  - action: apt
+	    recommends: false
+	    packages: [ systemd-sysv, udev, kmod, login ]
+	  - action: overlay
+	    source: overlay
+	  - action: image-partition
+	    imagename: out.img
+	    imagesize: 2GB
+	    partitiontype: gpt
+	    mountpoints:
+	      - mountpoint: /
+	        partition: root
+	      - mountpoint: /boot/efi
+	        partition: efi
+	    partitions:
+	      - name: bios
+	        fs: none
+	        start: 1MiB
+	        end: 2MiB
+	        flags: [ bios_grub ]
+	      - name: efi
+	        fs: vfat
+	        start: 2MiB
+	        end: 66MiB
+	        flags: [ boot ]
+	      - name: root
+	        fs: ext4
+	        start: 66MiB
+	        end: 100%
+	  - action: filesystem-deploy
+	  - action: apt
+	    recommends: false
+	    packages: [ initramfs-tools, linux-image-cloud-amd64, grub-pc-bin, grub-efi-amd64-bin, grub2-common ]
+	  - action: run
+	    chroot: true
+	    command: grub-install --target=i386-pc ${IMAGE} && update-grub
+	  - action: run
+	    chroot: true
+	    command: grub-install --target=x86_64-efi --removable --no-nvram
+	  - action: run
+	    chroot: true
+	    script: scripts/patience
+	END
+	tool debos -t mirror:"$(mirror_of bookworm)" recipe.yaml
+	boots_disk out.img bios uefi
+}
+
 # limit: 10800
 test_mkosi_with_a_unified_kernel_image()
 {
