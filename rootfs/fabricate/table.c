@@ -37,6 +37,12 @@
 	"cp -RT --preserve=mode,timestamps . \"$here\" || exit\n" \
 	"exit $status\n"
 
+/* The configuration is the current folder, unless -s says another; no server wants the logs. */
+#define FAI \
+	"sed -i '/^LOGUSER=/d' /etc/fai/fai.conf || exit\n" \
+	"[ ! -d class ] || { mkdir -p /srv/fai && ln -sT \"$PWD\" /srv/fai/config; } || exit\n" \
+	"exec fai-diskimage \"$@\"\n"
+
 /* What an init would have done: systemd-nspawn and kernel-install ask for the machine's number. */
 const char fabricate_tool_before[] =
 	"[ -s /etc/machine-id ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \\n' >/etc/machine-id\n";
@@ -69,6 +75,11 @@ const struct fabricate_tool fabricate_tool_table[] = {
 		      "fdisk,isolinux,syslinux-common,grub-pc-bin,grub-efi-amd64-bin,cpio,file,"
 		      "librsvg2-bin,gpgv,wget,xz-utils,zstd,debian-archive-keyring,ca-certificates",
 	  .script = LIVE_BUILD, .memory = GB(3), .full = true, .disk = true },
+	{ .name = "fai-diskimage", .what = "a disk image from classes, by fai-diskimage(8)",
+	  .packages = "fai-server,fai-client,fai-setup-storage,debootstrap,parted,fdisk,dosfstools,"
+		      "e2fsprogs,btrfs-progs,xfsprogs,lvm2,udev,qemu-utils,zerofree,procps,iproute2,"
+		      "xz-utils,zstd,bzip2,debian-archive-keyring,ca-certificates",
+	  .before = UDEV, .script = FAI, .memory = GB(2), .full = true, .disk = true },
 	{ .name = NULL },
 };
 

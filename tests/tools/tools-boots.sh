@@ -164,3 +164,29 @@ test_live_build()
 	boots bios -m 2048 -cdrom out.iso
 	contains overlay console.bios
 }
+
+# The example of its own documentation, with a class that gives it a serial console.
+# limit: 14400
+test_fai_diskimage()
+{
+	local mirror
+	emulated
+	mirror=$(mirror_of bookworm)
+	fabricate -q --variant=extract --include=fai-doc bookworm doc.tar
+	tar -xf doc.tar --strip-components=7 ./usr/share/doc/fai-doc/examples/simple
+	sed -i "s|^FAI_DEBOOTSTRAP=.*|FAI_DEBOOTSTRAP=\"bookworm $mirror\"|" class/FAIBASE.var
+	mkdir scripts/SERIAL
+	{
+		echo '#!/bin/bash'
+		echo "\$ROOTCMD sh -e <<'PATIENCE'"
+		patience
+		echo 'mkdir -p /etc/default/grub.d'
+		echo 'printf "GRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX=console=ttyS0\nGRUB_TERMINAL=serial\n" >/etc/default/grub.d/serial.cfg'
+		echo update-grub
+		echo PATIENCE
+	} >scripts/SERIAL/20-console
+	chmod +x scripts/SERIAL/20-console
+	tool fai-diskimage -v -u machine -S 3G -c DEBIAN,AMD64,FAIBASE,CLOUD,GRUB_PC,SERIAL out.raw
+	boots_disk out.raw bios
+	contains "machine login:" console.bios
+}
