@@ -6,7 +6,8 @@
  *	guest-sites mappings | turns | closed | narrow | foreign
  *
  * Calls that change mappings; by instructions that take turns; that close a file; by those
- * with no padding behind; and calls that a kernel for 64 bit alone does not have.  One line per check; exit status 1 if one failed.
+ * with no padding behind; and calls that a kernel for 64 bit alone does not have.  One line per
+ * check; exit status 1 if one failed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

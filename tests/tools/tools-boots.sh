@@ -117,7 +117,7 @@ test_mkosi_with_a_unified_kernel_image()
 	{ echo '#!/bin/sh -e'; patience; } >mkosi.postinst.chroot
 	chmod +x mkosi.postinst.chroot
 	tool mkosi build
-	boots uefi -drive if=virtio,format=raw,snapshot=on,file=out.raw
+	boots_disk out.raw uefi
 	# one file with the kernel, its arguments and its initrd ('out' is a link to the disk)
 	run -q --bind "$PWD:/w:ro" -- sh -euc '
 		loop=$(losetup -r -P -f --show /w/out.raw)
