@@ -97,11 +97,14 @@ test_equal_requests_at_once()
 # limit: 900
 test_tools_are_renewed()
 {
+	local made
 	mirrored
 	tools() { "$UMLCAGE" run ${UMLCAGE_TEST_KERNEL:+--kernel "$UMLCAGE_TEST_KERNEL"} --root default -- true; }
 	tools 2>err
 	"$UMLCAGE" cache list >list
-	grep "tools.*made $(date +%Y-%m-%d)" list || { cat list; fail "no age in the list"; }
+	# maybe yesterday: what an earlier run of the tests has made is kept
+	made=$(getfattr --only-values -n user.containers.umlcage_made "$XDG_CACHE_HOME"/umlcage/tools/*-)
+	grep "tools.*made $(date -d "@$made" +%Y-%m-%d)" list || { cat list; fail "no age in the list"; }
 	setfattr -n user.containers.umlcage_made -v 1000000000 "$XDG_CACHE_HOME"/umlcage/tools/*-
 	UMLCAGE_MIRROR=http://127.0.0.1:1/debian tools 2>err
 	contains "could not be renewed" err
