@@ -28,11 +28,16 @@
 #	mirrored			ends the test where no mirror can be reached
 #	mirror_of SUITE			the mirror that umlcage takes for it
 
+# to the log itself, as what is tested may have its output in a file
 fail()
 {
-	echo "FAILED: $*" >&2
+	echo "FAILED: $*" >>"${T%/*}/log"
 	exit 1
 }
+
+# what ends a test without a word (set -e) is named
+set -E
+trap '[[ $- != *e* ]] || echo "${BASH_SOURCE##*/}:$LINENO: status $?: $BASH_COMMAND" >>"${T%/*}/log"' ERR
 
 host_cannot()
 {

@@ -572,6 +572,8 @@ START_TEST(run_test)
 	cleanup_close int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
 	ck_assert_int_ge(fd, 0);
+	if (as_nobody(t))
+		ck_assert_int_eq(fchown(fd, NOBODY, NOBODY), 0);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
