@@ -163,6 +163,9 @@ test_live_build()
 	emulated
 	boots bios -m 2048 -cdrom out.iso
 	contains overlay console.bios
+	# as a stick, too
+	boots uefi -m 2048 -drive if=virtio,format=raw,snapshot=on,file=out.iso
+	contains overlay console.uefi
 }
 
 # The example of its own documentation, with a class that gives it a serial console.
