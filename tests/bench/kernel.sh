@@ -14,7 +14,7 @@
 # promise: xz -T2 with one virtual CPU against two: xz-1-cpu / xz-2-cpus >= 1.7
 # promise: make -j2 with one virtual CPU against two: parallel-make-1-cpu / parallel-make-2-cpus >= 1.7
 # promise: a resting cage, percent of a CPU: resting-cpu <= 0.2
-# promise: a resting cage, MB: resting-memory <= 40
+# promise: a resting cage, MB: resting-memory <= 32
 # ratio: work done beside a busy loop on each CPU, of that done alone: work-beside / work-alone
 # ratio: the same natively: work-beside-native / work-alone-native
 # ratio: the same with nice 10: work-nice / work-alone

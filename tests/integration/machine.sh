@@ -122,6 +122,40 @@ test_full_memory_is_said()
 	[ ! -s err ] || fail "$(cat err)"
 }
 
+family()
+{
+	local child
+	echo "$1"
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		family "$child"
+	done
+}
+
+# takes_at_rest MEMORY: kilobytes of the host for a cage that has this much and does nothing
+takes_at_rest()
+{
+	local cage pid
+	rm -f up
+	run_exec -m "$1" -- sh -c 'echo up; exec sleep 600' >up &
+	cage=$!
+	within 60 test -s up
+	for pid in $(family $cage); do
+		cat "/proc/$pid/smaps_rollup" 2>/dev/null
+	done | awk '$1 == "Pss:" { kb += $2 } END { print kb }'
+	kill $cage
+	wait $cage || true
+}
+
+test_memory_that_is_never_used()
+{
+	local less more
+	less=$(takes_at_rest 512M)
+	more=$(takes_at_rest 4G)
+	[ "$less" -gt 10000 ] || fail "$less kB are not all"
+	# tables that are made for its size, and no struct page for each of its pages (57 MB)
+	[ $((more - less)) -lt 24000 ] || fail "$less kB with 512 MB, $more with 4 GB"
+}
+
 test_what_tools_look_for()
 {
 	run -- cat /proc/self/mountinfo >mounts
