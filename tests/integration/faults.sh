@@ -23,24 +23,27 @@ test_stores()
 }
 
 # Processes ended, stopped and starved at random; a round is a command and what comes after it.
+kills()
+{
+	"$TESTS_DIR/support/faults" "$@" "$HOST_PROGRAMS/fault-shim.so" "$T/w" | tee out
+	remark "$(tail -n 2 out | xargs)"
+}
+
 # limit: 600
 test_kills_of_builds()
 {
-	"$TESTS_DIR/support/faults" --only build --kills "$(scaled 10)" --seed "${UMLCAGE_TEST_SEED:-0}" \
-		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
+	kills --only build --kills "$(scaled 10)" --seed "${UMLCAGE_TEST_SEED:-0}"
 }
 
 # limit: 600
 test_kills()
 {
-	"$TESTS_DIR/support/faults" --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-0}" \
-		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
+	kills --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-0}"
 }
 
 # changes that are kept, in whatever state they are left
 # limit: 600
 test_kills_of_kept_changes()
 {
-	"$TESTS_DIR/support/faults" --only run-keep --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-3}" \
-		"$HOST_PROGRAMS/fault-shim.so" "$T/w"
+	kills --only run-keep --kills "$(scaled 20)" --seed "${UMLCAGE_TEST_SEED:-3}"
 }

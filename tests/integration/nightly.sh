@@ -1066,7 +1066,7 @@ test_kills_at_any_moment()
 		wait $pid || true
 		(cd output/one/latest && sha256sum --quiet -c SHA256SUMS)
 	done
-	echo "$killed of $round killed, within $took ms"
+	remark "$killed of $round killed, within $took ms"
 	within 30 build -q
 	equal "$round" "$(tar -xOf output/one/latest/root.tar ./etc/first)"
 	no_parts

@@ -33,6 +33,7 @@ test_killed_at_random_moments()
 	done
 	session remove s 2>/dev/null || true
 	nothing_left
+	remark "$n rounds"
 }
 
 # killed_after MILLISECONDS WORD...: a command of sessions, killed after a moment
@@ -78,6 +79,7 @@ test_snapshots_survive_kills()
 	touch -d -2minutes "$XDG_STATE_HOME"/umlcage/snapshots/s/.*.part 2>/dev/null || true
 	session snapshots s >list
 	equal "" "$(snapshots_left)"
+	remark "$(($(scaled 4) * 2)) rounds"
 }
 
 # limit: 3600
@@ -102,6 +104,7 @@ test_restores_survive_kills()
 	"$UMLCAGE" root remove --changes changes
 	equal "" "$(ls -A "$XDG_STATE_HOME/umlcage/sessions")" "what is left of kept changes"
 	nothing_left
+	remark "$(scaled 3) rounds"
 }
 
 # all_of DIRECTORY of the guest: the states of what is in it, and how often; and the counter beside it
@@ -196,4 +199,5 @@ test_killed_at_any_moment_and_recovered()
 	session snapshots s >list
 	equal "" "$(snapshots_left)" "snapshots"
 	nothing_left
+	remark "$i rounds"
 }

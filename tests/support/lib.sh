@@ -5,6 +5,7 @@
 #	fail TEXT...			ends the test
 #	host_cannot REASON...		ends the test: this host cannot show it, for a reason
 #					that is the host's and not ours
+#	remark TEXT...			what the line of this test says if it passes: how many rounds
 #	equal WANT GOT [WHAT]		compares two strings
 #	matches PATTERN STRING [WHAT]	a shell pattern for the whole string
 #	contains PART FILE		a file has a fixed string in it
@@ -43,6 +44,11 @@ host_cannot()
 {
 	echo "$*" >"$HOME/.host-cannot"
 	exit 77
+}
+
+remark()
+{
+	echo "$*" | tee "$HOME/.remark"
 }
 
 equal()

@@ -33,7 +33,7 @@
  *
  * A test skips with `host_cannot REASON` if the host truly cannot; status 77 in any other
  * way is a failure.  Output is shown of failed tests only.  Descriptor 3, where there is
- * one, gets a line per test as it ends.
+ * one, gets a line per test as it ends, with what the test said to `remark`.
  *
  *	runner DIRECTORY CACHE SCRIPT...	(see tests/support/integration)
  *
@@ -545,6 +545,18 @@ static char *verdict(const struct test *t, const char *dir, int ret, int status,
 	return want_reports() && !t->reports ? find_report(dir) : NULL;
 }
 
+/* What the test told remark, or NULL. */
+static char *remark(const char *dir)
+{
+	cleanup_free char *path = path_join(dir, "home/.remark");
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	if (file_read(AT_FDCWD, path, 4096, &text, NULL) < 0)
+		return NULL;
+	text.s[strcspn(text.s, "\n")] = '\0';
+	return sb_steal(&text);
+}
+
 START_TEST(run_test)
 {
 	const struct test *t = &tests[_i];
@@ -582,8 +594,9 @@ START_TEST(run_test)
 	ret = wait_for(start(t, dir, fd), t->limit, &status);
 
 	cleanup_free char *why = verdict(t, dir, ret, status, &skipped);
+	cleanup_free char *more = remark(dir);
 
-	say(why ? "FAILED" : skipped ? "skipped" : "ok", t, began, why ? why : skipped);
+	say(why ? "FAILED" : skipped ? "skipped" : "ok", t, began, why ? why : skipped ? skipped : more);
 	if (why) {
 		printf("--- %s\n", t->name);
 		show_output(log);
