@@ -184,8 +184,7 @@ static int prepare(struct job *j, const char *what, struct error *e)
 	ret = debbuild_settle(b, e);
 	if (ret < 0)
 		return ret;
-	if (b->jobs > b->machine.cpus)
-		b->machine.cpus = b->jobs;
+	machine_cpus_for(&b->machine, b->jobs);
 	if (!b->jobs)
 		b->jobs = b->machine.cpus;
 	if (b->nocheck && !strv_has(&b->profiles, "nocheck"))

@@ -397,6 +397,26 @@ START_TEST(the_record_is_json)
 }
 END_TEST
 
+/* as many processors as jobs, as far as a cage has them */
+START_TEST(processors_for_jobs)
+{
+	struct machine m = MACHINE_INIT;
+
+	machine_cpus_for(&m, 0);
+	ck_assert_uint_eq(m.cpus, 1);
+	m.ptrace_mode = true;
+	machine_cpus_for(&m, 2);
+	ck_assert_uint_eq(m.cpus, 1);
+	m.ptrace_mode = false;
+	machine_cpus_for(&m, 4);
+	machine_cpus_for(&m, 2);
+	ck_assert_uint_eq(m.cpus, 4);
+	machine_cpus_for(&m, 1000);
+	ck_assert_uint_eq(m.cpus, 64);
+	machine_release(&m);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("debbuild");
@@ -418,6 +438,7 @@ int main(void)
 	tcase_add_test(t, packages_may_have_another_version);
 	tcase_add_test(t, a_buildinfo_is_read);
 	tcase_add_test(t, a_build_in_the_way_is_seen_before);
+	tcase_add_test(t, processors_for_jobs);
 	tcase_add_test(t, the_record_is_json);
 	suite_add_tcase(suite, t);
 	return unit_run(suite);

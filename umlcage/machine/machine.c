@@ -244,6 +244,14 @@ int machine_check(struct machine *m, struct error *e)
 	return ret;
 }
 
+void machine_cpus_for(struct machine *m, unsigned int jobs)
+{
+	unsigned int most = m->ptrace_mode ? 1 : CPUS_MAX;
+
+	if (m->cpus < jobs)
+		m->cpus = jobs < most ? jobs : most;
+}
+
 int machine_find_kernel(const struct machine *m, struct kernel_info *k, struct error *e)
 {
 	struct stat st;

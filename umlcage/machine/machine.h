@@ -91,6 +91,8 @@ extern const struct opt machine_socket_opts[];
  * then on this process follows its parent, if it is to.
  */
 int machine_check(struct machine *m, struct error *e);
+/* At least @jobs virtual CPUs, as far as there can be that many: under ptrace there is one. */
+void machine_cpus_for(struct machine *m, unsigned int jobs);
 /*
  * The kernel: the one that is named, or the newest of the cache, or, if @build, one that is
  * built now from @mirror (NULL: found).  Without one and without @build k->path is NULL.  A
