@@ -81,9 +81,10 @@ test_a_removed_file_stays_usable()
 # see tests/support/guest-files.c
 test_all_ways_to_a_file_show_the_same()
 {
-	local option
-	for option in "--cpus 1" "--cpus 2" --ptrace; do
-		[ "$option" != "--cpus 2" ] || [ "$(nproc)" -gt 1 ] || continue
+	local option options=("--cpus 1" "--cpus 2" --ptrace)
+	# a host without filters has --ptrace only, which has one
+	[[ $(nproc) -gt 1 && ${UMLCAGE_TEST_LACKS-} != *filter* ]] || unset "options[1]"
+	for option in "${options[@]}"; do
 		# shellcheck disable=SC2086
 		run $option --share s:/srv --bind "$GUEST_PROGRAMS:/mnt:ro" -- /mnt/guest-files /srv $RANDOM >out ||
 			{ cat out; fail "files with $option"; }

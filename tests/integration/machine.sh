@@ -119,7 +119,7 @@ test_full_memory_is_said()
 		dd if=/dev/zero of=$f bs=64k; done; dd if=/dev/zero of=/b bs=64k' 2>err
 	contains "more with --memory" err
 	status 0 run --memory 128M -- sh -c 'dd if=/dev/zero of=/a bs=64k 2>/dev/null; rm /a; true' 2>err
-	[ ! -s err ] || fail "$(cat err)"
+	[ -z "$(said err)" ] || fail "$(cat err)"
 }
 
 family()
