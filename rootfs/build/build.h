@@ -73,6 +73,7 @@ struct build_how {
 	bool explain;		/* say why */
 	bool check;		/* only whether the files are right */
 	const char *kernel;	/* a file; NULL: found or built */
+	bool ptrace;		/* all cages under ptrace, as a host without filters wants */
 	const char *program;	/* umlcage-make itself, for making roots */
 	const struct build_again *again;	/* builds_reproduce()'s own; NULL */
 };

@@ -141,7 +141,7 @@ static int suite_key(const struct build_env *env, struct build *b, struct build_
 	strv_add(&argv, "--print-recipe");
 	strv_add(&argv, "--quiet");
 	strv_add(&argv, "--format=directory");
-	build_add_kernel(env, &argv);
+	build_add_machine(env, &argv);
 	strv_addv(&argv, (const char *const *)strv_argv(&b->options));
 	strv_add(&argv, b->suite);
 	strv_add(&argv, "tree");

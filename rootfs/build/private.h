@@ -169,8 +169,11 @@ int build_tree(const struct build_env *env, struct build *b, const struct build_
 int build_begin_part(const char *top, const char *part, struct error *e);
 /* Where the list of .debs of a stage's tree is, whether there is one or not; malloc'ed. */
 char *build_debs_path(const char *tree);
-/* Adds the kernel to the arguments of a command that fabricates. */
-void build_add_kernel(const struct build_env *env, struct strv *argv);
+/* Adds what all cages have in common to the arguments of a command that fabricates. */
+void build_add_machine(const struct build_env *env, struct strv *argv);
+
+/* The same for a cage that is not a step's. */
+void build_machine(const struct build_env *env, struct machine *m);
 /* umlcage-make with @argv, its output to the log; its exit status, or -errno. */
 int build_program(const struct build_env *env, const struct build *b, struct strv *argv,
 		  int64_t epoch, struct strbuf *out, struct error *e);

@@ -217,7 +217,7 @@ static int write_output(struct night *n, const struct build_output *o, const cha
 	cleanup_target struct target t = TARGET_INIT;
 	int ret;
 
-	machine.kernel = n->env->kernel;
+	build_machine(n->env, &machine);
 	ret = target_parse(&t, &request, e);
 	t.maker = &im.maker;
 	if (ret == 0)

@@ -80,10 +80,12 @@ static char *last_line(int fd)
  * One that was not named is found in the cache again, by what is said of it there: a named one is
  * run to learn what it is.
  */
-void build_add_kernel(const struct build_env *env, struct strv *argv)
+void build_add_machine(const struct build_env *env, struct strv *argv)
 {
 	if (env->how->kernel)
 		strv_addf(argv, "--kernel=%s", env->kernel);
+	if (env->how->ptrace)
+		strv_add(argv, "--ptrace");
 }
 
 int build_program(const struct build_env *env, const struct build *b, struct strv *argv,
@@ -266,7 +268,7 @@ static int fabricate(const struct build_env *env, struct build *b, const char *i
 	strv_addf(&argv, "--package-list=%s", list);
 	strv_add(&argv, "--no-cache");
 	strv_add(&argv, "--format=directory");
-	build_add_kernel(env, &argv);
+	build_add_machine(env, &argv);
 	strv_addv(&argv, (const char *const *)strv_argv(&b->options));
 	strv_add(&argv, b->suite);
 	strv_add(&argv, into);

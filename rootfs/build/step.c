@@ -175,6 +175,10 @@ static int in_cage(const struct build_env *env, const struct build *b, const str
 		return ret;
 	cfg.memory = s->tool && s->tool->memory ? s->tool->memory : MEMORY;
 	machine_configure(&s->machine, &cfg);
+	if (env->how->ptrace) {
+		cfg.ptrace_mode = true;
+		cfg.cpus = 1;
+	}
 	cfg.kernel = kernel;
 	cfg.hostname = "build";
 	cfg.booted = true;

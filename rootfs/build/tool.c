@@ -78,6 +78,12 @@ void build_tool_environment(const struct build_step *s, bool source, struct strv
 		strv_addf(out, "MIRROR=%s", mirror);
 }
 
+void build_machine(const struct build_env *env, struct machine *m)
+{
+	m->kernel = env->kernel;
+	m->ptrace_mode = env->how->ptrace;
+}
+
 int build_tool_root(const struct build_env *env, const struct build_step *s, char **path, struct error *e)
 {
 	struct machine machine = MACHINE_INIT;
@@ -88,7 +94,7 @@ int build_tool_root(const struct build_env *env, const struct build_step *s, cha
 		*path = xstrdup(s->root);
 		return 0;
 	}
-	machine.kernel = env->kernel;
+	build_machine(env, &machine);
 	ret = machine_check(&machine, e);
 	if (ret == 0)
 		ret = fabricate_tools_root(suite, s->tool ? s->tool->packages : s->packages, NULL, &machine,
@@ -104,6 +110,7 @@ int build_kernel(const struct build_env *env, const struct build_step *s, struct
 	int ret;
 
 	*path = env->kernel;
+	machine.ptrace_mode = env->how->ptrace;
 	machine.kernel = s->machine.kernel ? s->machine.kernel : s->tool && s->tool->full ? "full" : NULL;
 	/* who names one for all of them has tried it */
 	if (env->how->kernel || !machine.kernel)

@@ -662,6 +662,28 @@ test_manifest_has_the_tools()
 	sums output/one/latest
 }
 
+test_every_cage_under_ptrace()
+{
+	make_root
+	cat >one.build <<-'END'
+	[Source]
+	root = root.tar
+	[Step first]
+	cpus = 2
+	run = grep -c ^processor /proc/cpuinfo >/etc/first
+	[Output root.tar]
+	[Verify]
+	cpus = 2
+	run = test $(grep -c ^processor /proc/cpuinfo) = $(cat /etc/first)
+	END
+	build --ptrace 2>err || fail "$(cat err)"
+	equal 1 "$(tar -xOf output/one/latest/root.tar ./etc/first)" "there is one under ptrace"
+	contains "one: built in" err
+	# the same is made either way
+	build 2>err
+	contains "one: up to date" err
+}
+
 test_failing_step_keeps_the_latest()
 {
 	make_build

@@ -34,6 +34,8 @@ static const struct opt reproduce_opts[] = {
 	  "the service that keeps them (default: UMLCAGE_SNAPSHOTS)" },
 	{ OPT_STRING, 'o', "output", "DIR", R(how.output, STR), "keep what is made in DIR" },
 	{ OPT_STRING, 0, "kernel", "FILE", R(how.kernel, STR), "boot this kernel (default: found or built)" },
+	{ OPT_FLAG, 0, "ptrace", NULL, R(how.ptrace, BOOL),
+	  "run guest processes under ptrace instead of seccomp (slower)" },
 	{ OPT_FLAG, 0, "json", NULL, R(json, BOOL), "the result for programs, on standard output" },
 	{ OPT_FLAG, 'q', "quiet", NULL, R(quiet, BOOL), "only what differs" },
 	OPT_END,

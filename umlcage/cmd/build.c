@@ -28,6 +28,8 @@ static const struct opt what_opts[] = {
 	{ OPT_STRING, 'o', "output", "DIR", B(how.output, STR),
 	  "where the folders with the outputs are, whatever the build files say" },
 	{ OPT_STRING, 0, "kernel", "FILE", B(how.kernel, STR), "boot this kernel (default: found or built)" },
+	{ OPT_FLAG, 0, "ptrace", NULL, B(how.ptrace, BOOL),
+	  "run guest processes under ptrace instead of seccomp (slower)" },
 	OPT_END,
 };
 
