@@ -152,8 +152,9 @@ test_memory_that_is_never_used()
 	less=$(takes_at_rest 512M)
 	more=$(takes_at_rest 4G)
 	[ "$less" -gt 10000 ] || fail "$less kB are not all"
-	# tables that are made for its size, and no struct page for each of its pages (57 MB)
-	[ $((more - less)) -lt 24000 ] || fail "$less kB with 512 MB, $more with 4 GB"
+	# tables that are made for its size, some 14 MB, and more on a busy host that has large pages to
+	# give; but no struct page for each of its pages, which made it 59
+	[ $((more - less)) -lt 40000 ] || fail "$less kB with 512 MB, $more with 4 GB"
 }
 
 test_what_tools_look_for()
