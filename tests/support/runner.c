@@ -363,6 +363,10 @@ static pid_t start(const struct test *t, const char *dir, int log)
 			_exit(126);
 		close_range(3, ~0U, 0);
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* tests send these, whatever nohup or a shell's & had ignored before */
+		signal(SIGHUP, SIG_DFL);
+		signal(SIGINT, SIG_DFL);
+		signal(SIGQUIT, SIG_DFL);
 		execvpe(argv.v[0], strv_argv(&argv), strv_argv(&env));
 		_exit(127);
 	}
