@@ -437,7 +437,6 @@ int builds_run(struct builds *all, const struct build_how *how, struct progress 
 	*status = 0;
 	snprintf(env.run, sizeof(env.run), "%016llx", (unsigned long long)random_u64());
 	machine.kernel = how->kernel;
-	machine.ptrace_mode = how->ptrace;
 	if (ret == 0)
 		ret = machine_check(&machine, e);
 	if (ret == 0)

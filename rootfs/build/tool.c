@@ -110,7 +110,6 @@ int build_kernel(const struct build_env *env, const struct build_step *s, struct
 	int ret;
 
 	*path = env->kernel;
-	machine.ptrace_mode = env->how->ptrace;
 	machine.kernel = s->machine.kernel ? s->machine.kernel : s->tool && s->tool->full ? "full" : NULL;
 	/* who names one for all of them has tried it */
 	if (env->how->kernel || !machine.kernel)
