@@ -11,12 +11,6 @@
 deb_suite=bookworm
 deb_sbuild=sbuild
 
-deb_sources()
-{
-	umlcage fabricate --print-recipe --variant=essential $deb_suite - |
-		sed -n 's/^source \([^ ]*\) \([^ ]*\) \([^ ]*\) .*/deb \1 \2 \3/p'
-}
-
 setup_deb()
 {
 	local tarball
@@ -27,7 +21,7 @@ setup_deb()
 	[ "$(id -u)" -eq 0 ] && command -v sbuild >/dev/null || return 0
 	[ -s "$tarball" ] && [ -n "$(find "$tarball" -mtime -1)" ] && return 0
 	mkdir -p "${tarball%/*}"
-	deb_sources | sed 'p; s/^deb /deb-src /' |
+	sources_of $deb_suite umlcage | sed 'p; s/^deb /deb-src /' |
 		mmdebstrap --quiet --format=tar --variant=buildd --include=fakeroot $deb_suite "$tarball.new" -
 	mv "$tarball.new" "$tarball"
 }
@@ -39,30 +33,19 @@ deb_in_cage()
 	umlcage deb build -q --suite $deb_suite -o deb-cage "$@"
 }
 
-# as a user with 65,536 others, whom only this command knows: the files that name them are its own
 deb_by_sbuild()
 {
-	local user=umlcage-bench id=64999
 	[ "$(id -u)" -eq 0 ] || host_cannot "to give sbuild a range of users needs root"
 	command -v sbuild >/dev/null || host_cannot "sbuild is not installed"
-	rm -rf $deb_sbuild/out
-	mkdir -p $deb_sbuild/out $deb_sbuild/etc
 	cat >$deb_sbuild/rc <<-'EOT'
 		$run_lintian = 0;
 		$nolog = 1;
 		1;
 	EOT
-	{
-		grep -v "^$user:" /etc/passwd
-		echo "$user:x:$id:$id::$PWD/$deb_sbuild:/bin/sh"
-	} >$deb_sbuild/etc/passwd
-	echo "$user:100000:65536" | tee $deb_sbuild/etc/subuid >$deb_sbuild/etc/subgid
-	chown -R $id:$id $deb_sbuild/out $deb_sbuild/.cache
-	unshare -m sh -euc 'for f in passwd subuid subgid; do mount --bind "$1/etc/$f" /etc/$f; done
-		cd "$1/out" && shift && exec "$@"' sh "$PWD/$deb_sbuild" \
-		setpriv --reuid $id --regid $id --clear-groups \
-		env -u XDG_CACHE_HOME HOME="$PWD/$deb_sbuild" SBUILD_CONFIG="$PWD/$deb_sbuild/rc" TMPDIR=/tmp \
+	# sbuild leaves the packages where it is started: HOME
+	with_range $deb_sbuild env SBUILD_CONFIG="$PWD/$deb_sbuild/rc" \
 		sbuild --chroot-mode=unshare --dist=$deb_suite --no-clean-source --nolog "$1"
+	rm -f $deb_sbuild/*_*
 }
 
 bench_deb_hello_cage()

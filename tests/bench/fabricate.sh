@@ -74,11 +74,10 @@ bench_mmdebstrap_unshare()
 {
 	unshare --user true 2>/dev/null || host_cannot "user namespaces are refused"
 	if [ "$(id -u)" -eq 0 ]; then
-		id umlcage-bench >/dev/null 2>&1 ||
-			host_cannot "mmdebstrap --mode=unshare wants an ordinary user with subuids"
-		timed mmdebstrap-unshare setpriv --reuid umlcage-bench --regid umlcage-bench --init-groups \
-			env HOME=/tmp mmdebstrap --mode=unshare $options "$suite" /tmp/bench-other.tar "$(mirror)"
-		rm -f /tmp/bench-other.tar
+		mkdir -p range
+		timed mmdebstrap-unshare with_range range \
+			mmdebstrap --mode=unshare $options "$suite" other.tar "$(mirror)"
+		rm -f range/other.tar
 	else
 		timed mmdebstrap-unshare mmdebstrap --mode=unshare $options "$suite" other.tar "$(mirror)"
 		rm -f other.tar

@@ -97,16 +97,6 @@ bench_make()
 	job parallel-make-2-cpus 2 make -s -j2 -f /job/Makefile
 }
 
-# the process and everything below it
-family()
-{
-	local child
-	echo "$1"
-	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
-		family "$child"
-	done
-}
-
 ticks()
 {
 	local pid
@@ -123,8 +113,8 @@ bench_resting()
 		sleep 0.1
 	done
 	sleep 3
-	# all but this shell's own copy, which waits for it
-	pids=$(family $! | tail -n +2)
+	# without this shell's own copy, which waits for it
+	pids=$(below $!)
 	# shellcheck disable=SC2086
 	before=$(ticks $pids)
 	sleep 20
@@ -132,9 +122,8 @@ bench_resting()
 	after=$(ticks $pids)
 	awk -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" \
 		'BEGIN { printf "resting-cpu %% %.3f\n", t / hz / 20 * 100 }'
-	for pid in $pids; do
-		cat "/proc/$pid/smaps_rollup" 2>/dev/null
-	done | awk '$1 == "Pss:" { kb += $2 } END { printf "resting-memory MB %.1f\n", kb / 1024 }'
+	# shellcheck disable=SC2086
+	awk -v kb="$(pss $pids)" 'BEGIN { printf "resting-memory MB %.1f\n", kb / 1024 }'
 	# the shell's own copy does not take what it started with it
 	# shellcheck disable=SC2086
 	kill $pids 2>/dev/null || true

@@ -2,16 +2,8 @@
 # needs: build
 # What goes wrong in a cage or with it is named: its cause, the console where that helps.
 
-# the processes below a supervisor: its kernel and what that started
-kernel_of()
-{
-	local child
-	for child in $(cat "/proc/$1/task/$1/children"); do
-		echo "$child"
-		return
-	done
-	return 1
-}
+# shellcheck source=tests/support/processes.sh
+. "$TESTS_DIR/support/processes.sh"
 
 # reports: the panic
 test_panic_is_named_with_the_console()

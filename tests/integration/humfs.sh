@@ -3,6 +3,9 @@
 # humfs: what the guest's root does on a share, what of it is on the host, and what is
 # left if the kernel is killed.
 
+# shellcheck source=tests/support/processes.sh
+. "$TESTS_DIR/support/processes.sh"
+
 recorded()
 {
 	getfattr --only-values -n user.containers.override_stat "$1" 2>/dev/null
@@ -169,11 +172,6 @@ test_times_reach_the_host()
 	(cd s && find . -type d -exec stat -c "%n %.Y" {} + -o -exec stat -c "%n %.X %.Y" {} + | sort) >got
 	equal 14 "$(wc -l <want)" "files"
 	diff want got
-}
-
-kernel_of()
-{
-	tr ' ' '\n' <"/proc/$1/task/$1/children" | head -n 1
 }
 
 # What the writers said is done is there, with the owner and mode they gave it.

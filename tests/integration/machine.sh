@@ -2,6 +2,9 @@
 # needs: build
 # What a cage looks like to who uses it, and that nothing of that stays on the host.
 
+# shellcheck source=tests/support/processes.sh
+. "$TESTS_DIR/support/processes.sh"
+
 # its_file PATH: what of that file a root "base" has
 its_file()
 {
@@ -122,26 +125,16 @@ test_full_memory_is_said()
 	[ -z "$(said err)" ] || fail "$(cat err)"
 }
 
-family()
-{
-	local child
-	echo "$1"
-	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
-		family "$child"
-	done
-}
-
 # takes_at_rest MEMORY: kilobytes of the host for a cage that has this much and does nothing
 takes_at_rest()
 {
-	local cage pid
+	local cage
 	rm -f up
 	run_exec -m "$1" -- sh -c 'echo up; exec sleep 600' >up &
 	cage=$!
 	within 60 test -s up
-	for pid in $(family $cage); do
-		cat "/proc/$pid/smaps_rollup" 2>/dev/null
-	done | awk '$1 == "Pss:" { kb += $2 } END { print kb }'
+	# shellcheck disable=SC2046
+	pss $cage $(below $cage)
 	kill $cage
 	wait $cage || true
 }

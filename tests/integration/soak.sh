@@ -6,6 +6,9 @@
 # /dev/shm), and this file in between (memory files, sockets).  UMLCAGE_TEST_SCALE scales the
 # rounds: 100 is what `make check` does, 2500 the 1,000 runs and 200 kills that are promised.
 
+# shellcheck source=tests/support/processes.sh
+. "$TESTS_DIR/support/processes.sh"
+
 # Processes of this user, besides this shell and what counts.
 processes()
 {
@@ -48,16 +51,6 @@ test_eight_at_a_time()
 		done
 	done
 	[ $failed -eq 0 ]
-}
-
-# The pids of a supervisor's kernel and of what that started.
-below()
-{
-	local child
-	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
-		echo "$child"
-		below "$child"
-	done
 }
 
 # No process of ours has one of these for a parent, or is one, any more.

@@ -29,6 +29,9 @@
 #	mirrored			ends the test where no mirror can be reached
 #	mirror_of SUITE			the mirror that umlcage takes for it
 
+# shellcheck source=tests/support/sources.sh
+. "$TESTS_DIR/support/sources.sh"
+
 # to the log itself, as what is tested may have its output in a file
 fail()
 {
@@ -184,7 +187,7 @@ mirrored()
 
 mirror_of()
 {
-	"$UMLCAGE" fabricate --print-recipe --variant=essential "$1" - 2>/dev/null | awk '$1 == "source" { print $2; exit }'
+	sources_of "$1" "$UMLCAGE" 2>/dev/null | awk 'NR == 1 { print $2 }'
 }
 
 faulty()
